@@ -1,0 +1,48 @@
+/**
+ * A choice is one resolved nondeterminism, packed into 31 bits so that engines handle plain integers:
+ *
+ * ```
+ *  30            12 11      8 7        0
+ * [   argument     ][  kind  ][ vCPU    ]
+ * ```
+ *
+ * RUN: the vCPU makes its next event. The argument selects among what the event leaves open: the fetch
+ * variant (0 = what memory holds now), the value of a data choice, or which half of a split access goes
+ * first; 0 is always the ordinary one.
+ */
+export const RUN = 0
+/** The oldest entry of the vCPU's store buffer reaches memory. */
+export const DRAIN = 1
+/** A maskable interrupt is delivered; argument: vector | source number + 1 << 8 (0: a pending IPI). */
+export const INTERRUPT = 2
+/** An NMI is delivered; argument: source number + 1 (0: a pending one that was sent). */
+export const NMI = 3
+
+export const CHOICE_KINDS = ['run', 'drain', 'irq', 'nmi'] as const
+
+export function packChoice(kind: number, vcpu: number, argument: number = 0): number {
+  return (argument << 12) | (kind << 8) | vcpu
+}
+export function choiceVcpu(choice: number): number {
+  return choice & 0xff
+}
+export function choiceKind(choice: number): number {
+  return (choice >>> 8) & 0xf
+}
+export function choiceArgument(choice: number): number {
+  return choice >>> 12
+}
+
+/** `run1`, `run1:2`, `drain0`, `irq1:33`: the spelling in schedules on the command line and in reports. */
+export function formatChoice(choice: number): string {
+  const argument = choiceArgument(choice)
+  return CHOICE_KINDS[choiceKind(choice)] + choiceVcpu(choice) + (argument === 0 ? '' : `:${argument}`)
+}
+
+/** The inverse of `formatChoice`; null where the text is not a choice. */
+export function parseChoice(text: string): number | null {
+  const match = /^(run|drain|irq|nmi)(\d{1,2})(?::(\d{1,5}))?$/.exec(text)
+  if (!match) return null
+  const kind = (CHOICE_KINDS as readonly string[]).indexOf(match[1])
+  return packChoice(kind, Number(match[2]), Number(match[3] ?? 0))
+}

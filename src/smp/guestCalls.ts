@@ -1,0 +1,42 @@
+/**
+ * Calls from the guest to the checker: `nopl 0x584D0000+number(%eax)`, which does nothing on hardware.
+ * Arguments in EAX, EDX, ECX, result in EAX. include/xmcheck.h and include/xmcheck.inc wrap them; this table
+ * is the one place where the numbers stand (a test holds the headers against it).
+ */
+export const GUEST_CALLS = {
+  /** The actor ends. The return address below every entry function leads to a stub that makes this call. */
+  exit: 0,
+  /** EAX = condition, EDX = id of the check point. Violation `assertion` when EAX is 0. */
+  assert: 1,
+  /** EAX = condition, EDX = id. The execution is cut, without a verdict, when EAX is 0. */
+  assume: 2,
+  /** EAX = n >= 1, EDX = id. Returns any of 0 .. n-1: a choice that the explorer branches on. */
+  choose: 3,
+  /** EAX = vCPU number, EDX = vector. Makes the vector pending there; identical ones coalesce. */
+  ipi: 4,
+  /** EAX = vCPU number. Makes an NMI pending there. */
+  nmi: 5,
+  /** EDX = id. The program made progress here (liveness). */
+  progress: 6,
+  /** EDX = id. Counts that this place was reached; one that never is makes a verdict vacuous. */
+  reach: 7,
+  /** EAX = address of an object: the calling context owns it alone from here (violation `mutual-exclusion`). */
+  enter: 8,
+  /** EAX = address of an object: no longer owned. */
+  leave: 9,
+  /** EAX = address, EDX = size in bytes: freed; any later access is a violation `use-after-free`. */
+  free: 10,
+  /** EAX = address, EDX = size in bytes: live again. */
+  alloc: 11,
+  /** Blocks until the vCPU has been kicked; a kick that came before counts. Returns at once, consuming it. */
+  block: 12,
+  /** EAX = vCPU number: kicks it. */
+  kick: 13,
+  /** Returns the number of the calling vCPU. */
+  vcpu: 14,
+  /** EAX = value, EDX = address of a NUL-terminated string: shown in timelines. */
+  log: 15,
+} as const
+
+/** High half of the displacement that marks a call to the checker ("XM"). */
+export const GUEST_CALL_TAG = 0x584d

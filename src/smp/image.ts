@@ -1,0 +1,108 @@
+/**
+ * What a machine starts from: memory, register blocks and everything the monitors and reports need to know
+ * about the program. Plain data (numbers, strings, typed arrays), so that a trace can carry it whole: a
+ * trace never needs the object files, the scenario or the sources again.
+ */
+export interface MachineImage {
+  /** One line: what this is, for reports. */
+  readonly title: string
+  readonly regions: readonly Region[]
+  readonly vcpus: readonly VcpuImage[]
+  /** Function that runs alone, on vCPU 0, before the vCPUs start; its register block. Null: none. */
+  readonly init: Int32Array | null
+  /** Function that runs alone, on vCPU 0, after every vCPU has ended and every store has drained. Null: none. */
+  readonly final: Int32Array | null
+  /** Vectors whose IDT gate leads to a handler of the guest's; an exception with another vector is a violation. */
+  readonly handledVectors: readonly number[]
+  readonly interrupts: readonly InterruptSource[]
+  readonly sites: readonly PatchSite[]
+  readonly points: readonly CheckPoint[]
+  /** Named memory for monitors and reports. */
+  readonly objects: readonly NamedRange[]
+  readonly symbols: readonly Symbol32[]
+  readonly lines: readonly LineEntry[]
+  /** Texts of the source files that `lines` names, where they could be read: path to lines. */
+  readonly sources: Readonly<Record<string, readonly string[]>>
+  /** What the image was linked from, so that a trace can be re-applied to a changed object. */
+  readonly inputs: readonly InputFile[]
+  /** Options of the link that produced it (placement of sections and so on), as text. */
+  readonly linkOptions: readonly string[]
+}
+
+/** Access bits of a region. */
+export const READ = 1
+export const WRITE = 2
+export const EXECUTE = 4
+
+/** A stretch of physical memory, in whole 4 KB pages: `start` and `sizeBytes` are multiples of 4096. */
+export interface Region {
+  readonly name: string
+  readonly start: number
+  readonly sizeBytes: number
+  /** Initial contents; shorter than `sizeBytes`: the rest is 0. */
+  readonly bytes: Uint8Array
+  /** READ | WRITE | EXECUTE; an access outside every region, or without its bit, is a violation (`wild-access`, `wild-fetch`). */
+  readonly access: number
+}
+
+export interface VcpuImage {
+  /** Name of the entry function. */
+  readonly name: string
+  /** Register block, REGISTER_WORDS long (cpu/registers.ts): EIP at the entry, ESP at a return address that ends the actor. */
+  readonly registers: Int32Array
+}
+
+/** An interrupt that may arrive at any instruction boundary of `vcpu` where it is deliverable. */
+export interface InterruptSource {
+  readonly name: string
+  readonly vcpu: number
+  /** 0-255, or NMI_VECTOR with `nmi`. */
+  readonly vector: number
+  readonly nmi: boolean
+  /** How many may arrive in one execution; 0: any number. */
+  readonly max: number
+}
+
+/** An instruction that is rewritten while it may run. */
+export interface PatchSite {
+  readonly name: string
+  readonly address: number
+  readonly sizeBytes: number
+  /** Where one execution of the site may lead: call and jump targets; `address + sizeBytes` where falling through (a nop) is allowed. */
+  readonly targets: readonly number[]
+  /** An INT3 at the site is a legal intermediate state. */
+  readonly int3: boolean
+}
+
+export type CheckPointKind = 'assert' | 'assume' | 'choose' | 'progress' | 'reach'
+
+/** A place in the guest that reports to the checker. `id` is what the guest passes in EDX (the address of its record). */
+export interface CheckPoint {
+  readonly id: number
+  readonly kind: CheckPointKind
+  readonly text: string
+  readonly file: string
+  readonly line: number
+}
+
+export interface NamedRange {
+  readonly name: string
+  readonly address: number
+  readonly sizeBytes: number
+}
+
+export interface Symbol32 extends NamedRange {
+  readonly kind: 'function' | 'object' | 'label'
+}
+
+/** From `address` on, up to the next entry, code comes from `file`:`line` (line 0: unknown). Sorted by address. */
+export interface LineEntry {
+  readonly address: number
+  readonly file: string
+  readonly line: number
+}
+
+export interface InputFile {
+  readonly name: string
+  readonly bytes: Uint8Array
+}

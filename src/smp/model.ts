@@ -1,0 +1,121 @@
+/**
+ * The knobs of the model: every assumption that a verdict rests on, as one table. Command line flags, help
+ * text, `xmcheck list`, docs and the `models` object of a verdict are all read from it.
+ */
+import { classOf, CPU_CLASSES, type CpuClass } from '../cpu/classes.ts'
+
+export type KnobValue = string | number | boolean
+
+interface KnobRow {
+  readonly name: string
+  readonly fallback: KnobValue
+  /** Allowed spellings; absent: any number in `range` or, for `fetch`, a rung. */
+  readonly values?: readonly string[]
+  readonly range?: readonly [number, number]
+  readonly doc: string
+}
+
+export const KNOBS: readonly KnobRow[] = [
+  { name: 'cpu', fallback: 'p4', values: Object.keys(CPU_CLASSES), doc: 'CPU class: instructions, line size, atomicity, prefetch queue' },
+  { name: 'memory', fallback: 'tso', values: ['tso', 'sc'], doc: 'data memory: x86-TSO, or sequentially consistent' },
+  { name: 'fetch', fallback: 'ordered:16', doc: 'rung of the fetch ladder: coherent, single, ordered:N, independent:N, byte, strict' },
+  { name: 'storeBuffer', fallback: 16, range: [1, 32], doc: 'entries of a store buffer; a full one weakens `complete` to `bounded`' },
+  { name: 'partialOverlap', fallback: 'merge', values: ['merge', 'wait'], doc: 'a load that overlaps a buffered store in part: merge bytes, or wait for the drain' },
+  { name: 'interruptDrains', fallback: true, doc: 'taking an interrupt or exception empties the store buffer (SDM vol. 3A 11.10)' },
+  { name: 'interruptSync', fallback: false, doc: 'taking an interrupt or exception is core-serialising (the IRET at its end always is)' },
+  { name: 'ipiDrains', fallback: true, doc: 'sending an IPI waits for earlier stores (xAPIC yes, x2APIC no)' },
+  { name: 'fetchHistory', fallback: 24, range: [1, 64], doc: 'code writes a vCPU may lag behind; reaching it weakens `complete` to `bounded`' },
+  { name: 'localSteps', fallback: 4096, range: [16, 1e9], doc: 'instructions without a visible event before a scheduling point is forced' },
+]
+
+/** Effective knobs, and what follows from them. */
+export interface Model {
+  readonly knobs: Readonly<Record<string, KnobValue>>
+  readonly cpu: CpuClass
+  readonly sc: boolean
+  readonly fetch: FetchRung
+  readonly storeBuffer: number
+  readonly partialWait: boolean
+  readonly interruptDrains: boolean
+  readonly interruptSync: boolean
+  readonly ipiDrains: boolean
+  readonly fetchHistory: number
+  readonly localSteps: number
+}
+
+export interface FetchRung {
+  readonly kind: 'coherent' | 'single' | 'ordered' | 'independent' | 'byte' | 'strict'
+  /** Aligned chunk of a fetch, in bytes; 1 for `byte` and `strict`, 0 where the rung has none. */
+  readonly chunkBytes: number
+}
+
+/** Every rung that has a name, from the strongest assumption to the weakest (a linear extension of the partial order). */
+export const RUNGS: readonly string[] = [
+  'coherent',
+  'single',
+  ...[64, 32, 16, 8, 4].map((n) => `ordered:${n}`),
+  ...[64, 32, 16, 8, 4].map((n) => `independent:${n}`),
+  'byte',
+  'strict',
+]
+
+/** Whether every behaviour of rung `a` is one of rung `b` (so a violation on `a` persists on `b`). */
+export function rungImplies(a: FetchRung, b: FetchRung): boolean {
+  const level = { coherent: 0, single: 1, ordered: 2, independent: 3, byte: 4, strict: 5 }
+  if (level[a.kind] > level[b.kind]) return false
+  const chunked = a.chunkBytes > 1 && b.chunkBytes > 1
+  return chunked ? a.chunkBytes >= b.chunkBytes : true
+}
+
+/** A rung from its spelling; null where there is none of that name. */
+export function parseRung(text: string): FetchRung | null {
+  if (!RUNGS.includes(text)) return null
+  const [kind, size] = text.split(':')
+  const chunkBytes = size ? Number(size) : kind === 'byte' || kind === 'strict' ? 1 : 0
+  return { kind: kind as FetchRung['kind'], chunkBytes }
+}
+
+/** A mistake in a knob; `message` says what is allowed. */
+export class KnobError extends Error {}
+
+/** The model for the given knobs (spelled as on the command line), the others at their defaults. @throws KnobError */
+export function makeModel(settings: Readonly<Record<string, KnobValue>> = {}): Model {
+  const knobs: Record<string, KnobValue> = {}
+  for (const name of Object.keys(settings))
+    if (!KNOBS.some((row) => row.name === name))
+      throw new KnobError(`there is no knob '${name}'; knobs are ${KNOBS.map((row) => row.name).join(', ')}`)
+  for (const row of KNOBS) knobs[row.name] = readKnob(row, settings[row.name] ?? row.fallback)
+  return {
+    knobs,
+    cpu: classOf(knobs.cpu as string),
+    sc: knobs.memory === 'sc',
+    fetch: parseRung(knobs.fetch as string)!,
+    storeBuffer: knobs.storeBuffer as number,
+    partialWait: knobs.partialOverlap === 'wait',
+    interruptDrains: knobs.interruptDrains as boolean,
+    interruptSync: knobs.interruptSync as boolean,
+    ipiDrains: knobs.ipiDrains as boolean,
+    fetchHistory: knobs.fetchHistory as number,
+    localSteps: knobs.localSteps as number,
+  }
+}
+
+function readKnob(row: KnobRow, value: KnobValue): KnobValue {
+  const wrong = (allowed: string) => new KnobError(`${row.name}=${value}: ${row.name} is ${allowed}`)
+  if (row.name === 'fetch') {
+    if (!parseRung(String(value))) throw wrong(`one of ${RUNGS.join(', ')}`)
+    return String(value)
+  }
+  if (row.values) {
+    if (!row.values.includes(String(value))) throw wrong(`one of ${row.values.join(', ')}`)
+    return String(value)
+  }
+  if (typeof row.fallback === 'boolean') {
+    if (!['true', 'false', 'yes', 'no'].includes(String(value))) throw wrong('yes or no')
+    return value === true || value === 'true' || value === 'yes'
+  }
+  const number = Number(value)
+  const [low, high] = row.range!
+  if (!Number.isInteger(number) || number < low || number > high) throw wrong(`a whole number, ${low} to ${high}`)
+  return number
+}
