@@ -1,0 +1,297 @@
+/*
+ * xmcheck.h - declarations for programs that xmcheck runs and explores.
+ *
+ *     gcc -m32 -ffreestanding -fno-pic -fno-stack-protector -O2 -g -c prog.c
+ *     xmcheck check prog.o
+ *
+ * gcc or clang, -O0 to -O3, -march=i386 and later, with or without -g. The code runs as it was compiled. On
+ * hardware the calls to the checker are multi-byte NOPs, so that an object can also be run as it is.
+ *
+ *
+ * THE MACHINE A PROGRAM FINDS
+ *
+ *  - 32-bit protected mode, ring 0, paging off; CS 0x08, DS ES FS SS 0x10: flat, 4 GB. There is a GDT, an IDT
+ *    and a TSS per vCPU, and you may load your own.
+ *  - Each vCPU starts at its entry function (XM_VCPU), which gets the number of the vCPU, from 0, as its first
+ *    argument: `void f(int vcpu)` or `void f(void)`. All of them start together, on what the XM_INIT
+ *    function left in memory. Returning from the entry function ends the vCPU. When all have ended and all
+ *    stores have reached memory, the XM_FINAL function runs alone.
+ *  - Each has a stack of 16 KB with an unmapped page below it. GS covers 256 bytes of its own: the vCPU's
+ *    number at %gs:0, the linear address of these bytes at %gs:4, the rest is yours and zero.
+ *  - EFLAGS is 2: interrupts are OFF at the entry; call xm_sti() where they may arrive. In handlers they are off.
+ *  - Code may be read, written and executed; .data and .bss read and written; constants only read. Anything else
+ *    is a wild access, which is a violation; so is an exception for which there is no XM_HANDLER.
+ *  - memcpy, memmove, memset, memcmp (byte by byte: the weakest that C promises) and the integer helpers of
+ *    libgcc are supplied. There is no C library.
+ *
+ *
+ * DECLARATIONS, AT FILE SCOPE
+ *
+ *  XM_INIT(fn)                      runs alone on vCPU 0, before the others start
+ *  XM_VCPU(fn)                      the next vCPU runs fn; vCPUs are numbered in the order of these lines
+ *  XM_VCPUS(fn, n)                  the next n vCPUs do
+ *  XM_FINAL(fn)                     runs alone on vCPU 0, after all have ended
+ *  XM_HANDLER(vector, fn)           void fn(struct xm_frame *): exceptions and IPIs
+ *  XM_HANDLER_RAW(vector, fn)       the gate leads straight to fn, which ends in IRET: assembly, or
+ *                                   __attribute__((interrupt)) with gcc -mgeneral-regs-only
+ *  XM_IRQ(vcpu, vector, fn, max)    an interrupt that may arrive at `vcpu` (or XM_EVERY_VCPU) between any two
+ *                                   instructions, `max` times in one run (0: any number), and its handler
+ *  XM_IRQ_SOURCE(vcpu, vector, max) the same for a vector that has its handler already
+ *  XM_NMI(vcpu, fn, max)            a non-maskable interrupt
+ *  XM_NMI_SOURCE(vcpu, max)
+ *  XM_SITE(site, bytes, targets...) the instruction at label `site`, of so many bytes, is rewritten while it
+ *                                   may run, and may only ever lead to one of `targets`: functions, or
+ *                                   `site + bytes` where falling through (a NOP) is allowed
+ *  XM_SITE_INT3(site, bytes, ...)   the same where an INT3 at the site is a legal state in between
+ *  XM_OBJECT(variable)              names memory for monitors and reports
+ *
+ *
+ * IN CODE
+ *
+ *  XM_ASSERT(cond)      a violation where cond is 0
+ *  XM_FAIL()            a violation where it is reached
+ *  XM_ASSUME(cond)      executions where cond is 0 do not count
+ *  XM_CHOOSE(n)         any of 0 .. n-1: the checker tries all (on hardware: n)
+ *  XM_REACH()           must be reached by some execution
+ *  XM_PROGRESS()        the program got somewhere: what liveness checks look for
+ *  XM_ENTER(&obj)       from here on the caller owns obj alone, until XM_LEAVE(&obj); a second owner is a violation
+ *  XM_FREE(ptr, bytes)  any access from here on is a violation, until XM_ALLOC(ptr, bytes)
+ *  XM_BLOCK()           wait until somebody kicks this vCPU; a kick that came earlier counts, once
+ *  XM_KICK(vcpu)
+ *  XM_IPI(vcpu, vector) makes an interrupt pending there; XM_SEND_NMI(vcpu) an NMI
+ *  XM_LOG(text, value)  shows in timelines
+ *  XM_CALL_SITE(site, fn)  a 5-byte `call fn` with label `site` at its opcode. fn takes no arguments and returns
+ *                       nothing. The label is global, so put it into a function that is not inlined.
+ *  xm_vcpu()            number of the calling vCPU
+ *
+ * Nothing declared may go unused: an assertion, XM_REACH, site or handler that no execution reaches makes the
+ * verdict `unknown (vacuous)`, because "holds" would say nothing about it. Code that the compiler dropped,
+ * such as an unused static function, declares nothing.
+ *
+ * xm_load, xm_store and the functions after them, at the end of this file, are single instructions.
+ */
+#ifndef XMCHECK_H
+#define XMCHECK_H
+
+#ifndef __i386__
+#error "xmcheck checks i386 code: compile with -m32"
+#endif
+#if defined(__PIC__) || defined(__PIE__)
+#error "xmcheck links at fixed addresses: compile with -fno-pic -fno-pie"
+#endif
+
+/* ---- Calls to the checker: nopl 0x584D0000+number(%eax), arguments in EAX, EDX, ECX, result in EAX ---- */
+
+#define XM_CALL_EXIT 0
+#define XM_CALL_ASSERT 1
+#define XM_CALL_ASSUME 2
+#define XM_CALL_CHOOSE 3
+#define XM_CALL_IPI 4
+#define XM_CALL_NMI 5
+#define XM_CALL_PROGRESS 6
+#define XM_CALL_REACH 7
+#define XM_CALL_ENTER 8
+#define XM_CALL_LEAVE 9
+#define XM_CALL_FREE 10
+#define XM_CALL_ALLOC 11
+#define XM_CALL_BLOCK 12
+#define XM_CALL_KICK 13
+#define XM_CALL_VCPU 14
+#define XM_CALL_LOG 15
+
+/* Spelled in bytes: assemblers would choose a shorter form, or refuse it for -march=i386. */
+#define XM_NOPL_(number) ".byte 0x0f, 0x1f, 0x80\n\t.long 0x584D0000 + " XM_TEXT_(number) "\n\t"
+#define XM_TEXT_(x) XM_TEXT2_(x)
+#define XM_TEXT2_(x) #x
+#define XM_JOIN_(a, b) XM_JOIN2_(a, b)
+#define XM_JOIN2_(a, b) a##b
+
+/* A call that takes two values, and whose result (if it has one) replaces the first. */
+#define XM_CALL_(number, eax, edx)                                                                                     \
+	(__extension__({                                                                                               \
+		unsigned int xm_eax_ = (unsigned int)(eax);                                                            \
+		__asm__ __volatile__(XM_NOPL_(number) : "+a"(xm_eax_) : "d"(edx) : "memory");                          \
+		xm_eax_;                                                                                               \
+	}))
+
+/* ---- Records: section .xmcheck, 32 bytes each; src/guest/records.ts describes them ---- */
+
+#define XM_KIND_INIT 1
+#define XM_KIND_VCPU 2
+#define XM_KIND_FINAL 3
+#define XM_KIND_HANDLER 4
+#define XM_KIND_IRQ 5
+#define XM_KIND_NMI 6
+#define XM_KIND_SITE 7
+#define XM_KIND_OBJECT 8
+#define XM_KIND_ASSERT 9
+#define XM_KIND_ASSUME 10
+#define XM_KIND_CHOOSE 11
+#define XM_KIND_PROGRESS 12
+#define XM_KIND_REACH 13
+
+#define XM_RECORD_TAG 0x584D0100u
+#define XM_HANDLER_RAW_FLAG 0x10000u
+#define XM_SITE_INT3_FLAG 0x10000u
+#define XM_EVERY_VCPU 0xffffu
+
+struct xm_record {
+	unsigned int tag;   /* XM_RECORD_TAG + kind */
+	unsigned int order; /* compilers may emit variables in any order */
+	const char *text;
+	const char *file;
+	unsigned int line;
+	const void *object;
+	unsigned int a;
+	const void *b;
+};
+
+#define XM_RECORD_(kind, text, object, a, b) XM_RECORD2_(kind, text, object, a, b, __COUNTER__)
+#define XM_RECORD2_(kind, text, object, a, b, n)                                                                       \
+	static const struct xm_record XM_JOIN_(xm_record_, n)                                                          \
+	    __attribute__((section(".xmcheck"), used, aligned(4))) = {                                                 \
+		XM_RECORD_TAG + (kind), (n), (text), __FILE__, __LINE__, (const void *)(object), (a), (const void *)(b) \
+	}
+
+#define XM_INIT(fn) XM_RECORD_(XM_KIND_INIT, #fn, fn, 0, 0)
+#define XM_VCPU(fn) XM_RECORD_(XM_KIND_VCPU, #fn, fn, 1, 0)
+#define XM_VCPUS(fn, n) XM_RECORD_(XM_KIND_VCPU, #fn, fn, n, 0)
+#define XM_FINAL(fn) XM_RECORD_(XM_KIND_FINAL, #fn, fn, 0, 0)
+#define XM_HANDLER(vector, fn) XM_RECORD_(XM_KIND_HANDLER, #fn, fn, vector, 0)
+#define XM_HANDLER_RAW(vector, fn) XM_RECORD_(XM_KIND_HANDLER, #fn, fn, (vector) | XM_HANDLER_RAW_FLAG, 0)
+#define XM_IRQ_SOURCE(vcpu, vector, max) XM_RECORD_(XM_KIND_IRQ, 0, 0, (vector) | (unsigned int)(vcpu) << 16, max)
+#define XM_IRQ(vcpu, vector, fn, max)                                                                                  \
+	XM_HANDLER(vector, fn);                                                                                        \
+	XM_IRQ_SOURCE(vcpu, vector, max)
+#define XM_NMI_SOURCE(vcpu, max) XM_RECORD_(XM_KIND_NMI, 0, 0, (unsigned int)(vcpu) << 16, max)
+#define XM_NMI(vcpu, fn, max)                                                                                          \
+	XM_HANDLER(2, fn);                                                                                             \
+	XM_NMI_SOURCE(vcpu, max)
+#define XM_SITE(site, bytes, ...) XM_SITE_(site, bytes, 0, __VA_ARGS__)
+#define XM_SITE_INT3(site, bytes, ...) XM_SITE_(site, bytes, XM_SITE_INT3_FLAG, __VA_ARGS__)
+#define XM_SITE_(site, bytes, flags, ...)                                                                              \
+	extern const char site[];                                                                                      \
+	static const void *const XM_JOIN_(xm_targets_of_, site)[] = { __VA_ARGS__, 0 };                                \
+	XM_RECORD_(XM_KIND_SITE, #site, site, (bytes) | (flags), XM_JOIN_(xm_targets_of_, site))
+#define XM_OBJECT(variable) XM_RECORD_(XM_KIND_OBJECT, #variable, &(variable), sizeof(variable), 0)
+
+/* ---- Check points: the record's address, in EDX, is the identity of the point ---- */
+
+/*
+ * The record is emitted beside the code that refers to it, so that it goes when the compiler drops the code,
+ * and once however often the compiler copies the code (.ifndef).
+ */
+#define XM_POINT_(kind, number, eax, text) XM_POINT2_(kind, number, eax, text, __COUNTER__)
+#define XM_POINT2_(kind, number, eax, text, n)                                                                         \
+	(__extension__({                                                                                               \
+		unsigned int xm_eax_ = (unsigned int)(eax);                                                            \
+		__asm__ __volatile__(".ifndef .Lxm_point_" XM_TEXT_(n) "\n\t"                                          \
+				     ".pushsection .xmcheck, \"a\", @progbits\n\t"                                     \
+				     ".balign 4\n"                                                                     \
+				     ".Lxm_point_" XM_TEXT_(n) ":\n\t"                                                 \
+				     ".long 0x584D0100 + " XM_TEXT_(kind) ", " XM_TEXT_(n) ", %c1, %c2, "              \
+				     XM_TEXT_(__LINE__) ", 0, 0, 0\n\t"                                                \
+				     ".popsection\n\t"                                                                 \
+				     ".endif\n\t"                                                                      \
+				     "movl $.Lxm_point_" XM_TEXT_(n) ", %%edx\n\t" XM_NOPL_(number)                    \
+				     : "+a"(xm_eax_)                                                                   \
+				     : "i"(text), "i"(__FILE__)                                                        \
+				     : "edx", "memory");                                                               \
+		xm_eax_;                                                                                               \
+	}))
+
+#define XM_ASSERT(cond) ((void)XM_POINT_(XM_KIND_ASSERT, XM_CALL_ASSERT, !!(cond), #cond))
+#define XM_FAIL() ((void)XM_POINT_(XM_KIND_ASSERT, XM_CALL_ASSERT, 0, "XM_FAIL()"))
+#define XM_ASSUME(cond) ((void)XM_POINT_(XM_KIND_ASSUME, XM_CALL_ASSUME, !!(cond), #cond))
+#define XM_CHOOSE(n) XM_POINT_(XM_KIND_CHOOSE, XM_CALL_CHOOSE, n, #n)
+#define XM_PROGRESS() ((void)XM_POINT_(XM_KIND_PROGRESS, XM_CALL_PROGRESS, 0, "progress"))
+#define XM_REACH() ((void)XM_POINT_(XM_KIND_REACH, XM_CALL_REACH, 0, "reach"))
+
+#define XM_ENTER(object) ((void)XM_CALL_(XM_CALL_ENTER, object, 0))
+#define XM_LEAVE(object) ((void)XM_CALL_(XM_CALL_LEAVE, object, 0))
+#define XM_FREE(pointer, bytes) ((void)XM_CALL_(XM_CALL_FREE, pointer, bytes))
+#define XM_ALLOC(pointer, bytes) ((void)XM_CALL_(XM_CALL_ALLOC, pointer, bytes))
+#define XM_BLOCK() ((void)XM_CALL_(XM_CALL_BLOCK, 0, 0))
+#define XM_KICK(vcpu) ((void)XM_CALL_(XM_CALL_KICK, vcpu, 0))
+#define XM_IPI(vcpu, vector) ((void)XM_CALL_(XM_CALL_IPI, vcpu, vector))
+#define XM_SEND_NMI(vcpu) ((void)XM_CALL_(XM_CALL_NMI, vcpu, 0))
+#define XM_LOG(text, value) ((void)XM_CALL_(XM_CALL_LOG, value, text))
+
+#define XM_CALL_SITE(site, fn)                                                                                         \
+	__asm__ __volatile__(".globl " #site "\n" #site ":\n\t.byte 0xe8\n\t.long %c0 - (. + 4)"                       \
+			     :                                                                                         \
+			     : "i"(fn)                                                                                 \
+			     : "eax", "ecx", "edx", "memory", "cc")
+
+/* ---- What a handler that was declared with XM_HANDLER gets; changes take effect when it returns ---- */
+
+struct xm_frame {
+	unsigned int edi, esi, ebp, esp_of_frame, ebx, edx, ecx, eax;
+	unsigned int vector;
+	unsigned int error; /* 0 for vectors without one */
+	unsigned int eip, cs, eflags;
+	/* The interrupted stack begins here: there is no change of stack within ring 0. */
+};
+
+/* ---- Single instructions ---- */
+
+#define XM_INLINE_ static __inline__ __attribute__((always_inline, unused))
+
+/* One access of the variable's size, neither merged, repeated nor removed. */
+#define xm_load(pointer) (*(const volatile __typeof__(*(pointer)) *)(pointer))
+#define xm_store(pointer, value) ((void)(*(volatile __typeof__(*(pointer)) *)(pointer) = (value)))
+
+/* Keeps the compiler, not the CPU, from moving accesses across. */
+#define xm_barrier() __asm__ __volatile__("" : : : "memory")
+
+XM_INLINE_ unsigned int xm_vcpu(void) { return XM_CALL_(XM_CALL_VCPU, 0, 0); }
+
+XM_INLINE_ unsigned int xm_xchg(volatile void *p, unsigned int value)
+{
+	__asm__ __volatile__("xchgl %0, %1" : "+r"(value), "+m"(*(volatile unsigned int *)p) : : "memory");
+	return value;
+}
+/* Returns the value before. 486 and later. */
+XM_INLINE_ unsigned int xm_xadd(volatile void *p, unsigned int value)
+{
+	__asm__ __volatile__("lock xaddl %0, %1" : "+r"(value), "+m"(*(volatile unsigned int *)p) : : "memory", "cc");
+	return value;
+}
+/* Returns the value found; it was replaced where that is `expected`. 486 and later. */
+XM_INLINE_ unsigned int xm_cmpxchg(volatile void *p, unsigned int expected, unsigned int value)
+{
+	__asm__ __volatile__("lock cmpxchgl %2, %1"
+			     : "+a"(expected), "+m"(*(volatile unsigned int *)p)
+			     : "r"(value)
+			     : "memory", "cc");
+	return expected;
+}
+XM_INLINE_ void xm_lock_inc(volatile void *p)
+{
+	__asm__ __volatile__("lock incl %0" : "+m"(*(volatile unsigned int *)p) : : "memory", "cc");
+}
+/* 1 where the result is 0. */
+XM_INLINE_ unsigned char xm_lock_dec(volatile void *p)
+{
+	unsigned char zero;
+	__asm__ __volatile__("lock decl %0\n\tsete %1"
+			     : "+m"(*(volatile unsigned int *)p), "=qm"(zero)
+			     :
+			     : "memory", "cc");
+	return zero;
+}
+/* MFENCE is SSE2; xm_lock_fence does the same on every CPU. */
+XM_INLINE_ void xm_mfence(void) { __asm__ __volatile__("mfence" : : : "memory"); }
+XM_INLINE_ void xm_lock_fence(void) { __asm__ __volatile__("lock addl $0, (%%esp)" : : : "memory", "cc"); }
+XM_INLINE_ void xm_pause(void) { __asm__ __volatile__("rep; nop" : : : "memory"); }
+/* CPUID, for its effect: serialises the instruction stream of the calling vCPU. */
+XM_INLINE_ void xm_cpuid_sync(void)
+{
+	unsigned int eax = 0, ecx = 0;
+	__asm__ __volatile__("cpuid" : "+a"(eax), "+c"(ecx) : : "ebx", "edx", "memory");
+}
+XM_INLINE_ void xm_cli(void) { __asm__ __volatile__("cli" : : : "memory"); }
+XM_INLINE_ void xm_sti(void) { __asm__ __volatile__("sti" : : : "memory"); }
+XM_INLINE_ void xm_hlt(void) { __asm__ __volatile__("hlt" : : : "memory"); }
+
+#endif /* XMCHECK_H */

@@ -1,0 +1,286 @@
+/**
+ * The way in for compiled code: ELF32 i386 objects with declarations (include/xmcheck.h), linked and put into
+ * the environment that the header describes, as a machine image.
+ */
+import type {
+  CheckPoint,
+  InterruptSource,
+  MachineImage,
+  NamedRange,
+  PatchSite,
+  VcpuImage,
+} from '../smp/image.ts'
+import { AddressSpace, PAGE_BYTES } from './addressSpace.ts'
+import { RUNTIME } from './runtime/library.ts'
+import { SHF_EXECINSTR, SHF_WRITE } from './elf/format.ts'
+import { link, type LinkedProgram, type LinkedSection, type ObjectFile } from './elf/link.ts'
+import type { Placement } from './elf/placement.ts'
+import { makeEnvironment, VCPUS_MAX, type Actor, type Handler } from './environment.ts'
+import { hex32, InputError } from './inputError.ts'
+import { makeLineTable, readSources } from './lineTable.ts'
+import { formatLinkOptions } from './linkOptions.ts'
+import { MemoryView } from './memoryView.ts'
+import * as records from './records.ts'
+import type { GuestRecord } from './records.ts'
+import { EXECUTE, makeRegions, READ, WRITE, type Piece } from './regions.ts'
+
+export interface LoadOptions {
+  /** One line for reports; the names of the inputs where absent. */
+  readonly title?: string
+  readonly placements?: readonly Placement[]
+  /**
+   * Entry functions, one per vCPU, instead of the declared ones (XM_VCPU): any function of the program, global
+   * or with a unique name. So one object can hold several variants of a protocol.
+   */
+  readonly vcpus?: readonly string[]
+  /** Instead of the declared XM_INIT and XM_FINAL; null: none. */
+  readonly init?: string | null
+  readonly final?: string | null
+  /** Text of a source file that the line tables name, or null. Called once per file, at most 256 times. */
+  readonly readSource?: (path: string) => string | null
+}
+
+/**
+ * Links the objects, in this order, and builds the machine they declare.
+ * @throws InputError where an object or an option cannot be used: file, what, and what to change
+ */
+export function loadObjects(inputs: readonly ObjectFile[], options: LoadOptions = {}): MachineImage {
+  const space = new AddressSpace()
+  // Address 0 stays unmapped, so that a null pointer is a wild access; the user may place something there.
+  const program = link(inputs, RUNTIME, options.placements ?? [], space)
+  space.reserve(0, PAGE_BYTES, 'the null page')
+  const memory = new MemoryView(program.sections)
+  const declared = readDeclarations(program, memory)
+  const file = inputs.length === 1 ? inputs[0].name : inputs.map((input) => input.name).join(' ')
+
+  const vcpus = chooseVcpus(file, program, declared, options.vcpus)
+  const init = chooseSingle(program, declared, 'init', options.init)
+  const final = chooseSingle(program, declared, 'final', options.final)
+  const actors = [...vcpus, ...(init ? [init] : []), ...(final ? [final] : [])]
+  const handlers = declared.filter((record) => record.kind === 'handler').map(readHandler(program, memory))
+  const environment = makeEnvironment(actors, vcpus.length, uniqueHandlers(handlers), space)
+  const lines = makeLineTable(program.lines)
+  const registersOf = (actor: Actor | null) => (actor ? environment.registers[actors.indexOf(actor)] : null)
+
+  return {
+    title: options.title ?? file,
+    regions: makeRegions([...program.sections.map(pieceOf), ...environment.pieces]),
+    vcpus: vcpus.map((actor): VcpuImage => ({ name: actor.name, registers: registersOf(actor)! })),
+    init: registersOf(init),
+    final: registersOf(final),
+    handledVectors: [...new Set(handlers.map(({ handler }) => handler.vector))].sort((a, b) => a - b),
+    interrupts: declared.flatMap((record) => readSource(record, vcpus.length, handlers)),
+    sites: declared.filter((record) => record.kind === 'site').map((record) => readSite(record, memory)),
+    points: declared.flatMap(readPoint),
+    objects: declared.filter((record) => record.kind === 'object').map(readNamedObject),
+    symbols: [...program.symbols, ...environment.symbols].sort((a, b) => a.address - b.address),
+    lines,
+    sources: readSources(lines, options.readSource),
+    inputs: inputs.map(({ name, bytes }) => ({ name, bytes: Uint8Array.from(bytes) })),
+    linkOptions: formatLinkOptions(options),
+  }
+}
+
+/** Code may be written (nothing protects it with paging off, and patching is what it is for); constants may not. */
+function pieceOf(section: LinkedSection): Piece {
+  const { name, address, sizeBytes, bytes, flags } = section
+  const access = READ | (flags & SHF_WRITE ? WRITE : 0) | (flags & SHF_EXECINSTR ? WRITE | EXECUTE : 0)
+  return { name, address, sizeBytes, bytes, access }
+}
+
+function readDeclarations(program: LinkedProgram, memory: MemoryView): GuestRecord[] {
+  return records.readRecords(program, memory)
+}
+
+function describe(record: GuestRecord): string {
+  const what = record.text ? `'${record.text}'` : `record at ${hex32(record.address)}`
+  return record.line ? `${record.kind} ${what} (line ${record.line})` : `${record.kind} ${what}`
+}
+
+function checkCode(record: GuestRecord, memory: MemoryView): void {
+  if (!memory.isCode(record.object))
+    throw new InputError(
+      record.input,
+      `${describe(record)}: no code at ${hex32(record.object)}`,
+      'name a function',
+    )
+}
+
+/** Name of the function at an address: its symbol, or else the text of the declaration. */
+function nameAt(program: LinkedProgram, address: number, fallback: string): string {
+  const named = program.symbols.find((symbol) => symbol.address === address && symbol.kind === 'function')
+  return named?.name ?? (fallback || hex32(address))
+}
+
+function chooseVcpus(
+  file: string,
+  program: LinkedProgram,
+  declared: readonly GuestRecord[],
+  wanted: readonly string[] | undefined,
+): Actor[] {
+  const entries: { name: string; entry: number }[] = []
+  if (wanted) {
+    for (const name of wanted) entries.push({ name, entry: functionAddress(program, name, '--vcpus') })
+  } else {
+    for (const record of declared) {
+      if (record.kind !== 'vcpu') continue
+      if (record.a < 1 || record.a > VCPUS_MAX)
+        throw new InputError(
+          record.input,
+          `${describe(record)} is for ${record.a} vCPUs`,
+          `use 1 to ${VCPUS_MAX}`,
+        )
+      checkCode(record, new MemoryView(program.sections))
+      const name = nameAt(program, record.object, record.text)
+      for (let count = 0; count < record.a; count++) entries.push({ name, entry: record.object })
+    }
+  }
+  if (entries.length === 0)
+    throw new InputError(
+      file,
+      'declares no vCPU: there is no entry point',
+      'include xmcheck.h and write XM_VCPU(function) at file scope, or name functions with --vcpus',
+    )
+  if (entries.length > VCPUS_MAX)
+    throw new InputError(file, `has ${entries.length} vCPUs`, `at most ${VCPUS_MAX} are possible`)
+  return entries.map((entry, vcpu) => ({ ...entry, vcpu }))
+}
+
+function functionAddress(program: LinkedProgram, name: string, option: string): number {
+  const address = program.addressOf(name)
+  if (address !== null && new MemoryView(program.sections).isCode(address)) return address
+  const functions = program.symbols
+    .filter((symbol) => symbol.kind === 'function')
+    .map((symbol) => symbol.name)
+  throw new InputError(
+    `${option} ${name}`,
+    address === null ? 'no object defines this function, or several do' : 'is not a function',
+    functions.length ? `functions are ${functions.slice(0, 20).join(' ')}` : 'check the name with nm',
+  )
+}
+
+function chooseSingle(
+  program: LinkedProgram,
+  declared: readonly GuestRecord[],
+  kind: 'init' | 'final',
+  wanted: string | null | undefined,
+): Actor | null {
+  if (wanted === null) return null
+  if (wanted !== undefined)
+    return { name: wanted, entry: functionAddress(program, wanted, `--${kind}`), vcpu: 0 }
+  const found = declared.filter((record) => record.kind === kind)
+  if (found.length > 1)
+    throw new InputError(
+      found[1].input,
+      `${describe(found[1])} is the second ${kind} function; the first is ${describe(found[0])} in ${found[0].input}`,
+      'call both from one function',
+    )
+  if (found.length === 0) return null
+  checkCode(found[0], new MemoryView(program.sections))
+  return { name: nameAt(program, found[0].object, found[0].text), entry: found[0].object, vcpu: 0 }
+}
+
+interface DeclaredHandler {
+  readonly handler: Handler
+  readonly record: GuestRecord
+}
+
+function readHandler(program: LinkedProgram, memory: MemoryView) {
+  return (record: GuestRecord): DeclaredHandler => {
+    const vector = record.a & 0xffff
+    if (vector > 255)
+      throw new InputError(record.input, `${describe(record)}: vector ${vector}`, 'use 0 to 255')
+    checkCode(record, memory)
+    const raw = (record.a & records.HANDLER_RAW) !== 0
+    return {
+      handler: { vector, address: record.object, name: nameAt(program, record.object, record.text), raw },
+      record,
+    }
+  }
+}
+
+/** One handler per vector: the vCPUs share one IDT. */
+function uniqueHandlers(declared: readonly DeclaredHandler[]): Handler[] {
+  const byVector = new Map<number, DeclaredHandler>()
+  for (const next of declared) {
+    const { vector, address, raw, name } = next.handler
+    const previous = byVector.get(vector)?.handler
+    if (previous && (previous.address !== address || previous.raw !== raw))
+      throw new InputError(
+        next.record.input,
+        `vector ${vector} has two handlers, ${previous.name} and ${name}`,
+        'the vCPUs share one IDT: use one handler that asks xm_vcpu()',
+      )
+    byVector.set(vector, next)
+  }
+  return [...byVector.values()].map((entry) => entry.handler)
+}
+
+function readSource(
+  record: GuestRecord,
+  vcpuCount: number,
+  handlers: readonly DeclaredHandler[],
+): InterruptSource[] {
+  if (record.kind !== 'irq' && record.kind !== 'nmi') return []
+  const nmi = record.kind === 'nmi'
+  const vector = nmi ? 2 : record.a & 0xffff
+  const vcpu = record.a >>> 16
+  const fail = (what: string, remedy: string): never => {
+    throw new InputError(record.input, `${describe(record)}: ${what}`, remedy)
+  }
+  if (!nmi && (vector < 32 || vector > 255))
+    fail(`vector ${vector} cannot be an interrupt`, '0 to 31 are exceptions: use 32 to 255')
+  const owner = handlers.find(({ handler }) => handler.vector === vector)
+  if (!owner) fail(`vector ${vector} has no handler`, `declare one with XM_HANDLER(${vector}, function)`)
+  if (vcpu !== records.EVERY_VCPU && vcpu >= vcpuCount)
+    fail(`there is no vCPU ${vcpu}`, `the program has ${vcpuCount}: 0 to ${vcpuCount - 1}`)
+  const one = (target: number): InterruptSource => ({
+    name: nmi ? `NMI ${owner!.handler.name}` : `${owner!.handler.name} (vector ${vector})`,
+    vcpu: target,
+    vector,
+    nmi,
+    max: record.b,
+  })
+  return vcpu === records.EVERY_VCPU ? Array.from({ length: vcpuCount }, (_, n) => one(n)) : [one(vcpu)]
+}
+
+function readSite(record: GuestRecord, memory: MemoryView): PatchSite {
+  checkCode(record, memory)
+  const sizeBytes = record.a & 0xffff
+  if (sizeBytes < 1 || sizeBytes > 64)
+    throw new InputError(
+      record.input,
+      `${describe(record)} has ${sizeBytes} bytes`,
+      'a site has 1 to 64 bytes',
+    )
+  const targets: number[] = []
+  for (let at = record.b; ; at += 4) {
+    const target = memory.word(at)
+    if (target === null)
+      throw new InputError(record.input, `${describe(record)}: its targets do not end with 0`, 'add a 0')
+    if (target === 0) break
+    targets.push(target)
+    if (targets.length > records.TARGETS_MAX)
+      throw new InputError(record.input, `${describe(record)} has more than ${records.TARGETS_MAX} targets`)
+  }
+  if (targets.length === 0)
+    throw new InputError(record.input, `${describe(record)} has no targets`, 'list where the site may lead')
+  return {
+    name: record.text,
+    address: record.object,
+    sizeBytes,
+    targets,
+    int3: (record.a & records.SITE_INT3) !== 0,
+  }
+}
+
+function readPoint(record: GuestRecord): CheckPoint[] {
+  const { address, kind, text, file, line } = record
+  if (kind !== 'assert' && kind !== 'assume' && kind !== 'choose' && kind !== 'progress' && kind !== 'reach')
+    return []
+  return [{ id: address, kind, text, file, line }]
+}
+
+function readNamedObject(record: GuestRecord): NamedRange {
+  return { name: record.text, address: record.object, sizeBytes: record.a }
+}

@@ -1,0 +1,2 @@
+import type { LibraryMember } from '../elf/resolve.ts'
+export const RUNTIME: readonly LibraryMember[] = []
