@@ -1,0 +1,23 @@
+#!/bin/sh
+# Rebuilds the objects of the examples. Needs gcc with -m32, and nasm; the objects are committed, so only a
+# change of the sources or of include/ needs this. Paths in the debugging information are relative.
+set -eu
+cd "$(dirname "$0")/.."
+
+compile() { # OUTPUT SOURCE [OPTION...]
+	out=$1 source=$2
+	shift 2
+	gcc -m32 -march=i686 -std=gnu11 -O2 -g -Wall -Wextra -Werror -ffreestanding -fno-pic -fno-pie \
+		-fno-stack-protector -fno-asynchronous-unwind-tables -fcf-protection=none -fno-ident \
+		"-ffile-prefix-map=$PWD=." -gno-record-gcc-switches -Iinclude "$@" -c "examples/$source" -o "examples/$out"
+}
+
+compile relink.o relink.c
+compile ticket.o ticket.c
+compile ticket-broken.o ticket.c -DBROKEN
+compile sb.o sb.c
+compile sb-fence.o sb.c -DFENCE -msse2
+compile textpoke.o textpoke.c
+compile textpoke-nosync.o textpoke.c -DNOSYNC
+gcc -m32 -g -Wa,-Iinclude "-ffile-prefix-map=$PWD=." -c examples/mailbox.S -o examples/mailbox.o
+nasm -f elf32 -g -F dwarf -Iinclude/ examples/spinlock.asm -o examples/spinlock.o
