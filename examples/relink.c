@@ -32,13 +32,22 @@ XM_SITE(relink_site, 5, old_target, new_target);
 /* One 32-bit store. */
 void patcher(void) { xm_store(OFFSET_BYTES, DISPLACEMENT(new_target)); }
 
-/* The whole instruction, byte by byte, as a plain memcpy may do it. */
-void patcher_bytes(void)
+/* The new instruction, in memory: what follows has to copy it. */
+static inline __attribute__((always_inline)) void make_call(unsigned char call[5])
 {
 	const unsigned int displacement = DISPLACEMENT(new_target);
-	const unsigned char call[5] = {
-		0xe8, displacement, displacement >> 8, displacement >> 16, displacement >> 24,
-	};
+
+	call[0] = 0xe8;
+	__builtin_memcpy(call + 1, &displacement, 4);
+	__asm__ __volatile__("" : : "r"(call) : "memory");
+}
+
+/* The whole instruction, byte by byte, as a plain memcpy may copy it. */
+void patcher_bytes(void)
+{
+	unsigned char call[5];
+
+	make_call(call);
 	for (int n = 0; n < 5; n++)
 		xm_store((unsigned char *)relink_site + n, call[n]);
 }
@@ -46,11 +55,10 @@ void patcher_bytes(void)
 /* The whole instruction as gcc copies five bytes: a dword and a byte. */
 void patcher_copy(void)
 {
-	const unsigned int displacement = DISPLACEMENT(new_target);
-	const unsigned char call[5] = {
-		0xe8, displacement, displacement >> 8, displacement >> 16, displacement >> 24,
-	};
-	__builtin_memcpy((char *)relink_site, call, sizeof(call));
+	unsigned char call[5];
+
+	make_call(call);
+	__builtin_memcpy((void *)relink_site, call, sizeof(call));
 	xm_barrier();
 }
 

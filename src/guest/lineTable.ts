@@ -22,6 +22,18 @@ export function makeLineTable(rows: readonly LineRow[]): LineEntry[] {
   return table
 }
 
+/** The entry that covers an address; line 0 where none does. */
+export function lineAt(table: readonly LineEntry[], address: number): LineEntry {
+  let low = 0
+  let high = table.length
+  while (low < high) {
+    const middle = (low + high) >>> 1
+    if (table[middle].address <= address) low = middle + 1
+    else high = middle
+  }
+  return table[low - 1] ?? { address, file: '', line: 0 }
+}
+
 /** Lines of each file that the table names and the caller can read. */
 export function readSources(
   table: readonly LineEntry[],

@@ -5,6 +5,7 @@
 import type {
   CheckPoint,
   InterruptSource,
+  LineEntry,
   MachineImage,
   NamedRange,
   PatchSite,
@@ -17,7 +18,7 @@ import { link, type LinkedProgram, type LinkedSection, type ObjectFile } from '.
 import type { Placement } from './elf/placement.ts'
 import { makeEnvironment, VCPUS_MAX, type Actor, type Handler } from './environment.ts'
 import { hex32, InputError } from './inputError.ts'
-import { makeLineTable, readSources } from './lineTable.ts'
+import { lineAt, makeLineTable, readSources } from './lineTable.ts'
 import { formatLinkOptions } from './linkOptions.ts'
 import { MemoryView } from './memoryView.ts'
 import * as records from './records.ts'
@@ -50,7 +51,7 @@ export function loadObjects(inputs: readonly ObjectFile[], options: LoadOptions 
   const program = link(inputs, RUNTIME, options.placements ?? [], space)
   space.reserve(0, PAGE_BYTES, 'the null page')
   const memory = new MemoryView(program.sections)
-  const declared = readDeclarations(program, memory)
+  const declared = records.readRecords(program, memory)
   const file = inputs.length === 1 ? inputs[0].name : inputs.map((input) => input.name).join(' ')
 
   const vcpus = chooseVcpus(file, program, declared, options.vcpus)
@@ -71,9 +72,11 @@ export function loadObjects(inputs: readonly ObjectFile[], options: LoadOptions 
     handledVectors: [...new Set(handlers.map(({ handler }) => handler.vector))].sort((a, b) => a - b),
     interrupts: declared.flatMap((record) => readSource(record, vcpus.length, handlers)),
     sites: declared.filter((record) => record.kind === 'site').map((record) => readSite(record, memory)),
-    points: declared.flatMap(readPoint),
+    points: declared.flatMap((record) => readPoint(record, lines)),
     objects: declared.filter((record) => record.kind === 'object').map(readNamedObject),
-    symbols: [...program.symbols, ...environment.symbols].sort((a, b) => a.address - b.address),
+    symbols: [...program.symbols.filter((symbol) => !isOurs.test(symbol.name)), ...environment.symbols].sort(
+      (a, b) => a.address - b.address,
+    ),
     lines,
     sources: readSources(lines, options.readSource),
     inputs: inputs.map(({ name, bytes }) => ({ name, bytes: Uint8Array.from(bytes) })),
@@ -81,15 +84,14 @@ export function loadObjects(inputs: readonly ObjectFile[], options: LoadOptions 
   }
 }
 
+/** Variables of the macros themselves: nothing a report should name. */
+const isOurs = /^xm_(record|targets_of)_/
+
 /** Code may be written (nothing protects it with paging off, and patching is what it is for); constants may not. */
 function pieceOf(section: LinkedSection): Piece {
   const { name, address, sizeBytes, bytes, flags } = section
   const access = READ | (flags & SHF_WRITE ? WRITE : 0) | (flags & SHF_EXECINSTR ? WRITE | EXECUTE : 0)
   return { name, address, sizeBytes, bytes, access }
-}
-
-function readDeclarations(program: LinkedProgram, memory: MemoryView): GuestRecord[] {
-  return records.readRecords(program, memory)
 }
 
 function describe(record: GuestRecord): string {
@@ -274,8 +276,10 @@ function readSite(record: GuestRecord, memory: MemoryView): PatchSite {
   }
 }
 
-function readPoint(record: GuestRecord): CheckPoint[] {
-  const { address, kind, text, file, line } = record
+function readPoint(record: GuestRecord, lines: readonly LineEntry[]): CheckPoint[] {
+  const { address, kind, text } = record
+  // Assemblers do not know the line of a macro call: there the record names the code, and the line table the line.
+  const { file, line } = record.line === 0 && record.object !== 0 ? lineAt(lines, record.object) : record
   if (kind !== 'assert' && kind !== 'assume' && kind !== 'choose' && kind !== 'progress' && kind !== 'reach')
     return []
   return [{ id: address, kind, text, file, line }]

@@ -39,7 +39,7 @@ export const RECORD_KINDS = {
   site: 7,
   /** object: named memory; a: size in bytes. */
   object: 8,
-  /** Check points: the record's own address is the id that the guest passes in EDX. */
+  /** Check points: the record's own address is the id that the guest passes in EDX. object: where `line` is 0, its code. */
   assert: 9,
   assume: 10,
   choose: 11,

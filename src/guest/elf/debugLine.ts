@@ -249,7 +249,7 @@ function joinPath(directories: readonly string[], file: FileEntry | undefined): 
   let path = file.name
   for (const directory of [directories[file.directory], directories[0]])
     if (directory && !absolute(path) && !path.startsWith(`${directory}/`)) path = `${directory}/${path}`
-  return path.replace(/^(\.\/)+/, '').replaceAll('/./', '/')
+  return path.replace(/^(\.\/+)+/, '').replaceAll('/./', '/')
 }
 
 const EXTENDED_END_SEQUENCE = 1
