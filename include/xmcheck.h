@@ -148,7 +148,7 @@ struct xm_record {
 
 #define XM_RECORD_(kind, text, object, a, b) XM_RECORD2_(kind, text, object, a, b, __COUNTER__)
 #define XM_RECORD2_(kind, text, object, a, b, n)                                                                       \
-	static const struct xm_record XM_JOIN_(xm_record_, n)                                                          \
+	__extension__ static const struct xm_record XM_JOIN_(xm_record_, n)                                            \
 	    __attribute__((section(".xmcheck"), used, aligned(4))) = {                                                 \
 		XM_RECORD_TAG + (kind), (n), (text), __FILE__, __LINE__, (const void *)(object), (a), (const void *)(b) \
 	}
@@ -171,7 +171,7 @@ struct xm_record {
 #define XM_SITE_INT3(site, bytes, ...) XM_SITE_(site, bytes, XM_SITE_INT3_FLAG, __VA_ARGS__)
 #define XM_SITE_(site, bytes, flags, ...)                                                                              \
 	extern const char site[];                                                                                      \
-	static const void *const XM_JOIN_(xm_targets_of_, site)[] = { __VA_ARGS__, 0 };                                \
+	__extension__ static const void *const XM_JOIN_(xm_targets_of_, site)[] = { __VA_ARGS__, 0 };                  \
 	XM_RECORD_(XM_KIND_SITE, #site, site, (bytes) | (flags), XM_JOIN_(xm_targets_of_, site))
 #define XM_OBJECT(variable) XM_RECORD_(XM_KIND_OBJECT, #variable, &(variable), sizeof(variable), 0)
 
