@@ -66,7 +66,7 @@
  *
  * Nothing declared may go unused: an assertion, XM_REACH, site or handler that no execution reaches makes the
  * verdict `unknown (vacuous)`, because "holds" would say nothing about it. Code that the compiler dropped,
- * such as an unused static function, declares nothing.
+ * such as an unused `static inline` function, declares nothing.
  *
  * xm_load, xm_store and the functions after them, at the end of this file, are single instructions.
  */
