@@ -1,7 +1,7 @@
 /** Statements of an assembly source. */
 import { tokenize } from './lexer.ts'
 import { Cursor, describe } from './parseExpression.ts'
-import { parseOperand } from './parseOperand.ts'
+import { parseOperand, SIZE_KEYWORDS } from './parseOperand.ts'
 import { mistake, type Problems } from './problems.ts'
 import { registerNamed } from './registerNames.ts'
 import type { Body, DataItem, Expression, Operand, Statement } from './syntax.ts'
@@ -47,20 +47,23 @@ function parseLine(cursor: Cursor, line: number): Statement | null {
   const start = cursor.peek()
   let label = ''
   let body: Body | null = null
+  let column = start.column
   if (start.kind === 'word' && (cursor.is(':', 1) || namesData(cursor))) {
     cursor.next()
     cursor.accept(':')
     label = cursor.fullName(start.text)
-    if (registerNamed(start.text.toLowerCase())) {
-      mistake(start.column, `${start.text} is a register and cannot be a label: choose another name.`)
+    const word = start.text.toLowerCase()
+    if (registerNamed(word) || SIZE_KEYWORDS.has(word)) {
+      const what = registerNamed(word) ? 'a register' : 'a size'
+      mistake(start.column, `${start.text} is ${what} and cannot be a label: choose another name.`)
     }
+    column = cursor.peek().column
     if (cursor.word() === 'equ') {
       cursor.next()
       body = { kind: 'equ', name: label, value: cursor.expression() }
       label = ''
     }
   }
-  const column = cursor.peek().column
   if (!body && !cursor.atEnd) body = parseBody(cursor, 0)
   cursor.expectEnd()
   if (label === '' && !body) return null

@@ -1,0 +1,84 @@
+/** A whole scenario out of one assembly text, in the environment that compiled programs have too. */
+import {
+  EXECUTE,
+  READ,
+  WRITE,
+  type InterruptSource,
+  type MachineImage,
+  type Symbol32,
+} from '../../smp/image.ts'
+import { AddressSpace, PAGE_BYTES } from '../addressSpace.ts'
+import { makeEnvironment, type Actor } from '../environment.ts'
+import { InputError } from '../inputError.ts'
+import { makeRegions, type Piece } from '../regions.ts'
+import { assemble, type Assembled, type AssembleOptions } from './assemble.ts'
+import type { SourceDeclaration } from './declarations.ts'
+
+/** Where code goes that the source does not place: 1 MB, as in linked programs. */
+const PROGRAM_START = 0x100000
+
+export interface ImageOptions extends AssembleOptions {
+  /** One line for reports; `.title` or the file's name where absent. */
+  readonly title?: string
+}
+
+/**
+ * The machine that `source` declares: ring 0, flat segments, one stack per vCPU, GDT, IDT and TSS as
+ * environment.ts makes them for compiled code. An entry point that returns ends its actor.
+ * @throws InputError where the source or its placement cannot be used
+ */
+export function assembleImage(source: string, options: ImageOptions = {}): MachineImage {
+  const file = options.file ?? 'scenario.asm'
+  const assembled = assemble(source, { origin: PROGRAM_START, sectionAlign: PAGE_BYTES, ...options })
+  const { declarations: declared } = assembled
+  if (declared.vcpus.length === 0) {
+    throw new InputError(file, 'declares no vCPU: there is no entry point', 'add .vcpu LABEL for each')
+  }
+  const space = new AddressSpace()
+  for (const { name, address, bytes } of assembled.segments) space.reserve(address, bytes.length, name)
+  space.reserve(0, PAGE_BYTES, 'the null page')
+
+  const vcpus = declared.vcpus.map(({ name, address }, vcpu): Actor => ({ name, entry: address, vcpu }))
+  const alone = [declared.init, declared.final].map(
+    (found) => found && { name: found.name, entry: found.address, vcpu: 0 },
+  )
+  const [init, final] = alone
+  const actors = [...vcpus, ...alone.filter((actor) => actor !== null)]
+  const environment = makeEnvironment(actors, vcpus.length, declared.handlers, space)
+  const registersOf = (actor: Actor | null) => (actor ? environment.registers[actors.indexOf(actor)] : null)
+
+  return {
+    title: options.title ?? (declared.title || file),
+    regions: makeRegions([...pieces(assembled), ...environment.pieces]),
+    vcpus: vcpus.map((actor) => ({ name: actor.name, registers: registersOf(actor)! })),
+    init: registersOf(init),
+    final: registersOf(final),
+    handledVectors: declared.handlers.map(({ vector }) => vector).sort((a, b) => a - b),
+    interrupts: declared.sources.flatMap((from) => sources(from, vcpus.length)),
+    sites: declared.sites,
+    points: assembled.points,
+    objects: declared.objects,
+    symbols: [...assembled.labels.values(), ...environment.symbols].sort(
+      (a, b) => a.address - b.address,
+    ) as Symbol32[],
+    lines: assembled.lines.map(({ address, line }) => ({ address, file, line })),
+    sources: { [file]: source.split(/\r\n|\n|\r/) },
+    inputs: [{ name: file, bytes: new TextEncoder().encode(source) }],
+    linkOptions: [],
+  }
+}
+
+function pieces(assembled: Assembled): Piece[] {
+  return assembled.segments.map(({ name, address, bytes, access }) => {
+    const bits =
+      (access.includes('r') ? READ : 0) |
+      (access.includes('w') ? WRITE : 0) |
+      (access.includes('x') ? EXECUTE : 0)
+    return { name, address, sizeBytes: bytes.length, bytes, access: bits }
+  })
+}
+
+function sources(from: SourceDeclaration, vcpuCount: number): InterruptSource[] {
+  const targets = from.vcpu < 0 ? Array.from({ length: vcpuCount }, (_, n) => n) : [from.vcpu]
+  return targets.map((vcpu) => ({ ...from, vcpu }))
+}
