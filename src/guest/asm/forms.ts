@@ -77,3 +77,8 @@ function describeCode(code: string): string {
   if (method === 'fixed') return code
   return (METHOD_NAMES.get(method) ?? code) + (TYPE_NAMES.get(type) ?? '')
 }
+
+/** Every form, in the order of the table. */
+export function allForms(): readonly Form[] {
+  return [...byMnemonic.values()].flat()
+}
