@@ -1,0 +1,135 @@
+/** The bytes at a vCPU's EIP: physical addresses, decoding with a cache that is checked by content. */
+import type { Cpu } from '../cpu/cpu.ts'
+import { decode, type Op } from '../cpu/decode.ts'
+import { CS, EIP, SEG_ATTR, SEG_BASE } from '../cpu/registers.ts'
+import { WINDOW, type FetchView } from './fetchView.ts'
+import { EXECUTE } from './image.ts'
+import type { Memory } from './memory.ts'
+import type { Sharing } from './sharing.ts'
+import type { StoreBuffer } from './storeBuffer.ts'
+
+const SLOTS = 4096
+/** D bit of a code segment's attributes: 32-bit operands and addresses. */
+const ATTR_D = 1 << 14
+
+interface Cached {
+  readonly eip: number
+  readonly code32: boolean
+  readonly bytes: Uint8Array
+  readonly op: Op
+}
+
+export class CodeWindow {
+  /** Physical addresses of the bytes from EIP on, `available` of them. */
+  readonly physical = new Int32Array(16)
+  available = 0
+  readonly #cpu: Cpu
+  readonly #memory: Memory
+  readonly #cache: (Cached | undefined)[] = new Array<Cached | undefined>(SLOTS)
+  readonly #bytes = new Uint8Array(16)
+
+  constructor(cpu: Cpu, memory: Memory) {
+    this.#cpu = cpu
+    this.#memory = memory
+  }
+
+  /** Decodes what memory holds at EIP. Null: not executable (or `cpu.stop` says that the fetch faulted). */
+  load(): Op | null {
+    const cpu = this.#cpu
+    const memory = this.#memory
+    const eip = cpu.r[EIP]
+    this.available = 0
+    const code32 = this.#code32
+    const start = cpu.fetchPhysical(eip)
+    if (cpu.stop !== 0) return null
+    let index = memory.index(start)
+    if (index < 0 || !memory.allows(start, EXECUTE)) return null
+    const cached = this.#cache[eip & (SLOTS - 1)]
+    if (cached !== undefined && cached.eip === eip && cached.code32 === code32 && (start & 0xfff) + cached.op.length <= 0x1000) {
+      const bytes = cached.bytes
+      let same = true
+      for (let b = 0; b < bytes.length && same; b++) same = memory.u8[index + b] === bytes[b]
+      if (same) {
+        for (let b = 0; b < WINDOW; b++) this.physical[b] = start + b
+        this.available = cached.op.length
+        return cached.op
+      }
+    }
+    for (let b = 0; b < WINDOW; b++) {
+      if (b > 0 && ((start + b) & 0xfff) === 0) {
+        const next = cpu.fetchPhysical((eip + b) | 0)
+        if (cpu.stop !== 0 || memory.index(next) < 0 || !memory.allows(next, EXECUTE)) {
+          // Only an instruction that really reaches into the next page faults there.
+          cpu.stop = 0
+          break
+        }
+        index = memory.index(next) - b
+        this.physical[b] = next
+      } else this.physical[b] = b === 0 ? start : this.physical[b - 1] + 1
+      this.#bytes[b] = memory.u8[index + b]
+      this.available = b + 1
+    }
+    const op = decode(this.#bytes, 0, this.available, code32)
+    if (op.length === 0) {
+      if (((start + this.available) & 0xfff) === 0) cpu.fetchPhysical((eip + this.available) | 0)
+      return null
+    }
+    this.#cache[eip & (SLOTS - 1)] = { eip, code32, bytes: this.#bytes.slice(0, op.length), op }
+    return op
+  }
+
+  /** Decodes bytes that were fetched before and are kept in the state. */
+  decodeKept(u8: Uint8Array, at: number, length: number): Op {
+    this.#bytes.set(u8.subarray(at, at + 16))
+    return decode(this.#bytes, 0, length, this.#code32)
+  }
+
+  /** Notes that the instruction of `length` bytes is fetched; true where others may see or change it. */
+  noteFetch(length: number, sharing: Sharing, bit: number): boolean {
+    const memory = this.#memory
+    let visible = false
+    let previous = -1
+    for (let b = 0; b < length; b++) {
+      const g = memory.granule(memory.index(this.physical[b]))
+      if (g === previous) continue
+      previous = g
+      if (sharing.noteFetch(g, g, bit)) visible = true
+    }
+    return visible
+  }
+
+  /** The byte strings that may be fetched here, into `view`; call after `load`. */
+  enumerate(view: FetchView, vcpu: number): number {
+    const linear = (this.#cpu.r[SEG_BASE + CS] + this.#cpu.r[EIP]) | 0
+    this.#fill()
+    return view.enumerate(vcpu, linear, this.physical, this.available, (bytes, available) => {
+      return decode(bytes, 0, available, this.#code32).length
+    })
+  }
+
+  overlapsBuffer(buffer: StoreBuffer, length: number): boolean {
+    if (buffer.count === 0) return false
+    for (let b = 0; b < length; b++) if (buffer.overlaps(this.physical[b], 1)) return true
+    return false
+  }
+
+  /** A cached decode knows only the bytes of the present instruction; a stale one may be longer. */
+  #fill(): void {
+    const cpu = this.#cpu
+    const start = cpu.fetchPhysical(cpu.r[EIP])
+    this.available = 0
+    for (let b = 0; b < WINDOW; b++) {
+      const physical = ((start + b) & 0xfff) === 0 && b > 0 ? cpu.fetchPhysical((cpu.r[EIP] + b) | 0) : b === 0 ? start : this.physical[b - 1] + 1
+      if (cpu.stop !== 0 || this.#memory.index(physical) < 0 || !this.#memory.allows(physical, EXECUTE)) {
+        cpu.stop = 0
+        break
+      }
+      this.physical[b] = physical
+      this.available = b + 1
+    }
+  }
+
+  get #code32(): boolean {
+    return (this.#cpu.r[SEG_ATTR + CS] & ATTR_D) !== 0
+  }
+}

@@ -1,0 +1,40 @@
+/** What an observer of one execution is told; engines run without one. */
+import type { Op } from '../cpu/decode.ts'
+
+export type EventKind =
+  /** An instruction retired: `address` is its EIP, `op` the instruction. */
+  | 'instruction'
+  /** Shared code was fetched: `address`, `bytes`; `stale` when they are not what memory holds. */
+  | 'fetch'
+  | 'load'
+  /** A store entered the store buffer. */
+  | 'store'
+  /** The oldest buffered store reached memory. */
+  | 'drain'
+  /** Access of a locked read-modify-write. */
+  | 'locked-load'
+  | 'locked-store'
+  | 'interrupt'
+  | 'nmi'
+  | 'exception'
+  | 'send'
+  | 'serialize'
+  | 'block'
+  | 'choose'
+  | 'mark'
+  | 'end'
+
+export interface MachineEvent {
+  readonly kind: EventKind
+  readonly vcpu: number
+  /** Physical address, vector, or number, by kind. */
+  readonly address: number
+  readonly sizeBytes: number
+  readonly value: number
+  readonly op?: Op
+  readonly bytes?: Uint8Array
+  readonly stale?: boolean
+  readonly text?: string
+}
+
+export type Observer = (event: MachineEvent) => void

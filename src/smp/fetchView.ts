@@ -1,0 +1,329 @@
+/**
+ * Stale instruction fetch: what bytes a vCPU may execute when code has been rewritten under it.
+ *
+ * Every write to shared code becomes a *version*; the history is the list of versions, oldest first, in the
+ * order in which the stores reached memory:
+ *
+ * ```
+ *            entry 0        entry 1        entry m-1
+ * time  0 ----------- 1 ----------- 2 ... ----------- m = what memory holds
+ *        old bytes 0    old bytes 1
+ * ```
+ *
+ * Each entry has, per vCPU, a bit for each of its bytes: *passed*, this vCPU can no longer fetch what was
+ * there before. Passing is monotone; a core-serialising event passes everything, using a byte of some age
+ * passes what is older. An entry that everyone has passed is dropped, so that the history is a canonical
+ * part of the state: it holds exactly what can still be observed. A rung of the ladder is a constraint on
+ * the times at which the bytes of one instruction are taken (model.ts, docs/model.md).
+ *
+ * Entry: physical address, size in bytes (1-8), old bytes in 2 words, then passed bits, 8 a vCPU, 4 vCPUs a word.
+ */
+import type { Store } from '../state/store.ts'
+import { HISTORY_COUNT } from './layout.ts'
+import type { Memory } from './memory.ts'
+import type { Model } from './model.ts'
+import type { Sharing } from './sharing.ts'
+
+const INT3 = 0xcc
+/** Longest instruction, in bytes (SDM vol. 2A 2.3.11). */
+export const WINDOW = 15
+/** More byte strings than this for one fetch are not enumerated; the verdict is then bounded. */
+const VARIANTS_MAX = 1024
+
+export function historyWords(vcpus: number, entriesMax: number): number {
+  return entriesMax * entryWords(vcpus)
+}
+function entryWords(vcpus: number): number {
+  return 4 + ((vcpus + 3) >> 2)
+}
+
+/** Length of the instruction that the first `available` bytes hold; 0: more bytes are needed. */
+export type LengthOf = (bytes: Uint8Array, available: number) => number
+
+export class FetchView {
+  /** Variants of the last `enumerate`, 16 bytes each: bytes, and the time of each byte. */
+  readonly bytes = new Uint8Array(VARIANTS_MAX * 16)
+  readonly times = new Uint8Array(VARIANTS_MAX * 16)
+  readonly lengths = new Uint8Array(VARIANTS_MAX)
+  count = 0
+  /** The history or the variants reached their cap: some behaviours are not covered. */
+  capped = false
+
+  readonly #store: Store
+  readonly #base: number
+  readonly #memory: Memory
+  readonly #sharing: Sharing
+  readonly #model: Model
+  readonly #vcpus: number
+  readonly #entry: number
+  /** Value of each window byte at each time, 16 a time; earliest time each byte may have. */
+  readonly #versions: Uint8Array
+  readonly #floor = new Uint8Array(16)
+  readonly #bytes = new Uint8Array(16)
+  readonly #time = new Uint8Array(16)
+  readonly #physical = new Int32Array(16)
+
+  constructor(store: Store, base: number, memory: Memory, sharing: Sharing, model: Model, vcpus: number) {
+    this.#store = store
+    this.#base = base
+    this.#memory = memory
+    this.#sharing = sharing
+    this.#model = model
+    this.#vcpus = vcpus
+    this.#entry = entryWords(vcpus)
+    this.#versions = new Uint8Array((model.fetchHistory + 2) * 16)
+  }
+
+  get entries(): number {
+    return this.#store.w[HISTORY_COUNT]
+  }
+
+  /**
+   * Notes that `writer` is about to store `sizeBytes` at `physical`. Call before memory changes.
+   * @param writer vCPU; its own view passes the write at once where the CPU compares stores with what it
+   *   has fetched (Pentium and later, SDM vol. 3A 11.6)
+   */
+  push(writer: number, physical: number, sizeBytes: number, low: number, high: number): void {
+    if (this.#model.fetch.kind === 'coherent' || !this.#sharing.codeShared) return
+    const memory = this.#memory
+    const at = memory.index(physical)
+    let changed = 0
+    let fetched = false
+    for (let b = 0; b < sizeBytes; b++) {
+      if (memory.u8[at + b] !== byteOf(low, high, b)) changed |= 1 << b
+      if (this.#sharing.fetchers[memory.granule(at + b)] !== 0) fetched = true
+    }
+    if (changed === 0 || !fetched) return
+    if (this.entries === this.#model.fetchHistory) {
+      this.capped = true
+      this.#remove(0)
+    }
+    const entry = this.#base + this.entries * this.#entry
+    const store = this.#store
+    store.set(entry, physical)
+    store.set(entry + 1, sizeBytes)
+    store.set(entry + 2, memory.load(at, Math.min(4, sizeBytes)))
+    store.set(entry + 3, sizeBytes > 4 ? memory.load(at + 4, sizeBytes - 4) : 0)
+    for (let k = 4; k < this.#entry; k++) store.set(entry + k, 0)
+    store.set(HISTORY_COUNT, this.entries + 1)
+    for (let v = 0; v < this.#vcpus; v++) {
+      let passed = ~changed & 0xff
+      if (v === writer && this.#model.cpu.detectsOwnStores) passed = 0xff
+      for (let b = 0; b < sizeBytes; b++)
+        if ((this.#sharing.fetchers[memory.granule(at + b)] & (1 << v)) === 0) passed |= 1 << b
+      this.#pass(this.entries - 1, v, passed)
+      if (v === writer && passed === 0xff) this.#passOlder(v, physical, sizeBytes)
+    }
+    this.#compact()
+  }
+
+  /** Core serialisation on `vcpu`: nothing that was fetched before may be executed after. */
+  serialize(vcpu: number): void {
+    if (this.entries === 0) return
+    for (let k = 0; k < this.entries; k++) this.#pass(k, vcpu, 0xff)
+    this.#compact()
+  }
+
+  /**
+   * The byte strings that `vcpu` may execute at the instruction whose bytes stand at the physical addresses
+   * `physical[0 .. available)`, into `bytes`, `times`, `lengths`, `count`; number 0 is what memory holds now.
+   * Of all ways to take the same bytes, the earliest is listed: it leaves the most open for later.
+   */
+  enumerate(vcpu: number, linear: number, physical: Int32Array, available: number, lengthOf: LengthOf): number {
+    this.count = 0
+    this.#physical.set(physical.subarray(0, 16))
+    const m = this.#fillVersions(vcpu, available)
+    const now = m * 16
+    if (m === 0 || this.#model.fetch.kind === 'coherent') {
+      this.#bytes.set(this.#versions.subarray(now, now + 16))
+      this.#time.fill(m)
+      this.#emit(lengthOf(this.#bytes, available) || available)
+      return 1
+    }
+    this.#extend(0, 0, m, linear, available, lengthOf)
+    for (let v = 1; v < this.count; v++) if (this.#equalsNow(v, now)) this.#swap(0, v)
+    return this.count
+  }
+
+  /** `vcpu` executes variant `v` of the last `enumerate`: what is older than its bytes can no longer be seen. */
+  use(vcpu: number, v: number): void {
+    for (let b = 0; b < this.lengths[v]; b++) {
+      const time = this.times[v * 16 + b]
+      for (let k = 0; k < time; k++) {
+        const bit = this.#bitOf(k, this.#physical[b])
+        if (bit !== 0) this.#pass(k, vcpu, bit)
+      }
+    }
+    this.#compact()
+  }
+
+  /**
+   * Rung `strict`: whether variant `v` holds a byte that was modified since `vcpu` last serialised, other
+   * than by a one-byte store that places or removes an INT3.
+   */
+  races(vcpu: number, v: number): boolean {
+    for (let k = 0; k < this.entries; k++) {
+      if (this.#exempt(k)) continue
+      for (let b = 0; b < this.lengths[v]; b++)
+        if ((this.#bitOf(k, this.#physical[b]) & ~this.#passed(k, vcpu)) !== 0) return true
+    }
+    return false
+  }
+
+  #extend(from: number, notBefore: number, m: number, linear: number, available: number, lengthOf: LengthOf): void {
+    const end = Math.min(available, this.#chunkEnd(from, linear))
+    const versions = this.#versions
+    const accepted: number[] = []
+    for (let t = notBefore; t <= m; t++) {
+      const row = t * 16
+      for (let b = from; b < end; b++) this.#bytes[b] = versions[row + b]
+      const length = lengthOf(this.#bytes, end)
+      const limit = length === 0 ? end : Math.min(length, end)
+      if (!this.#allowed(t, from, limit)) continue
+      if (accepted.some((other) => sameBytes(versions, other * 16, row, from, limit))) continue
+      accepted.push(t)
+      for (let b = from; b < limit; b++) this.#time[b] = t
+      if (length !== 0 || end === available) this.#emit(length || available)
+      else this.#extend(end, this.#model.fetch.kind === 'ordered' ? t : 0, m, linear, available, lengthOf)
+    }
+  }
+
+  #chunkEnd(from: number, linear: number): number {
+    const chunk = this.#model.fetch.chunkBytes
+    return chunk === 0 ? WINDOW : from + chunk - ((linear + from) & (chunk - 1))
+  }
+
+  #allowed(t: number, from: number, limit: number): boolean {
+    for (let b = from; b < limit; b++) if (t < this.#floor[b]) return false
+    return true
+  }
+
+  #emit(length: number): void {
+    if (this.count === VARIANTS_MAX) {
+      this.capped = true
+      return
+    }
+    this.bytes.set(this.#bytes, this.count * 16)
+    this.times.set(this.#time, this.count * 16)
+    this.lengths[this.count++] = length
+  }
+
+  #equalsNow(v: number, now: number): boolean {
+    for (let b = 0; b < this.lengths[v]; b++) if (this.bytes[v * 16 + b] !== this.#versions[now + b]) return false
+    return true
+  }
+
+  #swap(a: number, b: number): void {
+    for (const array of [this.bytes, this.times]) {
+      const kept = array.slice(a * 16, a * 16 + 16)
+      array.copyWithin(a * 16, b * 16, b * 16 + 16)
+      array.set(kept, b * 16)
+    }
+    const length = this.lengths[a]
+    this.lengths[a] = this.lengths[b]
+    this.lengths[b] = length
+  }
+
+  /** Fills the table of versions; returns the time that is "now", 0 where no entry touches the window. */
+  #fillVersions(vcpu: number, available: number): number {
+    const memory = this.#memory
+    let m = this.entries
+    let touched = false
+    for (let b = 0; b < available; b++) {
+      this.#floor[b] = 0
+      let value = memory.u8[memory.index(this.#physical[b])]
+      this.#versions[m * 16 + b] = value
+      for (let k = m - 1; k >= 0; k--) {
+        const bit = this.#bitOf(k, this.#physical[b])
+        if (bit !== 0) {
+          value = byteOf(this.#old(k), this.#oldHigh(k), bitIndex(bit))
+          if ((this.#passed(k, vcpu) & bit) !== 0) this.#floor[b] = Math.max(this.#floor[b], k + 1)
+          else touched = true
+        }
+        this.#versions[k * 16 + b] = value
+      }
+    }
+    if (!touched && m > 0) {
+      // Nothing older can be seen: the present is the only version.
+      this.#versions.copyWithin(0, m * 16, m * 16 + 16)
+      m = 0
+    }
+    return m
+  }
+
+  /** Bit of the byte at `physical` in entry `k`; 0 where the entry does not touch it. */
+  #bitOf(k: number, physical: number): number {
+    const entry = this.#base + k * this.#entry
+    const byte = (physical - this.#store.w[entry]) | 0
+    return byte >= 0 && byte < this.#store.w[entry + 1] ? 1 << byte : 0
+  }
+
+  #old(k: number): number {
+    return this.#store.w[this.#base + k * this.#entry + 2]
+  }
+  #oldHigh(k: number): number {
+    return this.#store.w[this.#base + k * this.#entry + 3]
+  }
+
+  #exempt(k: number): boolean {
+    const entry = this.#base + k * this.#entry
+    if (this.#store.w[entry + 1] !== 1) return false
+    if ((this.#old(k) & 0xff) === INT3) return true
+    // The new value: what the next entry that touches the byte replaced, or memory.
+    const physical = this.#store.w[entry]
+    for (let next = k + 1; next < this.entries; next++) {
+      const bit = this.#bitOf(next, physical)
+      if (bit !== 0) return byteOf(this.#old(next), this.#oldHigh(next), bitIndex(bit)) === INT3
+    }
+    return this.#memory.u8[this.#memory.index(physical)] === INT3
+  }
+
+  #passed(k: number, vcpu: number): number {
+    return (this.#store.w[this.#base + k * this.#entry + 4 + (vcpu >> 2)] >>> ((vcpu & 3) * 8)) & 0xff
+  }
+
+  #pass(k: number, vcpu: number, bits: number): void {
+    const word = this.#base + k * this.#entry + 4 + (vcpu >> 2)
+    this.#store.set(word, this.#store.w[word] | (bits << ((vcpu & 3) * 8)))
+  }
+
+  /** The writer's own older views of the bytes that it has just written. */
+  #passOlder(vcpu: number, physical: number, sizeBytes: number): void {
+    for (let k = 0; k < this.entries - 1; k++)
+      for (let b = 0; b < sizeBytes; b++) {
+        const bit = this.#bitOf(k, physical + b)
+        if (bit !== 0) this.#pass(k, vcpu, bit)
+      }
+  }
+
+  /** Drops the entries that everyone has passed. */
+  #compact(): void {
+    for (let k = this.entries - 1; k >= 0; k--) {
+      const full = (1 << this.#store.w[this.#base + k * this.#entry + 1]) - 1
+      let open = false
+      for (let v = 0; v < this.#vcpus && !open; v++) open = (~this.#passed(k, v) & full) !== 0
+      if (!open) this.#remove(k)
+    }
+  }
+
+  #remove(k: number): void {
+    const store = this.#store
+    const last = this.#base + (this.entries - 1) * this.#entry
+    for (let at = this.#base + k * this.#entry; at < last; at++) store.set(at, store.w[at + this.#entry])
+    for (let at = last; at < last + this.#entry; at++) store.set(at, 0)
+    store.set(HISTORY_COUNT, this.entries - 1)
+  }
+}
+
+function byteOf(low: number, high: number, byte: number): number {
+  return byte < 4 ? (low >>> (byte * 8)) & 0xff : (high >>> ((byte - 4) * 8)) & 0xff
+}
+
+function bitIndex(bit: number): number {
+  return 31 - Math.clz32(bit)
+}
+
+function sameBytes(table: Uint8Array, a: number, b: number, from: number, limit: number): boolean {
+  for (let k = from; k < limit; k++) if (table[a + k] !== table[b + k]) return false
+  return true
+}

@@ -1,0 +1,107 @@
+/** What the machine does for a call from the guest (guestCalls.ts). */
+import { AT_BLOCK, AT_CHOOSE, AT_MARK, AT_SEND, BUFFER_COUNT, ENDED, IRR, KICKED, NMI_PENDING, STATUS } from './layout.ts'
+import { GUEST_CALLS } from './guestCalls.ts'
+import type { Machine } from './machine.ts'
+import type { VcpuBus } from './vcpuBus.ts'
+
+/** Most alternatives of one data choice. */
+const CHOICES_MAX = 256
+
+/** Performs call `call` of `vcpu`; the new EAX. It may park (`cpu.stop`) and is then asked again. */
+export function callGuest(machine: Machine, vcpu: number, bus: VcpuBus, call: number, eax: number, edx: number): number {
+  const running = machine.running()
+  const event = (pending: number, ways = 1) => !running || bus.gate(pending, 0, 0, ways)
+  switch (call) {
+    case GUEST_CALLS.exit:
+      machine.setWord(vcpu, STATUS, ENDED)
+      machine.observer?.({ kind: 'end', vcpu, address: 0, sizeBytes: 0, value: 0 })
+      return eax
+    case GUEST_CALLS.assert:
+      count(machine, edx)
+      if (eax === 0) machine.violate('assertion', vcpu, describe(machine, edx))
+      return eax
+    case GUEST_CALLS.assume:
+      count(machine, edx)
+      if (eax === 0) machine.cutExecution(vcpu)
+      return eax
+    case GUEST_CALLS.choose: {
+      count(machine, edx)
+      const ways = eax >>> 0
+      if (ways === 0 || ways > CHOICES_MAX) {
+        machine.violate('bad-call', vcpu, `a choice among ${ways}: 1 to ${CHOICES_MAX} are possible`)
+        return 0
+      }
+      if (ways > 1 && !bus.gate(AT_CHOOSE, 0, 0, ways)) return 0
+      const value = ways > 1 ? bus.way : 0
+      machine.observer?.({ kind: 'choose', vcpu, address: ways, sizeBytes: 0, value })
+      return value
+    }
+    case GUEST_CALLS.ipi:
+    case GUEST_CALLS.nmi:
+    case GUEST_CALLS.kick:
+      return send(machine, vcpu, bus, call, eax, edx, event)
+    case GUEST_CALLS.progress:
+    case GUEST_CALLS.reach:
+      count(machine, edx)
+      return eax
+    case GUEST_CALLS.enter:
+    case GUEST_CALLS.leave:
+    case GUEST_CALLS.free:
+    case GUEST_CALLS.alloc:
+      if (!event(AT_MARK)) return 0
+      machine.onMark(vcpu, call, eax, edx)
+      machine.observer?.({ kind: 'mark', vcpu, address: eax >>> 0, sizeBytes: 0, value: call })
+      return eax
+    case GUEST_CALLS.block:
+      if (machine.wordOf(vcpu, KICKED) === 0) {
+        bus.park(AT_BLOCK, 0, 0, 1)
+        return 0
+      }
+      if (!event(AT_BLOCK)) return 0
+      machine.setWord(vcpu, KICKED, 0)
+      machine.observer?.({ kind: 'block', vcpu, address: 0, sizeBytes: 0, value: 0 })
+      return eax
+    case GUEST_CALLS.vcpu:
+      return vcpu
+    case GUEST_CALLS.log:
+      machine.observer?.({ kind: 'mark', vcpu, address: edx >>> 0, sizeBytes: 4, value: eax })
+      return eax
+    default:
+      machine.violate('bad-call', vcpu, `call ${call} to the checker: there is none of that number`)
+      return 0
+  }
+}
+
+function send(
+  machine: Machine, vcpu: number, bus: VcpuBus, call: number, eax: number, edx: number, event: (pending: number) => boolean,
+): number {
+  const target = eax >>> 0
+  if (target >= machine.cpus.length) {
+    machine.violate('bad-call', vcpu, `an interrupt or kick for vCPU ${target}: there are ${machine.cpus.length}`)
+    return 0
+  }
+  if (machine.model.ipiDrains && machine.wordOf(vcpu, BUFFER_COUNT) > 0) {
+    bus.park(AT_SEND, 0, 0, 1)
+    return 0
+  }
+  if (!event(AT_SEND)) return 0
+  if (call === GUEST_CALLS.kick) machine.setWord(target, KICKED, 1)
+  else {
+    machine.sharing.noteInterruptible(target)
+    const vector = edx & 0xff
+    if (call === GUEST_CALLS.nmi) machine.setWord(target, NMI_PENDING, 1)
+    else machine.setWord(target, IRR + (vector >> 5), machine.wordOf(target, IRR + (vector >> 5)) | (1 << (vector & 31)))
+  }
+  machine.observer?.({ kind: 'send', vcpu, address: target, sizeBytes: 0, value: call === GUEST_CALLS.ipi ? edx & 0xff : call === GUEST_CALLS.nmi ? 2 : -1 })
+  return eax
+}
+
+function count(machine: Machine, id: number): void {
+  const points = machine.coverage.points
+  points.set(id >>> 0, (points.get(id >>> 0) ?? 0) + 1)
+}
+
+function describe(machine: Machine, id: number): string {
+  const point = machine.image.points.find((other) => other.id >>> 0 === id >>> 0)
+  return point ? `${point.file}:${point.line}: assertion \`${point.text}\` failed` : `assertion ${(id >>> 0).toString(16)} failed`
+}

@@ -1,0 +1,683 @@
+/**
+ * N vCPUs over shared memory as one labelled transition system: `enabled` lists the choices, `take` performs
+ * exactly one event and the invisible work up to the next one, `undo` reverts it. Every scheduler, engine,
+ * replayer and property uses these three and nothing else.
+ *
+ * A vCPU that is not running is *parked* just before its next visible event (layout.ts, `AT_...`). Work that
+ * no other actor can observe (sharing.ts) is done at once, as part of the step before it.
+ *
+ * Phases: `init` alone on vCPU 0, then all vCPUs, then `final` alone when every vCPU has ended and every
+ * buffer is empty.
+ */
+import { Cpu } from '../cpu/cpu.ts'
+import { STOP_FAULT, STOP_VIOLATION } from '../cpu/bus.ts'
+import type { Op } from '../cpu/decode.ts'
+import {
+  ACTIVE, ACTIVITY, EIP, EVENT, EVENT_EXTERNAL, EVENT_NMI, EVENT_VALID, HALTED, REGISTER_WORDS, SHUTDOWN,
+} from '../cpu/registers.ts'
+import { Store } from '../state/store.ts'
+import { choiceArgument, choiceKind, choiceVcpu, DRAIN, INTERRUPT, NMI, packChoice, RUN } from './choice.ts'
+import { CodeWindow } from './codeWindow.ts'
+import type { Observer } from './events.ts'
+import { FetchView, historyWords } from './fetchView.ts'
+import { callGuest } from './guestServices.ts'
+import type { MachineImage } from './image.ts'
+import {
+  ANSWER_COUNT, AT_BLOCK, AT_BOUNDARY, AT_END, AT_FENCE, AT_FETCH, AT_HALT, AT_LOAD, AT_LOCAL, AT_LOCKED, AT_NOTHING,
+  AT_SEND, AT_SERIALIZE, AT_STORE, BUFFER_COUNT, ENDED, FETCHED_BYTES, FETCHED_LENGTH, GLOBAL_WORDS, ICOUNT, IRR, KICKED, layOut,
+  NMI_PENDING, PENDING, PENDING_ADDRESS, PENDING_NAMES, PENDING_SIZE, PENDING_WAYS, PHASE, PHASE_DONE, PHASE_FINAL,
+  PHASE_INIT, PHASE_RUN, QUIET_WORDS, RUNNABLE, STATUS, VCPU_WORDS, type Layout,
+} from './layout.ts'
+import { Memory, PageMap } from './memory.ts'
+import type { Model } from './model.ts'
+import type { Monitor, Violation } from './monitor.ts'
+import { Sharing } from './sharing.ts'
+import { VcpuBus } from './vcpuBus.ts'
+
+export interface MachineOptions {
+  readonly monitors?: readonly Monitor[]
+  /** What earlier machines of the same exploration learnt; it grows. */
+  readonly sharing?: Sharing
+  readonly pages?: PageMap
+}
+
+/** How often things that a verdict must not be vacuous about were reached, over all executions. */
+export interface Coverage {
+  /** Check point id to evaluations. */
+  readonly points: Map<number, number>
+  /** `site>target` to executions. */
+  readonly sites: Map<string, number>
+  /** Executions cut by an assumption. */
+  cut: number
+}
+
+/** `take`: the execution went on, was judged violated, or was cut by an assumption. */
+export const WENT_ON = 0
+export const VIOLATED = 1
+export const CUT = 2
+
+const MARKS_MIN = 1024
+
+export class Machine {
+  readonly image: MachineImage
+  readonly model: Model
+  readonly store: Store
+  readonly memory: Memory
+  readonly sharing: Sharing
+  readonly fetchView: FetchView
+  readonly cpus: readonly Cpu[]
+  readonly coverage: Coverage = { points: new Map(), sites: new Map(), cut: 0 }
+  /** Why `complete` cannot be claimed; empty: it can. */
+  readonly weaknesses = new Set<string>()
+  violation: Violation | null = null
+  observer: Observer | null = null
+  /** Events taken. */
+  step = 0
+  /** Code may be fetched stale, and some is shared: core serialisation matters. */
+  get fetchIsVisible(): boolean {
+    return this.sharing.codeShared && this.model.fetch.kind !== 'coherent'
+  }
+
+  readonly #layout: Layout
+  readonly #buses: readonly VcpuBus[]
+  readonly #windows: readonly CodeWindow[]
+  readonly #before = new Int32Array(REGISTER_WORDS)
+  readonly #handled: ReadonlySet<number>
+  readonly #watched = new Map<number, Monitor[]>()
+  readonly #monitors: readonly Monitor[]
+  #marks = new Int32Array(MARKS_MIN)
+  #cut = false
+
+  constructor(image: MachineImage, model: Model, options: MachineOptions = {}) {
+    const monitors = options.monitors ?? []
+    const pages = options.pages ?? new PageMap(image.regions)
+    const vcpus = image.vcpus.length
+    const ghostWords = monitors.reduce((sum, monitor) => sum + monitor.ghostWords(vcpus), 0)
+    const history = historyWords(vcpus, model.fetchHistory)
+    this.image = image
+    this.model = model
+    this.#layout = layOut(vcpus, image.interrupts.length, history, ghostWords, pages.sizeBytes / 4)
+    this.store = new Store(this.#layout.length, this.#layout.quiet)
+    this.memory = new Memory(this.store, this.#layout.memory, pages, image.regions)
+    this.sharing = options.sharing ?? new Sharing(pages.sizeBytes / 4, vcpus)
+    this.fetchView = new FetchView(this.store, this.#layout.history, this.memory, this.sharing, model, vcpus)
+    this.#handled = new Set(image.handledVectors)
+    const buses: VcpuBus[] = []
+    const cpus: Cpu[] = []
+    for (let v = 0; v < vcpus; v++) {
+      const base = this.#base(v)
+      this.store.w.set(image.vcpus[v].registers, base)
+      const bus = new VcpuBus(this, v, base)
+      const cpu = new Cpu(this.store.w, base, bus, model.cpu)
+      bus.cpu = cpu
+      buses.push(bus)
+      cpus.push(cpu)
+    }
+    this.#buses = buses
+    this.cpus = cpus
+    this.#windows = cpus.map((cpu) => new CodeWindow(cpu, this.memory))
+    this.#monitors = monitors
+    let ghosts = this.#layout.ghosts
+    for (const monitor of monitors) {
+      monitor.attach(this, ghosts)
+      ghosts += monitor.ghostWords(vcpus)
+      for (const eip of monitor.watches ?? []) this.#watched.set(eip, [...(this.#watched.get(eip) ?? []), monitor])
+    }
+    for (const source of image.interrupts) this.sharing.interruptible[source.vcpu] = 1
+    this.#start()
+    this.store.seal()
+    ;[this.store.h0, this.store.h1] = this.store.fullHash()
+  }
+
+  /** Lists the choices of this state in a fixed order; returns their number, 0 at the end of an execution. */
+  enabled(out: Int32Array): number {
+    if (this.violation !== null || this.#cut) return 0
+    const phase = this.store.w[PHASE]
+    if (phase === PHASE_DONE) return 0
+    let count = 0
+    for (let v = 0; v < (phase === PHASE_RUN ? this.cpus.length : 1); v++) {
+      if (this.canContinue(v)) count = this.#listRuns(v, out, count)
+      if (this.#buses[v].buffer.count > 0) out[count++] = packChoice(DRAIN, v)
+      if (phase === PHASE_RUN) count = this.#listInterrupts(v, out, count)
+    }
+    return count
+  }
+
+  /** Performs one choice of `enabled`. */
+  take(choice: number): number {
+    this.#pushMark()
+    this.step++
+    const v = choiceVcpu(choice)
+    const argument = choiceArgument(choice)
+    switch (choiceKind(choice)) {
+      case DRAIN:
+        this.#drain(v)
+        break
+      case RUN:
+        this.#buses[v].grant(true, this.#quiet(v, PENDING), argument)
+        this.#advance(v)
+        break
+      case INTERRUPT:
+        this.#acceptInterrupt(v, argument)
+        break
+      case NMI:
+        this.#acceptNmi(v, argument)
+        break
+    }
+    if (this.violation === null && !this.#cut) this.#progressPhase()
+    if (this.fetchView.capped) this.weaken(`the fetch history was full (fetchHistory=${this.model.fetchHistory})`)
+    return this.violation !== null ? VIOLATED : this.#cut ? CUT : WENT_ON
+  }
+
+  /** Reverts the last `take`. */
+  undo(): void {
+    this.step--
+    this.store.undoTo(this.#marks[this.step])
+    this.violation = null
+    this.#cut = false
+  }
+
+  /** The vCPU's next event can be made now: leaving it is a preemption. */
+  canContinue(v: number): boolean {
+    const buffered = this.#buses[v].buffer.count
+    const sc = this.model.sc && buffered > 0
+    switch (this.#quiet(v, PENDING)) {
+      case AT_END:
+      case AT_HALT:
+      case AT_NOTHING:
+        return false
+      case AT_LOCKED:
+      case AT_FENCE:
+      case AT_SERIALIZE:
+        return buffered === 0
+      case AT_SEND:
+        return buffered === 0 || (!this.model.ipiDrains && !this.model.sc)
+      case AT_BLOCK:
+        return this.store.w[this.#base(v) + KICKED] !== 0 && !sc
+      case AT_STORE:
+        return !sc && buffered + (this.#quiet(v, PENDING_WAYS) > 1 ? 2 : 1) <= this.model.storeBuffer
+      case AT_LOAD: {
+        const physical = this.#quiet(v, PENDING_ADDRESS)
+        const size = this.#quiet(v, PENDING_SIZE)
+        return !sc && (!this.model.partialWait || this.#buses[v].buffer.coversOrMisses(physical, size))
+      }
+      default:
+        return !sc
+    }
+  }
+
+  bufferedStores(): number {
+    let sum = 0
+    for (const bus of this.#buses) sum += bus.buffer.count
+    return sum
+  }
+
+  /** A choice that the environment makes, not the scheduler: a stale fetch, an interrupt, the order of halves. */
+  isEnvironmentChoice(choice: number): boolean {
+    const kind = choiceKind(choice)
+    if (kind === INTERRUPT || kind === NMI) return true
+    if (kind !== RUN || choiceArgument(choice) === 0) return false
+    const pending = this.#quiet(choiceVcpu(choice), PENDING)
+    return pending !== AT_NOTHING && PENDING_NAMES[pending] !== 'choose'
+  }
+
+  /** `name+0x12`, or the bare address. */
+  symbolize(address: number): string {
+    let best: { name: string; offset: number } | null = null
+    for (const symbol of this.image.symbols) {
+      const offset = (address >>> 0) - (symbol.address >>> 0)
+      if (offset < 0 || offset >= Math.max(symbol.sizeBytes, 1)) continue
+      if (best === null || offset < best.offset) best = { name: symbol.name, offset }
+    }
+    if (best === null) return hex(address)
+    return best.offset === 0 ? best.name : `${best.name}+${hex(best.offset)}`
+  }
+
+  icount(v: number): number {
+    return this.#quiet(v, ICOUNT)
+  }
+  pending(v: number): string {
+    return PENDING_NAMES[this.#quiet(v, PENDING)]
+  }
+
+  // --- for the buses and monitors ---------------------------------------------------------------------
+
+  /** The execution is judged: `kind` is machine-readable, `message` for people. The first judgement stays. */
+  violate(kind: string, vcpu: number, message: string): void {
+    const cpu = this.cpus[vcpu]
+    cpu.stop = STOP_VIOLATION
+    if (this.violation === null) this.violation = { kind, message, vcpu, eip: cpu.r[EIP] >>> 0 }
+  }
+
+  weaken(reason: string): void {
+    this.weaknesses.add(reason)
+  }
+
+  cutExecution(vcpu: number): void {
+    this.cpus[vcpu].stop = STOP_VIOLATION
+    this.#cut = true
+    this.coverage.cut++
+  }
+
+  setPending(v: number, pending: number, physical: number, sizeBytes: number, ways: number): void {
+    const at = this.#layout.quiet + v * QUIET_WORDS
+    this.store.set(at + PENDING, pending)
+    this.store.set(at + PENDING_ADDRESS, physical)
+    this.store.set(at + PENDING_SIZE, sizeBytes)
+    this.store.set(at + PENDING_WAYS, ways)
+  }
+
+  onAccess(v: number, physical: number, sizeBytes: number, write: boolean): void {
+    for (const monitor of this.#monitors) monitor.onAccess?.(v, physical, sizeBytes, write)
+  }
+
+  onMark(v: number, call: number, eax: number, edx: number): void {
+    for (const monitor of this.#monitors) monitor.onMark?.(v, call, eax, edx)
+  }
+
+  /** A store reaches memory. */
+  writeMemory(v: number, physical: number, sizeBytes: number, low: number, high: number): void {
+    const at = this.memory.index(physical)
+    if (this.store.w[PHASE] === PHASE_RUN) {
+      this.fetchView.push(v, physical, sizeBytes, low, high)
+      if (this.model.cpu.queueBytes > 0 && this.sharing.fetchers[this.memory.granule(at)] !== 0)
+        this.weaken(`code was written; the prefetch queue of the ${this.model.cpu.name} is not modelled`)
+    }
+    this.memory.store(at, sizeBytes, low, high)
+  }
+
+  /** Bytes up to which an access is one event; 0: all of it (SDM vol. 3A 9.1.1, by CPU class). */
+  cut(physical: number, sizeBytes: number): number {
+    const { atomicBytes, lineBytes } = this.model.cpu
+    if (sizeBytes === 1) return 0
+    if (atomicBytes === 0) {
+      const room = lineBytes - (physical & (lineBytes - 1))
+      return room < sizeBytes ? room : 0
+    }
+    if (sizeBytes <= atomicBytes && (physical & (sizeBytes - 1)) === 0) return 0
+    // The boundary of highest alignment inside the access.
+    for (let unit = 8; unit > 0; unit >>= 1) {
+      const first = unit - (physical & (unit - 1))
+      if (first < sizeBytes) return first
+    }
+    return 0
+  }
+
+  guestCall(v: number, bus: VcpuBus, call: number, eax: number, edx: number): number {
+    return callGuest(this, v, bus, call, eax, edx)
+  }
+
+  running(): boolean {
+    return this.store.w[PHASE] === PHASE_RUN
+  }
+  wordOf(v: number, word: number): number {
+    return this.store.w[this.#base(v) + word]
+  }
+  setWord(v: number, word: number, value: number): void {
+    this.store.set(this.#base(v) + word, value)
+  }
+
+  // --- phases -----------------------------------------------------------------------------------------
+
+  #start(): void {
+    const store = this.store
+    if (this.image.init !== null) {
+      store.set(PHASE, PHASE_INIT)
+      this.#enter(0, this.image.init)
+      for (let v = 1; v < this.cpus.length; v++) this.setPending(v, AT_LOCAL, 0, 0, 1)
+      this.#progressPhase()
+    } else this.#startVcpus()
+  }
+
+  #startVcpus(): void {
+    this.store.set(PHASE, PHASE_RUN)
+    for (let v = 0; v < this.cpus.length && this.violation === null; v++) this.#enter(v, this.image.vcpus[v].registers)
+    this.#progressPhase()
+  }
+
+  #enter(v: number, registers: Int32Array): void {
+    this.store.setAll(this.#base(v), registers, REGISTER_WORDS)
+    this.setWord(v, STATUS, RUNNABLE)
+    this.setPending(v, AT_NOTHING, 0, 0, 1)
+    this.#buses[v].grant(false, AT_NOTHING, 0)
+    this.#advance(v)
+  }
+
+  #progressPhase(): void {
+    const phase = this.store.w[PHASE]
+    if (this.violation !== null || this.#cut) return
+    if (phase === PHASE_DONE) return
+    const actors = phase === PHASE_RUN ? this.cpus.length : 1
+    let ended = true
+    for (let v = 0; v < actors; v++)
+      ended &&= this.wordOf(v, STATUS) === ENDED && this.wordOf(v, BUFFER_COUNT) === 0
+    if (!ended) {
+      if (this.#stuck(actors)) this.#deadlock(actors)
+      return
+    }
+    if (phase === PHASE_INIT) this.#startVcpus()
+    else if (phase === PHASE_RUN && this.image.final !== null) {
+      this.store.set(PHASE, PHASE_FINAL)
+      this.#enter(0, this.image.final)
+      this.#progressPhase()
+    } else this.store.set(PHASE, PHASE_DONE)
+  }
+
+  /** No actor can take a step and not all have ended. */
+  #stuck(actors: number): boolean {
+    for (let v = 0; v < actors; v++) {
+      if (this.canContinue(v) || this.#buses[v].buffer.count > 0) return false
+      if (this.#listInterrupts(v, this.#scratch, 0) > 0) return false
+    }
+    return true
+  }
+  readonly #scratch = new Int32Array(512)
+
+  #deadlock(actors: number): void {
+    const waits: string[] = []
+    let first = -1
+    for (let v = 0; v < actors; v++) {
+      if (this.#quiet(v, PENDING) === AT_END) continue
+      if (first < 0) first = v
+      waits.push(`vCPU ${v} waits (${this.pending(v)}) at ${this.symbolize(this.cpus[v].r[EIP])}`)
+    }
+    const blocked = this.#quiet(first, PENDING) === AT_BLOCK || this.#quiet(first, PENDING) === AT_HALT
+    this.violate(blocked ? 'lost-wakeup' : 'deadlock', first, `nobody can go on: ${waits.join('; ')}`)
+  }
+
+  // --- steps ------------------------------------------------------------------------------------------
+
+  #drain(v: number): void {
+    const buffer = this.#buses[v].buffer
+    const physical = buffer.address(0)
+    const size = buffer.size(0)
+    const low = buffer.low(0)
+    this.writeMemory(v, physical, size, low, buffer.high(0))
+    buffer.shift()
+    this.observer?.({ kind: 'drain', vcpu: v, address: physical, sizeBytes: size, value: low })
+  }
+
+  #acceptInterrupt(v: number, argument: number): void {
+    const vector = argument & 0xff
+    const source = argument >>> 8
+    if (source > 0) this.store.set(this.#layout.sources + source - 1, this.store.w[this.#layout.sources + source - 1] + 1)
+    else this.setWord(v, IRR + (vector >> 5), this.wordOf(v, IRR + (vector >> 5)) & ~(1 << (vector & 31)))
+    this.observer?.({ kind: 'interrupt', vcpu: v, address: vector, sizeBytes: 0, value: 0 })
+    this.#inject(v, EVENT_VALID | EVENT_EXTERNAL | vector)
+  }
+
+  #acceptNmi(v: number, argument: number): void {
+    if (argument > 0) this.store.set(this.#layout.sources + argument - 1, this.store.w[this.#layout.sources + argument - 1] + 1)
+    else this.setWord(v, NMI_PENDING, 0)
+    this.observer?.({ kind: 'nmi', vcpu: v, address: 2, sizeBytes: 0, value: 0 })
+    this.#inject(v, EVENT_VALID | EVENT_NMI | 2)
+  }
+
+  #inject(v: number, event: number): void {
+    this.setWord(v, EVENT, event)
+    this.setWord(v, ACTIVITY, ACTIVE)
+    this.#buses[v].grant(false, AT_NOTHING, 0)
+    this.#advance(v)
+  }
+
+  /** Runs `v` up to its next visible event (after the granted one), and logs what its registers became. */
+  #advance(v: number): void {
+    const base = this.#base(v)
+    const w = this.store.w
+    for (let k = 0; k < REGISTER_WORDS; k++) this.#before[k] = w[base + k]
+    this.#run(v)
+    this.store.commit(base, this.#before, REGISTER_WORDS)
+  }
+
+  #run(v: number): void {
+    const cpu = this.cpus[v]
+    const bus = this.#buses[v]
+    const r = cpu.r
+    // The boundary at which the step begins has been offered to interrupts already.
+    let boundaryOffered = this.#quiet(v, PENDING) !== AT_NOTHING
+    let first = true
+    for (let steps = 0; ; ) {
+      if (this.violation !== null || this.#cut) return
+      if (this.wordOf(v, STATUS) === ENDED) return this.setPending(v, AT_END, 0, 0, 1)
+      if (r[ACTIVITY] === SHUTDOWN) return this.violate('triple-fault', v, `triple fault at ${this.symbolize(r[EIP])}`)
+      if ((r[EVENT] & EVENT_VALID) !== 0) {
+        if (!this.#deliver(v)) return
+        continue
+      }
+      if (r[ACTIVITY] === HALTED) return this.setPending(v, AT_HALT, 0, 0, 1)
+      const begun = this.#begun(v)
+      if (!begun && !boundaryOffered && this.#interruptsMatter(v)) return this.setPending(v, AT_BOUNDARY, 0, 0, 1)
+      if (!begun && steps++ === this.model.localSteps) return this.setPending(v, AT_LOCAL, 0, 0, 1)
+      boundaryOffered = false
+      const eip = r[EIP]
+      const op = this.#fetch(v, first)
+      if (op === null) {
+        if (cpu.stop === STOP_FAULT && this.violation === null) {
+          this.#raise(v)
+          continue
+        }
+        return
+      }
+      if (!begun) this.#watch(v, eip, op)
+      if (this.violation !== null) return
+      bus.beginAttempt()
+      cpu.execute(op)
+      if (cpu.stop === 0) {
+        this.#retire(v, eip, op)
+        // What follows was not there to choose from when the step began.
+        first = false
+        continue
+      }
+      if (cpu.stop === STOP_FAULT) {
+        this.#raise(v)
+        continue
+      }
+      if (this.violation === null) bus.keepAnswers()
+      return
+    }
+  }
+
+  #retire(v: number, eip: number, op: Op): void {
+    this.#clearInstruction(v)
+    const at = this.#layout.quiet + v * QUIET_WORDS + ICOUNT
+    this.store.set(at, this.store.w[at] + 1)
+    this.observer?.({ kind: 'instruction', vcpu: v, address: eip >>> 0, sizeBytes: op.length, value: 0, op })
+  }
+
+  #clearInstruction(v: number): void {
+    this.#buses[v].clearAnswers()
+    const base = this.#base(v)
+    if (this.store.w[base + FETCHED_LENGTH] === 0) return
+    for (let k = 0; k < 5; k++) this.store.set(base + FETCHED_LENGTH + k, 0)
+  }
+
+  #watch(v: number, eip: number, op: Op): void {
+    if (this.#watched.size === 0) return
+    const watchers = this.#watched.get(eip >>> 0)
+    if (watchers) for (const monitor of watchers) monitor.onExecute?.(v, eip >>> 0, op)
+  }
+
+  /** The instruction at EIP: decoded, or null when parked (a visible fetch comes first), faulted or judged. */
+  #fetch(v: number, first: boolean): Op | null {
+    const cpu = this.cpus[v]
+    const window = this.#windows[v]
+    const base = this.#base(v)
+    const length = this.store.w[base + FETCHED_LENGTH]
+    cpu.stop = 0
+    if (length !== 0) return window.decodeKept(this.memory.u8, (base + FETCHED_BYTES) * 4, length)
+    const op = window.load()
+    if (cpu.stop === STOP_FAULT) return null
+    if (op === null) {
+      this.violate('wild-fetch', v, `executes at ${this.symbolize(cpu.r[EIP])}, which is not mapped as code`)
+      return null
+    }
+    if (!this.running() || !window.noteFetch(op.length, this.sharing, 1 << v)) return op
+    const bus = this.#buses[v]
+    const variant = this.canFetch(v) ? bus.takeFetch(first) : -1
+    if (variant < 0) {
+      this.setPending(v, AT_FETCH, cpu.r[EIP], op.length, 1)
+      cpu.stop = 0
+      return null
+    }
+    return this.#fetchVariant(v, variant)
+  }
+
+  canFetch(v: number): boolean {
+    return !(this.model.sc && this.#buses[v].buffer.count > 0)
+  }
+
+  #fetchVariant(v: number, variant: number): Op | null {
+    const window = this.#windows[v]
+    const view = this.fetchView
+    const eip = this.cpus[v].r[EIP]
+    window.enumerate(view, v)
+    if (variant >= view.count) throw new Error(`fetch variant ${variant} of ${view.count}`)
+    if (this.model.fetch.kind === 'strict' && view.races(v, variant)) {
+      this.violate('code-race', v, `executes code at ${this.symbolize(eip)} that was modified since vCPU ${v} last serialised`)
+      return null
+    }
+    const at = variant * 16
+    const length = view.lengths[variant]
+    const base = this.#base(v)
+    const b = view.bytes
+    this.store.set(base + FETCHED_LENGTH, length)
+    for (let k = 0; k < 4; k++) {
+      let word = 0
+      for (let j = 0; j < 4; j++) if (k * 4 + j < length) word |= b[at + k * 4 + j] << (j * 8)
+      this.store.set(base + FETCHED_BYTES + k, word)
+    }
+    if (this.observer !== null)
+      this.observer({ kind: 'fetch', vcpu: v, address: eip >>> 0, sizeBytes: length, value: variant, bytes: b.slice(at, at + length), stale: variant !== 0 })
+    view.use(v, variant)
+    const op = window.decodeKept(this.memory.u8, (base + FETCHED_BYTES) * 4, length)
+    this.#watch(v, eip, op)
+    return this.violation === null ? op : null
+  }
+
+  /** A fault of the attempt becomes the event to deliver. */
+  #raise(v: number): void {
+    const cpu = this.cpus[v]
+    this.#clearInstruction(v)
+    const at = this.symbolize(cpu.r[EIP])
+    const vector = cpu.faultVector
+    if (!this.#handled.has(vector)) {
+      const missing = cpu.unimplemented === null ? '' : ` (xmcheck does not implement ${cpu.unimplemented})`
+      return this.violate('unhandled-exception', v, `exception ${vector} (${EXCEPTIONS[vector] ?? '?'}) at ${at} has no handler${missing}`)
+    }
+    this.observer?.({ kind: 'exception', vcpu: v, address: vector, sizeBytes: 0, value: cpu.faultError })
+    cpu.raise()
+  }
+
+  /** Delivers the event in EVENT. False: parked or judged. */
+  #deliver(v: number): boolean {
+    const cpu = this.cpus[v]
+    const bus = this.#buses[v]
+    const vector = cpu.r[EVENT] & 0xff
+    if (!this.#handled.has(vector)) {
+      const name = vector < 32 ? `exception ${vector} (${EXCEPTIONS[vector] ?? '?'})` : `interrupt vector ${vector}`
+      this.violate(vector < 32 ? 'unhandled-exception' : 'unhandled-interrupt', v, `${name} at ${this.symbolize(cpu.r[EIP])} has no handler`)
+      return false
+    }
+    bus.beginAttempt()
+    if (this.model.interruptDrains) bus.fence()
+    if (this.model.interruptSync) bus.serialize()
+    if (cpu.stop === 0) cpu.deliver()
+    if (cpu.stop === 0) {
+      bus.clearAnswers()
+      return true
+    }
+    if (cpu.stop === STOP_FAULT) {
+      this.#raise(v)
+      return this.violation === null
+    }
+    if (this.violation === null) bus.keepAnswers()
+    return false
+  }
+
+  // --- choices ----------------------------------------------------------------------------------------
+
+  #listRuns(v: number, out: Int32Array, count: number): number {
+    const pending = this.#quiet(v, PENDING)
+    if ((pending === AT_FETCH || pending === AT_BOUNDARY || pending === AT_LOCAL) && !this.#begun(v)) {
+      const window = this.#windows[v]
+      this.cpus[v].stop = 0
+      const op = window.load()
+      if (op !== null && this.running() && window.noteFetch(op.length, this.sharing, 1 << v)) {
+        const ways = window.enumerate(this.fetchView, v)
+        for (let way = 0; way < ways; way++)
+          if (!this.model.cpu.detectsOwnStores || !window.overlapsBuffer(this.#buses[v].buffer, this.fetchView.lengths[way]))
+            out[count++] = packChoice(RUN, v, way)
+        return count
+      }
+    }
+    const ways = this.#quiet(v, PENDING_WAYS)
+    for (let way = 0; way < ways; way++) out[count++] = packChoice(RUN, v, way)
+    return count
+  }
+
+  #listInterrupts(v: number, out: Int32Array, count: number): number {
+    if (this.sharing.interruptible[v] === 0 || this.#begun(v) || this.wordOf(v, STATUS) === ENDED) return count
+    const cpu = this.cpus[v]
+    if ((cpu.r[EVENT] & EVENT_VALID) !== 0) return count
+    if (this.model.interruptDrains && this.#buses[v].buffer.count > 0) return count
+    if (cpu.canTakeNmi()) {
+      if (this.wordOf(v, NMI_PENDING) !== 0) out[count++] = packChoice(NMI, v)
+      this.image.interrupts.forEach((source, k) => {
+        if (source.nmi && source.vcpu === v && this.#left(k)) out[count++] = packChoice(NMI, v, k + 1)
+      })
+    }
+    if (!cpu.canTakeInterrupt()) return count
+    for (let word = 7; word >= 0; word--) {
+      const bits = this.wordOf(v, IRR + word)
+      if (bits === 0) continue
+      // The local APIC delivers the highest pending vector first (SDM vol. 3A 11.8.3).
+      out[count++] = packChoice(INTERRUPT, v, word * 32 + 31 - Math.clz32(bits))
+      break
+    }
+    this.image.interrupts.forEach((source, k) => {
+      if (!source.nmi && source.vcpu === v && this.#left(k)) out[count++] = packChoice(INTERRUPT, v, source.vector | ((k + 1) << 8))
+    })
+    return count
+  }
+
+  #left(source: number): boolean {
+    const max = this.image.interrupts[source].max
+    return max === 0 || this.store.w[this.#layout.sources + source] < max
+  }
+
+  /** An interrupt could be taken at this boundary, now or once somebody sends it. */
+  #interruptsMatter(v: number): boolean {
+    if (this.sharing.interruptible[v] === 0 || !this.running()) return false
+    const cpu = this.cpus[v]
+    return cpu.canTakeInterrupt() || cpu.canTakeNmi()
+  }
+
+  #begun(v: number): boolean {
+    return this.wordOf(v, ANSWER_COUNT) !== 0 || this.wordOf(v, FETCHED_LENGTH) !== 0
+  }
+
+  #base(v: number): number {
+    return GLOBAL_WORDS + v * VCPU_WORDS
+  }
+
+  #quiet(v: number, word: number): number {
+    return this.store.w[this.#layout.quiet + v * QUIET_WORDS + word]
+  }
+
+  #pushMark(): void {
+    if (this.step === this.#marks.length) {
+      const marks = new Int32Array(this.#marks.length * 2)
+      marks.set(this.#marks)
+      this.#marks = marks
+    }
+    this.#marks[this.step] = this.store.mark()
+  }
+}
+
+const EXCEPTIONS: readonly string[] = [
+  '#DE', '#DB', 'NMI', '#BP', '#OF', '#BR', '#UD', '#NM', '#DF', 'CSO', '#TS', '#NP', '#SS', '#GP', '#PF', '', '#MF', '#AC', '#MC',
+]
+
+function hex(value: number): string {
+  return '0x' + (value >>> 0).toString(16)
+}

@@ -1,0 +1,98 @@
+/**
+ * Guest-physical memory: sparse 4 KB pages inside the store's words. An access never crosses a page
+ * (cpu/bus.ts), so one look-up serves it.
+ */
+import type { Store } from '../state/store.ts'
+import type { Region } from './image.ts'
+
+export const PAGE_BYTES = 4096
+const PAGES = 1 << 20
+
+/** The page table of an image: computed once, shared by the machines that run it. */
+export class PageMap {
+  /** Page number to offset in bytes from the start of memory; -1 unmapped. */
+  readonly offset = new Int32Array(PAGES).fill(-1)
+  /** Page number to access bits (image.ts). */
+  readonly access = new Uint8Array(PAGES)
+  readonly sizeBytes: number
+
+  constructor(regions: readonly Region[]) {
+    let next = 0
+    for (const region of regions) {
+      for (let page = region.start >>> 12; page < (region.start + region.sizeBytes) / PAGE_BYTES; page++) {
+        if (this.offset[page] < 0) {
+          this.offset[page] = next
+          next += PAGE_BYTES
+        }
+        this.access[page] |= region.access
+      }
+    }
+    this.sizeBytes = next
+  }
+}
+
+export class Memory {
+  readonly map: PageMap
+  /** The same bytes as the store's words. */
+  readonly u8: Uint8Array
+  readonly #store: Store
+  readonly #base: number
+
+  /** @param base first word of memory in the store */
+  constructor(store: Store, base: number, map: PageMap, regions: readonly Region[]) {
+    this.#store = store
+    this.#base = base * 4
+    this.map = map
+    this.u8 = new Uint8Array(store.w.buffer)
+    for (const region of regions)
+      for (let at = 0; at < region.bytes.length; at += PAGE_BYTES)
+        this.u8.set(region.bytes.subarray(at, at + PAGE_BYTES), this.index(region.start + at))
+  }
+
+  /** Byte index in the store of a physical address; negative where nothing is mapped. */
+  index(physical: number): number {
+    const offset = this.map.offset[physical >>> 12]
+    return offset < 0 ? -1 : this.#base + offset + (physical & 0xfff)
+  }
+
+  /** Index of the dword granule that holds byte `index`, counted from the start of memory. */
+  granule(index: number): number {
+    return (index - this.#base) >> 2
+  }
+
+  allows(physical: number, access: number): boolean {
+    return (this.map.access[physical >>> 12] & access) !== 0
+  }
+
+  /** Little-endian load of 1 to 4 bytes at byte index `at`. */
+  load(at: number, sizeBytes: number): number {
+    const u8 = this.u8
+    switch (sizeBytes) {
+      case 4:
+        return u8[at] | (u8[at + 1] << 8) | (u8[at + 2] << 16) | (u8[at + 3] << 24)
+      case 1:
+        return u8[at]
+      case 2:
+        return u8[at] | (u8[at + 1] << 8)
+      default:
+        return u8[at] | (u8[at + 1] << 8) | (u8[at + 2] << 16)
+    }
+  }
+
+  /** Store of 1 to 8 bytes at byte index `at`, through the store's setter. */
+  store(at: number, sizeBytes: number, low: number, high: number): void {
+    const store = this.#store
+    for (let done = 0; done < sizeBytes; ) {
+      const word = (at + done) >> 2
+      const shift = (at + done) & 3
+      const count = Math.min(4 - shift, sizeBytes - done)
+      const value = done === 0 ? low : done < 4 ? (low >>> (done * 8)) | (high << (32 - done * 8)) : high >>> ((done - 4) * 8)
+      if (count === 4) store.set(word, value)
+      else {
+        const mask = ((1 << (count * 8)) - 1) << (shift * 8)
+        store.set(word, (store.w[word] & ~mask) | ((value << (shift * 8)) & mask))
+      }
+      done += count
+    }
+  }
+}

@@ -1,0 +1,31 @@
+/**
+ * A monitor judges an execution and never influences it. Its ghost state lives in the machine's hashed,
+ * undoable words; whatever feeds that state is a visible event, so that reduction cannot lose it.
+ */
+import type { Op } from '../cpu/decode.ts'
+import type { Machine } from './machine.ts'
+
+export interface Monitor {
+  /** As `xmcheck list` shows it. */
+  readonly name: string
+  /** Words of ghost state that it needs for `machine`; they start as 0. */
+  ghostWords(vcpus: number): number
+  /** Called once, with the first of its ghost words. */
+  attach(machine: Machine, ghosts: number): void
+  /** Addresses at which it wants `onExecute`. */
+  readonly watches?: readonly number[]
+  /** The instruction at `eip`, with these bytes, is about to be executed by `vcpu`. */
+  onExecute?(vcpu: number, eip: number, op: Op): void
+  /** A data access of `vcpu`, at the moment it is made (a store: when it is executed, not when it drains). */
+  onAccess?(vcpu: number, physical: number, sizeBytes: number, write: boolean): void
+  /** A marking guest call (guestCalls.ts): `enter`, `leave`, `free`, `alloc`. */
+  onMark?(vcpu: number, call: number, eax: number, edx: number): void
+}
+
+/** What a violation is: `kind` is stable and machine-readable, `message` is for people. */
+export interface Violation {
+  readonly kind: string
+  readonly message: string
+  readonly vcpu: number
+  readonly eip: number
+}

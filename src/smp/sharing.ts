@@ -1,0 +1,107 @@
+/**
+ * What the exploration has learnt about the program, as opposed to the state of one execution: which dwords
+ * of memory are shared, who fetches code from where, who can be interrupted. Memory that only one vCPU
+ * touches, or that nobody writes, needs no scheduling point.
+ *
+ * It only grows. An engine that saw it grow starts again (`grown`), because earlier accesses to the same
+ * dword were taken for private; when a whole pass leaves it unchanged, no execution of that pass touched a
+ * dword that was wrongly taken for private, and so none does.
+ */
+export class Sharing {
+  /** Per dword of memory: 1 = shared. */
+  readonly shared: Uint8Array
+  /** Per dword: bit per vCPU that reads (or fetches), writes, fetches. */
+  readonly readers: Int32Array
+  readonly writers: Int32Array
+  readonly fetchers: Int32Array
+  /** Per vCPU: an interrupt may arrive. */
+  readonly interruptible: Uint8Array
+  /** Some dword of code is shared, so that core serialisation is visible. */
+  codeShared = false
+  grown = false
+
+  constructor(granules: number, vcpus: number) {
+    this.shared = new Uint8Array(granules)
+    this.readers = new Int32Array(granules)
+    this.writers = new Int32Array(granules)
+    this.fetchers = new Int32Array(granules)
+    this.interruptible = new Uint8Array(vcpus)
+  }
+
+  /** Notes an access of vCPU `bit` to granules `first`..`last`; true where it is visible to others. */
+  noteRead(first: number, last: number, bit: number): boolean {
+    let visible = this.shared[first] !== 0
+    for (let g = first; g <= last; g++) {
+      if (this.shared[g] !== 0) visible = true
+      else if ((this.readers[g] & bit) === 0) {
+        this.readers[g] |= bit
+        if (this.#conflict(g)) visible = true
+      }
+    }
+    if (visible && last > first) this.#shareAll(first, last)
+    return visible
+  }
+
+  noteWrite(first: number, last: number, bit: number): boolean {
+    let visible = this.shared[first] !== 0
+    for (let g = first; g <= last; g++) {
+      // A granule that others fetch has a history per writer, so writers are noted even where it is shared.
+      if ((this.writers[g] & bit) === 0) {
+        this.writers[g] |= bit
+        if (this.shared[g] === 0 && this.#conflict(g)) visible = true
+      }
+      if (this.shared[g] !== 0) visible = true
+    }
+    if (visible && last > first) this.#shareAll(first, last)
+    return visible
+  }
+
+  noteFetch(first: number, last: number, bit: number): boolean {
+    for (let g = first; g <= last; g++) {
+      if ((this.fetchers[g] & bit) !== 0) continue
+      this.fetchers[g] |= bit
+      // A reader that the history did not know of: what was dropped as seen by all was not.
+      if (this.shared[g] !== 0) this.grown = true
+      this.#noteCode(g)
+    }
+    return this.noteRead(first, last, bit)
+  }
+
+  noteInterruptible(vcpu: number): void {
+    if (this.interruptible[vcpu] !== 0) return
+    this.interruptible[vcpu] = 1
+    this.grown = true
+  }
+
+  /** Makes everything visible: exploration without the reduction, for tests against it. */
+  shareEverything(): void {
+    this.shared.fill(1)
+    this.fetchers.fill(-1)
+    this.codeShared = true
+  }
+
+  #conflict(g: number): boolean {
+    const writers = this.writers[g]
+    const all = this.readers[g] | writers
+    if (writers === 0 || (all & (all - 1)) === 0) return false
+    this.#share(g)
+    return true
+  }
+
+  /** An access reaches across shared and private dwords: a private store must not overtake a buffered one. */
+  #shareAll(first: number, last: number): void {
+    for (let g = first; g <= last; g++) if (this.shared[g] === 0) this.#share(g)
+  }
+
+  #share(g: number): void {
+    this.shared[g] = 1
+    this.grown = true
+    this.#noteCode(g)
+  }
+
+  #noteCode(g: number): void {
+    if (this.codeShared || this.shared[g] === 0 || this.fetchers[g] === 0) return
+    this.codeShared = true
+    this.grown = true
+  }
+}

@@ -1,0 +1,415 @@
+/**
+ * The memory port of one vCPU in the explored machine: decides, access by access, whether an instruction may
+ * go on or must let the others run first.
+ *
+ * An instruction is *attempted*. Its accesses are numbered; those that earlier attempts made are answered
+ * from the record (`ANSWERS` in the state), the next ones are made now as long as nobody else can see them,
+ * and of those that others can see, one: the step's event. At the next visible one the attempt stops
+ * (`park`), and what it was about to do becomes the vCPU's pending event.
+ */
+import type { Bus } from '../cpu/bus.ts'
+import { STOP_PARK } from '../cpu/bus.ts'
+import type { Cpu } from '../cpu/cpu.ts'
+import type { EventKind } from './events.ts'
+import { READ, WRITE } from './image.ts'
+import {
+  ANSWERS, ANSWERS_MAX, ANSWER_COUNT, AT_FENCE, AT_LOAD, AT_LOCKED, AT_SERIALIZE, AT_STORE, PHASE, PHASE_RUN,
+} from './layout.ts'
+import type { Machine } from './machine.ts'
+import { StoreBuffer } from './storeBuffer.ts'
+
+/** Reader bit of the page walkers: they read memory, never a store buffer, so their vCPU's own stores are shared with them. */
+const WALKER = 1 << 31
+
+export class VcpuBus implements Bus {
+  cpu!: Cpu
+  locked = false
+  high = 0
+  low = 0
+  readonly buffer: StoreBuffer
+  readonly #machine: Machine
+  readonly #vcpu: number
+  readonly #bit: number
+  readonly #base: number
+  readonly #answers = new Int32Array(ANSWERS_MAX)
+  #answered = 0
+  #cursor = 0
+  /** The step's one visible event has not been made yet. */
+  #granted = false
+  #argument = 0
+  #startedAt = 0
+  /** The locked accesses of this attempt belong to an event that was granted. */
+  #lockOpen = false
+
+  constructor(machine: Machine, vcpu: number, base: number) {
+    this.#machine = machine
+    this.#vcpu = vcpu
+    this.#bit = 1 << vcpu
+    this.#base = base
+    this.buffer = new StoreBuffer(machine.store, base)
+  }
+
+  /** A step begins: one event, of `ways` alternatives the one with number `argument`, if it is the event that was pending (`startedAt`). */
+  grant(granted: boolean, startedAt: number, argument: number): void {
+    this.#granted = granted
+    this.#startedAt = startedAt
+    this.#argument = argument
+  }
+
+  beginAttempt(): void {
+    const w = this.#machine.store.w
+    this.#answered = w[this.#base + ANSWER_COUNT]
+    for (let k = 0; k < this.#answered; k++) this.#answers[k] = w[this.#base + ANSWERS + k]
+    this.#cursor = 0
+    this.#lockOpen = false
+    this.locked = false
+    this.cpu.stop = 0
+  }
+
+  /** The attempt parked: what was answered is kept in the state. */
+  keepAnswers(): void {
+    const store = this.#machine.store
+    store.set(this.#base + ANSWER_COUNT, this.#answered)
+    for (let k = 0; k < this.#answered; k++) store.set(this.#base + ANSWERS + k, this.#answers[k])
+  }
+
+  /** The instruction completed, or faulted: the record is cleared. */
+  clearAnswers(): void {
+    const store = this.#machine.store
+    const count = store.w[this.#base + ANSWER_COUNT]
+    if (count === 0) return
+    for (let k = 0; k < count; k++) store.set(this.#base + ANSWERS + k, 0)
+    store.set(this.#base + ANSWER_COUNT, 0)
+  }
+
+  read8(physical: number): number {
+    return this.#read(physical, 1)
+  }
+  read16(physical: number): number {
+    return this.#read(physical, 2)
+  }
+  read32(physical: number): number {
+    return this.#read(physical, 4)
+  }
+  read64(physical: number): number {
+    return this.#read(physical, 8)
+  }
+  write8(physical: number, value: number): void {
+    this.#write(physical, 1, value & 0xff, 0)
+  }
+  write16(physical: number, value: number): void {
+    this.#write(physical, 2, value & 0xffff, 0)
+  }
+  write32(physical: number, value: number): void {
+    this.#write(physical, 4, value, 0)
+  }
+  write64(physical: number, low: number, high: number): void {
+    this.#write(physical, 8, low, high)
+  }
+
+  walk32(physical: number): number {
+    return this.#walk(physical, 4)
+  }
+  walk64(physical: number): number {
+    return this.#walk(physical, 8)
+  }
+
+  walkOr(physical: number, bits: number): void {
+    if (this.cpu.stop !== 0 || this.#replayed()) return
+    const at = this.#check(physical, WRITE, 'page-table entry')
+    if (at < 0) return
+    const machine = this.#machine
+    const g = machine.memory.granule(at)
+    const seen = machine.sharing.noteRead(g, g, WALKER)
+    if ((machine.sharing.noteWrite(g, g, this.#bit) || seen) && this.#running && !this.gate(AT_LOAD, physical, 4, 1)) return
+    machine.writeMemory(this.#vcpu, physical, 4, machine.memory.load(at, 4) | bits, 0)
+    this.record(0)
+  }
+
+  fence(): void {
+    if (this.cpu.stop !== 0 || this.#replayed()) return
+    if (this.buffer.count > 0) return this.park(AT_FENCE, 0, 0, 1)
+    this.record(0)
+  }
+
+  serialize(): void {
+    if (this.cpu.stop !== 0 || this.#replayed()) return
+    const machine = this.#machine
+    if (this.buffer.count > 0) return this.park(AT_SERIALIZE, 0, 0, 1)
+    if (machine.fetchIsVisible && this.#running) {
+      if (!this.gate(AT_SERIALIZE, 0, 0, 1)) return
+      machine.fetchView.serialize(this.#vcpu)
+      this.#observe('serialize', 0, 0, 0)
+    }
+    this.record(0)
+  }
+
+  branch(): void {}
+
+  // Translations are not cached by this bus: every access walks, so there is nothing to drop.
+  invalidatePage(): void {}
+  invalidateTlb(): void {}
+
+  // No device answers on the ports: reads float high, writes are lost.
+  in(_port: number, sizeBytes: number): number {
+    return sizeBytes === 4 ? -1 : (1 << (sizeBytes * 8)) - 1
+  }
+  out(): void {}
+
+  tsc(): number {
+    this.#machine.weaken('RDTSC was read: only one value of it is explored')
+    this.high = 0
+    return 0
+  }
+
+  readMsr(): boolean {
+    return false
+  }
+  writeMsr(): boolean {
+    return false
+  }
+  hypercall(): boolean {
+    return false
+  }
+
+  guestCall(number: number, eax: number, edx: number, _ecx: number): number {
+    if (this.cpu.stop !== 0) return 0
+    if (this.#cursor < this.#answered) return this.#answers[this.#cursor++]
+    const result = this.#machine.guestCall(this.#vcpu, this, number, eax, edx)
+    if (this.cpu.stop === 0) this.record(result)
+    return result
+  }
+
+  /** Stops the attempt: the vCPU's next event is `pending`, which can go `ways` ways. */
+  park(pending: number, physical: number, sizeBytes: number, ways: number): void {
+    this.cpu.stop = STOP_PARK
+    this.#machine.setPending(this.#vcpu, pending, physical, sizeBytes, ways)
+  }
+
+  /** Asks for the step's event. False: parked. The alternative chosen is in `way`. */
+  gate(pending: number, physical: number, sizeBytes: number, ways: number): boolean {
+    const fresh = ways === 1 || this.#startedAt === pending
+    if (!this.#granted || !fresh || (this.#machine.model.sc && this.buffer.count > 0)) {
+      this.park(pending, physical, sizeBytes, ways)
+      return false
+    }
+    this.#granted = false
+    this.way = ways === 1 ? 0 : this.#argument
+    return true
+  }
+  way = 0
+
+  record(value: number): void {
+    if (this.#answered === ANSWERS_MAX)
+      return this.#machine.violate('limit', this.#vcpu, `an instruction made more than ${ANSWERS_MAX} accesses`)
+    this.#answers[this.#answered++] = value
+    this.#cursor = this.#answered
+  }
+
+  /** For a fetch: whether it may be this step's event, and which variant. -1: no. */
+  takeFetch(first: boolean): number {
+    if (!this.#granted || !first) return -1
+    this.#granted = false
+    return this.#argument
+  }
+
+  get #running(): boolean {
+    return this.#machine.store.w[PHASE] === PHASE_RUN
+  }
+
+  #replayed(): boolean {
+    if (this.#cursor >= this.#answered) return false
+    this.#cursor++
+    return true
+  }
+
+  /** Byte index of an access, or -1 with a violation. */
+  #check(physical: number, access: number, what: string): number {
+    const at = this.#machine.memory.index(physical)
+    if (at >= 0 && this.#machine.memory.allows(physical, access)) return at
+    const verb = access === WRITE ? 'writes' : 'reads'
+    const why = at < 0 ? 'which nothing is mapped at' : `which may not be ${access === WRITE ? 'written' : 'read'}`
+    this.#machine.violate('wild-access', this.#vcpu, `${verb} ${what} at ${hex(physical)}, ${why}`)
+    return -1
+  }
+
+  #read(physical: number, sizeBytes: number): number {
+    if (this.cpu.stop !== 0) return 0
+    const cut = this.locked ? 0 : this.#machine.cut(physical, sizeBytes)
+    if (cut !== 0) return this.#readHalves(physical, sizeBytes, cut)
+    if (this.#cursor < this.#answered) {
+      const value = this.#answers[this.#cursor++]
+      if (sizeBytes === 8) this.high = this.#answers[this.#cursor++]
+      return value
+    }
+    const at = this.#check(physical, READ, 'memory')
+    if (at < 0) return 0
+    const machine = this.#machine
+    const memory = machine.memory
+    const visible = this.#seenRead(physical, at, sizeBytes)
+    if (this.cpu.stop !== 0) return 0
+    const low = Math.min(4, sizeBytes)
+    let value = memory.load(at, low)
+    this.high = sizeBytes === 8 ? memory.load(at + 4, 4) : 0
+    if (this.locked) {
+      if (!this.#openLock(visible, physical, sizeBytes)) return 0
+      if (visible) this.#observe('locked-load', physical, sizeBytes, value)
+    } else if (visible) {
+      if (machine.model.partialWait && !this.buffer.coversOrMisses(physical, sizeBytes)) {
+        this.park(AT_LOAD, physical, sizeBytes, 1)
+        return 0
+      }
+      if (!this.gate(AT_LOAD, physical, sizeBytes, 1)) return 0
+      value = this.buffer.forward(physical, low, value)
+      if (sizeBytes === 8) this.high = this.buffer.forward(physical + 4, 4, this.high)
+      this.#observe('load', physical, sizeBytes, value)
+    }
+    this.record(value)
+    if (sizeBytes === 8) this.record(this.high)
+    return value
+  }
+
+  /** Notes a load of the running phase; true where others can see it. */
+  #seenRead(physical: number, at: number, sizeBytes: number): boolean {
+    if (!this.#running) return false
+    const machine = this.#machine
+    const memory = machine.memory
+    machine.onAccess(this.#vcpu, physical, sizeBytes, false)
+    return machine.sharing.noteRead(memory.granule(at), memory.granule(at + sizeBytes - 1), this.#bit)
+  }
+
+  /**
+   * A load across an atomicity boundary: two events, in either order. Answers: the order (1: high half
+   * first), then the bytes of each half as they come, a word for up to 4.
+   */
+  #readHalves(physical: number, sizeBytes: number, cut: number): number {
+    const at = this.#cursor < this.#answered ? this.#machine.memory.index(physical) : this.#check(physical, READ, 'memory')
+    if (at < 0) return 0
+    const visible = this.#seenRead(physical, at, sizeBytes)
+    if (this.cpu.stop !== 0) return 0
+    let low = 0
+    let high = 0
+    for (let half = -1; half < 2; half++) {
+      if (half === -1) {
+        if (this.#cursor < this.#answered) this.way = this.#answers[this.#cursor++]
+        else {
+          if (!visible) this.way = 0
+          else if (!this.gate(AT_LOAD, physical, sizeBytes, 2)) return 0
+          this.record(this.way)
+        }
+        this.#order = this.way
+        continue
+      }
+      const from = half === this.#order ? 0 : cut
+      const to = half === this.#order ? cut : sizeBytes
+      if (half === 1 && visible && this.#cursor >= this.#answered && !this.gate(AT_LOAD, physical + from, to - from, 1)) return 0
+      for (let b = from; b < to; ) {
+        const count = Math.min(4 - (b & 3), to - b)
+        const value = this.#halfWord(physical + b, at + b, count)
+        if (b < 4) low |= value << (b * 8)
+        else high |= value << ((b - 4) * 8)
+        b += count
+      }
+    }
+    this.high = high
+    return low
+  }
+  #order = 0
+
+  #halfWord(physical: number, at: number, count: number): number {
+    if (this.#cursor < this.#answered) return this.#answers[this.#cursor++]
+    const value = this.buffer.forward(physical, count, this.#machine.memory.load(at, count))
+    this.#observe('load', physical, count, value)
+    this.record(value)
+    return value
+  }
+
+  #walk(physical: number, sizeBytes: number): number {
+    if (this.cpu.stop !== 0) return 0
+    if (this.#cursor < this.#answered) {
+      const value = this.#answers[this.#cursor++]
+      if (sizeBytes === 8) this.high = this.#answers[this.#cursor++]
+      return value
+    }
+    const at = this.#check(physical, READ, 'a page-table entry')
+    if (at < 0) return 0
+    const machine = this.#machine
+    const memory = machine.memory
+    const visible = this.#running && machine.sharing.noteRead(memory.granule(at), memory.granule(at + sizeBytes - 1), WALKER)
+    if (visible && !this.gate(AT_LOAD, physical, sizeBytes, 1)) return 0
+    const value = memory.load(at, 4)
+    this.high = sizeBytes === 8 ? memory.load(at + 4, 4) : 0
+    this.record(value)
+    if (sizeBytes === 8) this.record(this.high)
+    return value
+  }
+
+  #write(physical: number, sizeBytes: number, low: number, high: number): void {
+    if (this.cpu.stop !== 0 || this.#replayed()) return
+    const at = this.#check(physical, WRITE, 'memory')
+    if (at < 0) return
+    const machine = this.#machine
+    const memory = machine.memory
+    let visible = false
+    if (this.#running) {
+      machine.onAccess(this.#vcpu, physical, sizeBytes, true)
+      if (this.cpu.stop !== 0) return
+      visible = machine.sharing.noteWrite(memory.granule(at), memory.granule(at + sizeBytes - 1), this.#bit)
+    }
+    if (this.locked) {
+      if (!this.#openLock(visible, physical, sizeBytes)) return
+      if (visible) this.#observe('locked-store', physical, sizeBytes, low)
+      machine.writeMemory(this.#vcpu, physical, sizeBytes, low, high)
+    } else if (!visible) machine.writeMemory(this.#vcpu, physical, sizeBytes, low, high)
+    else if (!this.#enqueue(physical, sizeBytes, low, high)) return
+    this.record(0)
+  }
+
+  #enqueue(physical: number, sizeBytes: number, low: number, high: number): boolean {
+    const machine = this.#machine
+    const cut = machine.cut(physical, sizeBytes)
+    const room = machine.model.storeBuffer - this.buffer.count
+    if ((machine.model.sc && this.buffer.count > 0) || room < (cut === 0 ? 1 : 2)) {
+      if (!machine.model.sc) machine.weaken(`a store buffer was full (storeBuffer=${machine.model.storeBuffer})`)
+      this.park(AT_STORE, physical, sizeBytes, 1)
+      return false
+    }
+    if (cut === 0) this.buffer.push(physical, sizeBytes, low, high)
+    else {
+      if (!this.gate(AT_STORE, physical, sizeBytes, 2)) return false
+      const highHalf = shiftRight(low, high, cut)
+      if (this.way === 1) this.buffer.push(physical + cut, sizeBytes - cut, highHalf[0], highHalf[1])
+      this.buffer.push(physical, cut, low, high)
+      if (this.way === 0) this.buffer.push(physical + cut, sizeBytes - cut, highHalf[0], highHalf[1])
+    }
+    this.#observe('store', physical, sizeBytes, low)
+    return true
+  }
+
+  /** Locked accesses: an empty buffer, and one event for all of them. */
+  #openLock(visible: boolean, physical: number, sizeBytes: number): boolean {
+    if (this.#lockOpen) return true
+    if (this.buffer.count > 0) {
+      this.park(AT_LOCKED, physical, sizeBytes, 1)
+      return false
+    }
+    if (!visible) return true
+    if (!this.gate(AT_LOCKED, physical, sizeBytes, 1)) return false
+    this.#lockOpen = true
+    return true
+  }
+
+  #observe(kind: EventKind, address: number, sizeBytes: number, value: number): void {
+    if (this.#machine.observer !== null) this.#machine.observer({ kind, vcpu: this.#vcpu, address, sizeBytes, value })
+  }
+}
+
+/** The 64-bit value shifted right by `bytes`, as [low, high]. */
+function shiftRight(low: number, high: number, bytes: number): [number, number] {
+  if (bytes >= 4) return [bytes === 4 ? high : high >>> ((bytes - 4) * 8), 0]
+  return [(low >>> (bytes * 8)) | (high << (32 - bytes * 8)), high >>> (bytes * 8)]
+}
+
+function hex(value: number): string {
+  return '0x' + (value >>> 0).toString(16)
+}
