@@ -9,6 +9,7 @@ import { nearest } from './suggest.ts'
 /** SDM vol. 2A 2.3.11 and every CPU: a longer instruction is #GP or #UD. */
 const INSTRUCTION_BYTES_MAX = 15
 const SEGMENT_PREFIXES = [0x26, 0x2e, 0x36, 0x3e, 0x64, 0x65]
+const LOCK = 0xf0
 const OPERAND_SIZE = 0x66
 const ADDRESS_SIZE = 0x67
 
@@ -34,6 +35,7 @@ interface Candidate {
   readonly modrm: AddressForm | null
   /** Bytes that the encoding takes. */
   readonly length: number
+  readonly immediateBytes: number
 }
 
 export function encode(instruction: Instruction): Uint8Array {
@@ -55,10 +57,11 @@ export function encode(instruction: Instruction): Uint8Array {
     )
   }
   checkSize(candidates, instruction)
+  checkLock(candidates, instruction)
   let best: Candidate | null = null
   for (const candidate of candidates) {
-    if (candidate.length < instruction.minimumBytes || (best && candidate.length >= best.length)) continue
-    best = candidate
+    if (candidate.length < instruction.minimumBytes) continue
+    if (!best || isBetter(candidate, best)) best = candidate
   }
   // Nothing is long enough only while names are not known yet.
   best ??= candidates.reduce((longest, next) => (next.length > longest.length ? next : longest))
@@ -69,6 +72,11 @@ export function encode(instruction: Instruction): Uint8Array {
     )
   }
   return emit(best, instruction)
+}
+
+/** Shorter; or as short with a shorter immediate, since one behind 66 stalls the length decoder. */
+function isBetter(one: Candidate, other: Candidate): boolean {
+  return one.length === other.length ? one.immediateBytes < other.immediateBytes : one.length < other.length
 }
 
 /** Every encoding of `form` with these operands: by operand size and by width of the displacement. */
@@ -128,7 +136,7 @@ function candidatesOfDraft(
       failure.column = immediate.column
       return []
     }
-    return [{ form, draft, modrm, length }]
+    return [{ form, draft, modrm, length, immediateBytes: tail }]
   })
 }
 
@@ -174,6 +182,16 @@ function checkSize(candidates: readonly Candidate[], { operands, bits, mnemonic 
   mistake(
     unsized.column,
     `How many bytes does ${mnemonic} access here? Write ${names.join(' or ')} in front of the address.`,
+  )
+}
+
+/** LOCK elsewhere is #UD (SDM vol. 2A, LOCK). */
+function checkLock(candidates: readonly Candidate[], { prefixes, mnemonic, column }: Instruction): void {
+  if (!prefixes.includes(LOCK)) return
+  if (candidates.some(({ form, draft }) => form.lockable && draft.memory)) return
+  mistake(
+    column,
+    `${mnemonic} cannot be locked here, that raises #UD: remove lock, or write db 0xf0 in front if you want it.`,
   )
 }
 

@@ -3,6 +3,7 @@ import { makeConcrete } from './concrete.ts'
 import { encode } from './encode.ts'
 import { integer, type Scope } from './expressions.ts'
 import { PREFIXES } from './parse.ts'
+import { operand } from './parseOperand.ts'
 import { mistake } from './problems.ts'
 import type { Body, Operand } from './syntax.ts'
 
@@ -16,6 +17,8 @@ export interface StatementContext {
 /** Prefix words that say a size, in bytes. */
 const OPERAND_SIZES: ReadonlyMap<string, number> = new Map([['o16', 2], ['o32', 4]]) // prettier-ignore
 const ADDRESS_SIZES: ReadonlyMap<string, number> = new Map([['a16', 2], ['a32', 4]]) // prettier-ignore
+
+const DECIMAL = operand({ expression: { kind: 'number', value: 10n, column: 0 } })
 
 const NOP_BYTES_MAX = 4096
 
@@ -49,12 +52,20 @@ export function encodeStatement(body: Body & { kind: 'instruction' }, context: S
     prefixes,
     operandBytes: Math.max(0, ...sizes),
     addressBytes: Math.max(0, ...widths),
-    operands: body.operands.map((operand) => makeConcrete(operand, scope, bits)),
+    operands: withDefaults(body).map((written) => makeConcrete(written, scope, bits)),
     bits,
     address: scope.here,
     minimumBytes,
     column,
   })
+}
+
+/** Operands that assembly leaves out: `imul eax, 5` is `imul eax, eax, 5`; AAM and AAD are decimal. */
+function withDefaults({ mnemonic, operands }: Body & { kind: 'instruction' }): readonly Operand[] {
+  const [first, second] = operands
+  if (mnemonic === 'imul' && operands.length === 2 && second.kind === 'immediate')
+    return [first, first, second]
+  return (mnemonic === 'aam' || mnemonic === 'aad') && operands.length === 0 ? [DECIMAL] : operands
 }
 
 /** `nop 5`: one instruction up to 9 bytes, several beyond. */

@@ -1,7 +1,8 @@
 /** The ISA table as the encoder reads it: the forms of each mnemonic. */
+import { ISA } from '../../cpu/isa.ts'
 import type { Concrete } from './concrete.ts'
 import { parseCode } from './operandCodes.ts'
-import { STUB } from './isaStub.ts'
+import { operandLists, spellingsOf } from './spellings.ts'
 
 export interface Form {
   readonly mnemonic: string
@@ -11,6 +12,8 @@ export interface Form {
   /** ModRM.reg where it belongs to the opcode; -1: an operand's. */
   readonly digit: number
   readonly modrm: boolean
+  /** May carry LOCK, with a memory destination. */
+  readonly lockable: boolean
   readonly operands: readonly string[]
   /** Operand and address size in bytes that the mnemonic itself means (`pushad`, `jecxz`); 0: none. */
   readonly width: number
@@ -18,19 +21,16 @@ export interface Form {
 }
 
 const byMnemonic = new Map<string, Form[]>()
-for (const row of STUB) {
-  const [mnemonic, hex, digit, ops] = row.split(' ')
-  const form = {
-    mnemonic,
-    prefix: 0,
-    opcode: hex.match(/../g)!.map((h) => parseInt(h, 16)),
-    digit: digit >= '0' ? +digit : -1,
-    modrm: digit !== '-',
-    operands: ops ? ops.split(',') : [],
-    width: 0,
-    addressBytes: 0,
+
+for (const row of ISA) {
+  for (const { name, width, addressBytes } of spellingsOf(row.mnemonic, row.operands)) {
+    const forms = byMnemonic.get(name) ?? []
+    byMnemonic.set(name, forms)
+    for (const operands of operandLists(row.mnemonic, row.operands)) {
+      const { prefix, opcode, digit, modrm, lockable } = row
+      forms.push({ mnemonic: name, prefix, opcode, digit, modrm, lockable, operands, width, addressBytes })
+    }
   }
-  byMnemonic.set(mnemonic, [...(byMnemonic.get(mnemonic) ?? []), form])
 }
 
 export function formsOf(mnemonic: string): readonly Form[] {

@@ -19,6 +19,7 @@ const TYPE_BYTES: Readonly<Record<string, number>> = {
 } // prettier-ignore
 
 function bytesOf(type: string, width: number): number {
+  if (type === 'a') return 0
   return dependsOnWidth(type) ? width : (TYPE_BYTES[type] ?? 0)
 }
 
@@ -86,10 +87,11 @@ function sample(code: string, width: number, round: number): string | null {
   }
 }
 
-const ROUNDS = 9
+const ROUNDS = 7
 
 /** Lines for one form, in 32-bit code. */
 export function samplesOf(form: Form): string[] {
+  const short = /^loop|cxz$/.test(form.mnemonic) ? '' : 'short '
   const lines = new Set<string>()
   const widths = form.operands.some(
     (code) => dependsOnWidth(parseCode(code).type) || parseCode(code).method === 'fixed',
@@ -100,7 +102,7 @@ export function samplesOf(form: Form): string[] {
     for (let round = 0; round < (form.operands.length === 0 ? 1 : ROUNDS); round++) {
       const operands = form.operands.map((code, n) => sample(code, width, round + n * 2))
       if (operands.every((operand) => operand !== null))
-        lines.add(`${form.mnemonic} ${operands.join(', ')}`.trim())
+        lines.add(`${form.mnemonic} ${operands.join(', ')}`.trim().replace('short ', short))
     }
   }
   return [...lines]
