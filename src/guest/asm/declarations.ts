@@ -74,6 +74,11 @@ const DIRECTIVES: ReadonlyMap<string, Directive> = new Map([
   ['.object', directive('label, size', 2, 2, (reader) => reader.object())],
 ])
 
+/** Names of the directives, for the reference's test. */
+export function directiveNames(): readonly string[] {
+  return [...DIRECTIVES.keys()]
+}
+
 /** Reads every directive, in the order of the source; mistakes go to `problems`. */
 export function readDeclarations(
   statements: readonly Statement[],

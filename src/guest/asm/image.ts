@@ -64,7 +64,7 @@ export function assembleImage(source: string, options: ImageOptions = {}): Machi
     lines: assembled.lines.map(({ address, line }) => ({ address, file, line })),
     sources: { [file]: source.split(/\r\n|\n|\r/) },
     inputs: [{ name: file, bytes: new TextEncoder().encode(source) }],
-    linkOptions: [],
+    linkOptions: Object.entries(options.symbols ?? {}).map(([name, value]) => `--define ${name}=${value}`),
   }
 }
 

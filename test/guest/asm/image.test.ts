@@ -2,6 +2,8 @@ import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import * as reg from '../../../src/cpu/registers.ts'
 import { assembleImage } from '../../../src/guest/asm/index.ts'
+import { directiveNames } from '../../../src/guest/asm/declarations.ts'
+import { CALL_SYNTAX } from '../../../src/guest/asm/guestCalls.ts'
 import { InputError } from '../../../src/guest/inputError.ts'
 
 const SCENARIO = `
@@ -98,11 +100,27 @@ describe('a scenario in one text', () => {
     expect(() => assembleImage('nop')).toThrow(InputError)
   })
 
-  test('the example in the reference assembles, and its site is where it says', () => {
-    const reference = readFileSync(new URL('../../../src/guest/asm/index.ts', import.meta.url), 'utf8')
+  test('values from outside are recorded with the image', () => {
+    const { linkOptions } = assembleImage('.vcpu a\na: mov eax, n', { symbols: { n: 5 } })
+    expect(linkOptions).toEqual(['--define n=5'])
+  })
+})
+
+describe('the reference in index.ts', () => {
+  const reference = readFileSync(new URL('../../../src/guest/asm/index.ts', import.meta.url), 'utf8')
+
+  test('its example assembles, and the site is where it says', () => {
     const example = /\n \* ```\n([^]*?)\n \* ```\n/.exec(reference)![1].replaceAll(/^ \* ?/gm, '')
     const site = assembleImage(example).sites[0]
     expect((site.address + 1) % 64).toBe(62)
     expect(site.targets.length).toBe(2)
+  })
+
+  test('it names every directive and every call with its operands', () => {
+    for (const name of directiveNames()) expect(reference).toContain(`\`${name} `)
+    for (const [name, { values, point, logs }] of Object.entries(CALL_SYNTAX)) {
+      const text = point === null && !logs ? [] : point === 'choose' ? [] : ['"text"']
+      expect(reference).toContain(`\`${[name, [...values, ...text].join(', ')].join(' ').trim()}\``)
+    }
   })
 })
