@@ -39,6 +39,8 @@ export interface MachineOptions {
   /** What earlier machines of the same exploration learnt; it grows. */
   readonly sharing?: Sharing
   readonly pages?: PageMap
+  /** Counts of earlier machines of the same exploration, to add to. */
+  readonly coverage?: Coverage
 }
 
 /** How often things that a verdict must not be vacuous about were reached, over all executions. */
@@ -66,7 +68,7 @@ export class Machine {
   readonly sharing: Sharing
   readonly fetchView: FetchView
   readonly cpus: readonly Cpu[]
-  readonly coverage: Coverage = { points: new Map(), sites: new Map(), cut: 0 }
+  readonly coverage: Coverage
   /** Why `complete` cannot be claimed; empty: it can. */
   readonly weaknesses = new Set<string>()
   violation: Violation | null = null
@@ -96,6 +98,7 @@ export class Machine {
     const history = historyWords(vcpus, model.fetchHistory)
     this.image = image
     this.model = model
+    this.coverage = options.coverage ?? { points: new Map(), sites: new Map(), cut: 0 }
     this.#layout = layOut(vcpus, image.interrupts.length, history, ghostWords, pages.sizeBytes / 4)
     this.store = new Store(this.#layout.length, this.#layout.quiet)
     this.memory = new Memory(this.store, this.#layout.memory, pages, image.regions)

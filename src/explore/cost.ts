@@ -1,0 +1,39 @@
+/**
+ * The price of a schedule: preemptions, then environment choices, then delayed drains, compared in that order
+ * and packed into one number (10 bits each, saturating).
+ */
+import { choiceKind, choiceVcpu, DRAIN } from '../smp/choice.ts'
+import type { Explorable } from './explorable.ts'
+
+export interface Cost {
+  readonly preemptions: number
+  readonly environment: number
+  readonly delays: number
+}
+
+const FIELD_MAX = 1023
+const PREEMPTION = 1 << 20
+const ENVIRONMENT = 1 << 10
+
+/** Price of taking `choice` when `current` ran last (-1: nobody has). */
+export function costOf(machine: Explorable, choice: number, current: number): number {
+  if (choiceKind(choice) === DRAIN) return 0
+  const vcpu = choiceVcpu(choice)
+  let cost = 0
+  // A preemption leaves a vCPU that could have gone on.
+  if (current >= 0 && current !== vcpu && machine.canContinue(current)) cost += PREEMPTION
+  if (machine.isEnvironmentChoice(choice)) cost += ENVIRONMENT
+  if (machine.bufferedStores() > 0) cost += 1
+  return cost
+}
+
+export function addCost(a: number, b: number): number {
+  const x = unpackCost(a)
+  const y = unpackCost(b)
+  const sum = (p: number, q: number) => Math.min(FIELD_MAX, p + q)
+  return sum(x.preemptions, y.preemptions) * PREEMPTION + sum(x.environment, y.environment) * ENVIRONMENT + sum(x.delays, y.delays)
+}
+
+export function unpackCost(cost: number): Cost {
+  return { preemptions: cost >>> 20, environment: (cost >>> 10) & FIELD_MAX, delays: cost & FIELD_MAX }
+}

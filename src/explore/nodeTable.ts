@@ -1,0 +1,113 @@
+/** Search nodes in typed arrays: an open-addressed hash table from (state, current vCPU) to node numbers. */
+const FIELDS = 8
+const H0 = 0
+const H1 = 1
+const CURRENT = 2
+const PARENT = 3
+const CHOICE = 4
+const COST = 5
+const DEPTH = 6
+const EXPANDED = 7
+
+export class NodeTable {
+  #nodes = new Int32Array(1024 * FIELDS)
+  #slots = new Int32Array(4096).fill(-1)
+  /** The same for machine states alone, to count them. */
+  #stateSlots = new Int32Array(4096).fill(-1)
+  #count = 0
+  states = 0
+
+  find(h0: number, h1: number, current: number): number {
+    const mask = this.#slots.length - 1
+    for (let slot = slotOf(h0, current) & mask; ; slot = (slot + 1) & mask) {
+      const node = this.#slots[slot]
+      if (node < 0) return -1
+      const at = node * FIELDS
+      if (this.#nodes[at + H0] === h0 && this.#nodes[at + H1] === h1 && this.#nodes[at + CURRENT] === current) return node
+    }
+  }
+
+  add(h0: number, h1: number, parent: number, choice: number, cost: number, depth: number, current: number): number {
+    if ((this.#count + 1) * 2 > this.#slots.length) this.#grow()
+    if ((this.#count + 1) * FIELDS > this.#nodes.length) {
+      const nodes = new Int32Array(this.#nodes.length * 2)
+      nodes.set(this.#nodes)
+      this.#nodes = nodes
+    }
+    const node = this.#count++
+    this.#nodes.set([h0, h1, current, parent, choice, cost, depth, 0], node * FIELDS)
+    this.#insert(this.#slots, slotOf(h0, current), node)
+    if (this.#newState(h0, h1)) {
+      this.states++
+      this.#insert(this.#stateSlots, h0, node)
+    }
+    return node
+  }
+
+  reparent(node: number, parent: number, choice: number, cost: number, depth: number): void {
+    const at = node * FIELDS
+    this.#nodes[at + PARENT] = parent
+    this.#nodes[at + CHOICE] = choice
+    this.#nodes[at + COST] = cost
+    this.#nodes[at + DEPTH] = depth
+  }
+
+  current(node: number): number {
+    return this.#nodes[node * FIELDS + CURRENT]
+  }
+  parent(node: number): number {
+    return this.#nodes[node * FIELDS + PARENT]
+  }
+  choice(node: number): number {
+    return this.#nodes[node * FIELDS + CHOICE]
+  }
+  cost(node: number): number {
+    return this.#nodes[node * FIELDS + COST]
+  }
+  depth(node: number): number {
+    return this.#nodes[node * FIELDS + DEPTH]
+  }
+  expanded(node: number): boolean {
+    return this.#nodes[node * FIELDS + EXPANDED] !== 0
+  }
+  markExpanded(node: number): void {
+    this.#nodes[node * FIELDS + EXPANDED] = 1
+  }
+
+  choicesTo(node: number): number[] {
+    const choices: number[] = []
+    for (let at = node; this.parent(at) >= 0; at = this.parent(at)) choices.push(this.choice(at))
+    return choices.reverse()
+  }
+
+  #newState(h0: number, h1: number): boolean {
+    const mask = this.#stateSlots.length - 1
+    for (let slot = h0 & mask; ; slot = (slot + 1) & mask) {
+      const node = this.#stateSlots[slot]
+      if (node < 0) return true
+      if (this.#nodes[node * FIELDS + H0] === h0 && this.#nodes[node * FIELDS + H1] === h1) return false
+    }
+  }
+
+  #insert(slots: Int32Array, hash: number, node: number): void {
+    const mask = slots.length - 1
+    let slot = hash & mask
+    while (slots[slot] >= 0) slot = (slot + 1) & mask
+    slots[slot] = node
+  }
+
+  #grow(): void {
+    const nodes = this.#nodes
+    this.#slots = new Int32Array(this.#slots.length * 4).fill(-1)
+    this.#stateSlots = new Int32Array(this.#slots.length).fill(-1)
+    for (let node = 0; node < this.#count; node++) {
+      const at = node * FIELDS
+      this.#insert(this.#slots, slotOf(nodes[at + H0], nodes[at + CURRENT]), node)
+      if (this.#newState(nodes[at + H0], nodes[at + H1])) this.#insert(this.#stateSlots, nodes[at + H0], node)
+    }
+  }
+}
+
+function slotOf(h0: number, current: number): number {
+  return h0 ^ Math.imul(current + 2, 0x9e3779b1)
+}

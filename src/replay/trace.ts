@@ -1,0 +1,257 @@
+/**
+ * A trace: one execution, with everything needed to run it again for ever: the image, the knobs, what the
+ * exploration knew to be shared (which decides where steps end), the schedule, a check hash for every step
+ * and the verdict. msgpack without records, so that any language can read it.
+ *
+ * A trace is untrusted input: `decodeTrace` checks every field and bounds what it allocates.
+ */
+import { Packr, Unpackr } from 'msgpackr'
+import { REGISTER_WORDS } from '../cpu/registers.ts'
+import type { MachineImage, Region } from '../smp/image.ts'
+import { makeModel, type KnobValue } from '../smp/model.ts'
+import type { Violation } from '../smp/monitor.ts'
+
+export const TRACE_MAGIC = 'xmcheck-trace'
+/** Version of the format that is written, and the oldest reader that understands it. */
+export const TRACE_VERSION = 1
+export const TRACE_READER_MIN = 1
+/** Largest trace file, total memory of an image, and longest schedule that are read. */
+export const TRACE_BYTES_MAX = 64 << 20
+const MEMORY_BYTES_MAX = 256 << 20
+const STEPS_MAX = 10_000_000
+const VCPUS_MAX = 32
+
+/** What an exploration learnt about sharing, as lists (smp/sharing.ts). */
+export interface SharingRecord {
+  readonly shared: readonly number[]
+  /** Granule and mask of fetching vCPUs, alternating. */
+  readonly fetchers: readonly number[]
+  readonly interruptible: readonly number[]
+}
+
+export interface Trace {
+  readonly image: MachineImage
+  readonly knobs: Readonly<Record<string, KnobValue>>
+  readonly sharing: SharingRecord
+  /** Packed choices (smp/choice.ts), from the start. */
+  readonly schedule: Int32Array
+  /** First hash lane after each step. */
+  readonly checks: Int32Array
+  readonly violation: Violation | null
+}
+
+/** A file that is not a trace, or a damaged one; `message` says what is wrong. */
+export class TraceError extends Error {}
+
+const packr = new Packr({ useRecords: false, variableMapSize: true })
+
+export function encodeTrace(trace: Trace): Uint8Array {
+  const words = (array: Int32Array) => new Uint8Array(array.buffer, array.byteOffset, array.byteLength)
+  const image = trace.image
+  return packr.pack({
+    magic: TRACE_MAGIC,
+    version: TRACE_VERSION,
+    readerMin: TRACE_READER_MIN,
+    features: [],
+    image: {
+      ...image,
+      vcpus: image.vcpus.map((vcpu) => ({ name: vcpu.name, registers: words(vcpu.registers) })),
+      init: image.init && words(image.init),
+      final: image.final && words(image.final),
+    },
+    knobs: trace.knobs,
+    sharing: trace.sharing,
+    schedule: words(trace.schedule),
+    checks: words(trace.checks),
+    violation: trace.violation,
+  })
+}
+
+/** @throws TraceError on anything that is not a sound trace */
+export function decodeTrace(file: Uint8Array): Trace {
+  if (file.length > TRACE_BYTES_MAX) throw new TraceError(`it has ${file.length} bytes; traces have at most ${TRACE_BYTES_MAX}`)
+  let top: Fields
+  try {
+    top = new Fields(new Unpackr({ useRecords: false, mapsAsObjects: true }).unpack(file), 'the trace')
+  } catch (error) {
+    if (error instanceof TraceError) throw error
+    throw new TraceError('it is not msgpack, or it is cut short')
+  }
+  if (top.raw('magic') !== TRACE_MAGIC) throw new TraceError('it is not an xmcheck trace')
+  const readerMin = top.integer('readerMin', 0, 1e6)
+  if (readerMin > TRACE_VERSION)
+    throw new TraceError(`it needs a reader of format ${readerMin}; this one reads up to ${TRACE_VERSION}`)
+  const image = readImage(top.fields('image'))
+  const sharing = top.fields('sharing')
+  const schedule = top.words('schedule', STEPS_MAX)
+  const checks = top.words('checks', STEPS_MAX)
+  if (checks.length !== schedule.length)
+    throw new TraceError(`${schedule.length} choices, but ${checks.length} check hashes`)
+  const knobs = top.fields('knobs').value as Record<string, KnobValue>
+  makeModel(knobs)
+  const granules = image.regions.reduce((sum, region) => sum + region.sizeBytes / 4, 0)
+  const violation = top.raw('violation')
+  return {
+    image,
+    knobs,
+    sharing: {
+      shared: sharing.integers('shared', granules),
+      fetchers: sharing.integers('fetchers', 2 * granules),
+      interruptible: sharing.integers('interruptible', VCPUS_MAX),
+    },
+    schedule,
+    checks,
+    violation: violation === null ? null : readViolation(top.fields('violation')),
+  }
+}
+
+function readViolation(fields: Fields): Violation {
+  return {
+    kind: fields.text('kind'),
+    message: fields.text('message'),
+    vcpu: fields.integer('vcpu', 0, VCPUS_MAX),
+    eip: fields.integer('eip', -0x80000000, 0xffffffff),
+  }
+}
+
+function readImage(fields: Fields): MachineImage {
+  let memory = 0
+  const regions = fields.list('regions', 4096).map((region): Region => {
+    const sizeBytes = region.integer('sizeBytes', 0, MEMORY_BYTES_MAX)
+    const bytes = region.bytes('bytes', sizeBytes)
+    const start = region.integer('start', 0, 0xffffffff)
+    memory += sizeBytes
+    if (memory > MEMORY_BYTES_MAX) throw new TraceError(`its memory exceeds ${MEMORY_BYTES_MAX >> 20} MB`)
+    if (start % 4096 !== 0 || sizeBytes % 4096 !== 0 || start + sizeBytes > 2 ** 32)
+      throw new TraceError(`region ${region.text('name')} is not made of whole pages below 4 GB`)
+    return { name: region.text('name'), start, sizeBytes, bytes, access: region.integer('access', 0, 7) }
+  })
+  const vcpus = fields.list('vcpus', VCPUS_MAX).map((vcpu) => ({ name: vcpu.text('name'), registers: vcpu.registers('registers') }))
+  if (vcpus.length === 0) throw new TraceError('it has no vCPU')
+  const range = (item: Fields) => ({
+    name: item.text('name'),
+    address: item.integer('address', -0x80000000, 0xffffffff),
+    sizeBytes: item.integer('sizeBytes', 0, 0xffffffff),
+  })
+  const LISTED = 1 << 20
+  return {
+    title: fields.text('title'),
+    regions,
+    vcpus,
+    init: fields.raw('init') === null ? null : fields.registers('init'),
+    final: fields.raw('final') === null ? null : fields.registers('final'),
+    handledVectors: fields.integers('handledVectors', 256),
+    interrupts: fields.list('interrupts', 256).map((item) => ({
+      name: item.text('name'),
+      vcpu: item.integer('vcpu', 0, vcpus.length - 1),
+      vector: item.integer('vector', 0, 255),
+      nmi: item.raw('nmi') === true,
+      max: item.integer('max', 0, 1e9),
+    })),
+    sites: fields.list('sites', 65536).map((item) => ({
+      ...range(item),
+      targets: item.integers('targets', 4096),
+      int3: item.raw('int3') === true,
+    })),
+    points: fields.list('points', 65536).map((item) => ({
+      id: item.integer('id', -0x80000000, 0xffffffff),
+      kind: item.oneOf('kind', ['assert', 'assume', 'choose', 'progress', 'reach'] as const),
+      text: item.text('text'),
+      file: item.text('file'),
+      line: item.integer('line', 0, 1e9),
+    })),
+    objects: fields.list('objects', 65536).map(range),
+    symbols: fields.list('symbols', LISTED).map((item) => ({
+      ...range(item),
+      kind: item.oneOf('kind', ['function', 'object', 'label'] as const),
+    })),
+    lines: fields.list('lines', LISTED).map((item) => ({
+      address: item.integer('address', -0x80000000, 0xffffffff),
+      file: item.text('file'),
+      line: item.integer('line', 0, 1e9),
+    })),
+    sources: readSources(fields.fields('sources')),
+    inputs: fields.list('inputs', 256).map((item) => ({ name: item.text('name'), bytes: item.bytes('bytes', TRACE_BYTES_MAX) })),
+    linkOptions: fields.texts('linkOptions', 65536),
+  }
+}
+
+function readSources(fields: Fields): Record<string, readonly string[]> {
+  const sources: Record<string, readonly string[]> = Object.create(null)
+  for (const name of Object.keys(fields.value)) sources[name] = fields.texts(name, 1 << 20)
+  return sources
+}
+
+/** An object of unknown shape, read field by field; every method throws a TraceError that names the field. */
+class Fields {
+  readonly value: Readonly<Record<string, unknown>>
+  readonly #where: string
+
+  constructor(value: unknown, where: string) {
+    if (typeof value !== 'object' || value === null || Array.isArray(value) || ArrayBuffer.isView(value))
+      throw new TraceError(`${where} is not a map`)
+    this.value = value as Record<string, unknown>
+    this.#where = where
+  }
+
+  raw(name: string): unknown {
+    return Object.hasOwn(this.value, name) ? this.value[name] : undefined
+  }
+  integer(name: string, low: number, high: number): number {
+    const value = this.raw(name)
+    if (!Number.isInteger(value) || (value as number) < low || (value as number) > high) throw this.#wrong(name, 'a number in range')
+    return value as number
+  }
+  text(name: string): string {
+    const value = this.raw(name)
+    if (typeof value !== 'string') throw this.#wrong(name, 'a text')
+    return value
+  }
+  oneOf<T extends string>(name: string, allowed: readonly T[]): T {
+    const value = this.text(name)
+    const found = allowed.find((other) => other === value)
+    if (found === undefined) throw this.#wrong(name, `one of ${allowed.join(', ')}`)
+    return found
+  }
+  fields(name: string): Fields {
+    return new Fields(this.raw(name), name)
+  }
+  list(name: string, max: number): Fields[] {
+    return this.#array(name, max).map((item) => new Fields(item, name))
+  }
+  integers(name: string, max: number): number[] {
+    return this.#array(name, max).map((item) => {
+      if (!Number.isInteger(item)) throw this.#wrong(name, 'a list of whole numbers')
+      return item as number
+    })
+  }
+  texts(name: string, max: number): string[] {
+    return this.#array(name, max).map((item) => {
+      if (typeof item !== 'string') throw this.#wrong(name, 'a list of texts')
+      return item
+    })
+  }
+  bytes(name: string, max: number): Uint8Array {
+    const value = this.raw(name)
+    if (!(value instanceof Uint8Array) || value.length > max) throw this.#wrong(name, `at most ${max} bytes`)
+    return value
+  }
+  words(name: string, max: number): Int32Array {
+    const bytes = this.bytes(name, max * 4)
+    if (bytes.length % 4 !== 0) throw this.#wrong(name, 'whole 32-bit words')
+    return new Int32Array(bytes.slice().buffer)
+  }
+  registers(name: string): Int32Array {
+    const words = this.words(name, REGISTER_WORDS)
+    if (words.length !== REGISTER_WORDS) throw this.#wrong(name, `${REGISTER_WORDS} registers`)
+    return words
+  }
+  #array(name: string, max: number): unknown[] {
+    const value = this.raw(name)
+    if (!Array.isArray(value) || value.length > max) throw this.#wrong(name, `a list of at most ${max}`)
+    return value
+  }
+  #wrong(name: string, what: string): TraceError {
+    return new TraceError(`${name} in ${this.#where} is not ${what}`)
+  }
+}
