@@ -1,0 +1,94 @@
+/** `xmcheck check FILE.o ...`: explores the user's own code. */
+import chalk from 'chalk'
+import { Option, type Command } from 'commander'
+import { checkImage, type CheckResult } from '../explore/check.ts'
+import { parsePlacement } from '../guest/elf/placement.ts'
+import { parseVcpus } from '../guest/linkOptions.ts'
+import { loadObjects } from '../guest/loadObjects.ts'
+import { recordTrace } from '../replay/record.ts'
+import { formatTimeline, timelineOf } from '../replay/timeline.ts'
+import { formatChoice } from '../smp/choice.ts'
+import { makeModel } from '../smp/model.ts'
+import { addModelFlags, addOutputFlags, exitCodeOf, knobsOf, numberFlag, saveTrace, verdictJson, type ModelFlags, type OutputFlags } from './common.ts'
+import { EXIT } from './errors.ts'
+import { readFile, readSource } from './files.ts'
+
+interface Flags extends ModelFlags, OutputFlags {
+  readonly place?: readonly string[]
+  readonly vcpus?: string
+  readonly engine: 'graph' | 'random'
+  readonly seed?: string
+  readonly preemptions?: string
+  readonly time?: string
+  readonly out: string
+  readonly expect?: 'holds' | 'violated'
+}
+
+export function addCheck(program: Command): void {
+  const command = program
+    .command('check')
+    .description('explore ELF32 objects (gcc -m32 -ffreestanding -fno-pic -c) that declare their vCPUs with include/xmcheck.h')
+    .argument('<objects...>', 'object files, linked together')
+    .option('--place <what=address>', 'place SECTION or symbol:NAME at an address (repeatable)', (value: string, all: string[] = []) => [...all, value])
+    .option('--vcpus <names>', 'entry functions instead of the declared ones: patcher,executor*2')
+    .addOption(new Option('--engine <name>', 'graph explores all, random samples').choices(['graph', 'random']).default('graph'))
+    .option('--seed <n>', 'seed of the random engine')
+    .option('--preemptions <k>', 'explore up to k preemptions')
+    .option('--time <seconds>', 'stop after so many seconds, and say what was covered')
+    .option('--out <dir>', 'where the trace of a violation goes', 'out/check')
+    .addOption(new Option('--expect <verdict>', 'exit 0 if this is the verdict, 1 otherwise').choices(['holds', 'violated']))
+  addOutputFlags(addModelFlags(command)).action(check)
+}
+
+function check(paths: readonly string[], flags: Flags): void {
+  const model = makeModel(knobsOf(flags))
+  const image = loadObjects(
+    paths.map((path) => ({ name: path, bytes: readFile(path) })),
+    {
+      title: paths.join(' '),
+      readSource,
+      ...(flags.place ? { placements: flags.place.map(parsePlacement) } : {}),
+      ...(flags.vcpus ? { vcpus: parseVcpus(flags.vcpus) } : {}),
+    },
+  )
+  const progress = process.stderr.isTTY && !flags.quiet
+  const seconds = numberFlag('--time', flags.time, 1, 1e6)
+  const preemptions = numberFlag('--preemptions', flags.preemptions, 0, 1000)
+  const result = checkImage(image, model, {
+    engine: flags.engine,
+    seed: numberFlag('--seed', flags.seed, 0, 2 ** 32 - 1) ?? 1,
+    limits: { ...(seconds === undefined ? {} : { seconds }), ...(preemptions === undefined ? {} : { preemptions }) },
+    onProgress: ({ states, events, preemptions: depth }) => {
+      if (progress) process.stderr.write(`\r${states} states, ${events} events, ${depth} preemptions `)
+    },
+  })
+  if (progress) process.stderr.write('\n')
+  let path: string | null = null
+  if (result.verdict === 'violated') {
+    path = `${flags.out}/${(paths[0].split('/').pop() ?? 'trace').replace(/\.o$/, '')}.xmt`
+    saveTrace(path, image, model, result)
+  }
+  if (flags.json) process.stdout.write(`${JSON.stringify({ version: 1, command: 'check', ...verdictJson(result, path) })}\n`)
+  else {
+    print(result)
+    if (path !== null) {
+      process.stdout.write(`\n${formatTimeline(timelineOf(recordTrace(image, model, result.sharing, result.schedule!)))}\n`)
+      process.stdout.write(`\nSchedule: ${result.schedule!.map(formatChoice).join(' ')}\nReplay it:  xmcheck replay ${path}\n`)
+    }
+  }
+  process.exitCode = flags.expect === undefined ? exitCodeOf(result) : result.verdict === flags.expect ? EXIT.complete : EXIT.violated
+}
+
+function print(result: CheckResult): void {
+  const out = (text: string) => process.stdout.write(`${text}\n`)
+  const color = result.verdict === 'holds' ? chalk.green : result.verdict === 'violated' ? chalk.red : chalk.yellow
+  const bounds = Object.entries(result.bounds).map(([name, value]) => ` (at most ${value} ${name})`).join('')
+  out(color(`${result.verdict}${result.verdict === 'violated' ? '' : `, ${result.strength}${bounds}`}`) + (result.violation ? `: ${result.violation.kind}: ${result.violation.message}` : ''))
+  for (const reason of result.reasons) out(`  ${reason}`)
+  out(`${result.states} states, ${result.executions} paths, ${result.events} events in ${result.seconds.toFixed(2)} s (${result.engine})`)
+  if (result.cost) out(`least schedule: ${result.cost.preemptions} preemptions, ${result.cost.environment} environment choices, ${result.cost.delays} delayed drains`)
+  for (const point of result.coverage.points) out(`  ${point.kind} ${point.file}:${point.line} \`${point.text}\`: ${point.evaluations} times`)
+  for (const site of result.coverage.sites) out(`  site ${site.site} to ${site.target}: ${site.executions} times`)
+  if (result.coverage.cut > 0) out(`  ${result.coverage.cut} executions cut by assumptions`)
+  out(`rests on: ${Object.entries(result.models).map(([name, value]) => `${name}=${value}`).join(' ')}`)
+}

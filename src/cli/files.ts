@@ -1,0 +1,43 @@
+/** The one module that touches files. */
+import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { UsageError } from './errors.ts'
+
+/** Largest input that is read, in bytes. */
+const FILE_BYTES_MAX = 64 << 20
+
+/** @throws UsageError when the file cannot be read or is too large */
+export function readFile(path: string): Uint8Array {
+  try {
+    const { size } = statSync(path)
+    if (size > FILE_BYTES_MAX) throw new UsageError(`${path}: ${size} bytes; at most ${FILE_BYTES_MAX} are read`)
+    return new Uint8Array(readFileSync(path))
+  } catch (error) {
+    if (error instanceof UsageError) throw error
+    throw new UsageError(`${path}: cannot be read (${(error as NodeJS.ErrnoException).code ?? 'unknown error'})`)
+  }
+}
+
+/** Text of a source file, or null: sources only decorate reports. */
+export function readSource(path: string): string | null {
+  try {
+    return statSync(path).size > 1 << 20 ? null : readFileSync(path, 'utf8')
+  } catch {
+    return null
+  }
+}
+
+export function writeFile(path: string, bytes: Uint8Array): void {
+  try {
+    mkdirSync(dirname(path), { recursive: true })
+    writeFileSync(path, bytes)
+  } catch (error) {
+    throw new UsageError(`${path}: cannot be written (${(error as NodeJS.ErrnoException).code ?? 'unknown error'})`)
+  }
+}
+
+/** A file of the package itself: the bundle stands one level below its root. */
+export function packageFile(...path: string[]): string {
+  return join(fileURLToPath(new URL('..', import.meta.url)), ...path)
+}

@@ -1,0 +1,33 @@
+/** The command. stdout is data, stderr is progress; exit codes are in errors.ts. */
+import chalk from 'chalk'
+import { Command, CommanderError } from 'commander'
+import { InputError } from '../guest/inputError.ts'
+import { KnobError } from '../smp/model.ts'
+import { addCheck } from './check.ts'
+import { EXIT, UsageError } from './errors.ts'
+import { addList } from './list.ts'
+import { addRelink } from './relink.ts'
+import { addReplay } from './replay.ts'
+
+if (process.env.NO_COLOR || process.argv.includes('--no-color')) chalk.level = 0
+
+const program = new Command('xmcheck')
+  .description('explores the interleavings of real i386 machine code on several vCPUs')
+  .showHelpAfterError('(xmcheck help shows what there is)')
+  .exitOverride()
+for (const add of [addRelink, addCheck, addReplay, addList]) add(program)
+for (const command of program.commands) command.exitOverride()
+process.on('SIGINT', () => process.exit(EXIT.interrupted))
+
+try {
+  program.parse()
+} catch (error) {
+  if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? EXIT.complete : EXIT.usage
+  else if (error instanceof UsageError || error instanceof InputError || error instanceof KnobError) {
+    process.stderr.write(`xmcheck: ${error.message}\n`)
+    process.exitCode = EXIT.usage
+  } else {
+    process.stderr.write(`xmcheck: internal error, please report it: ${error instanceof Error ? error.stack : String(error)}\n`)
+    process.exitCode = EXIT.internal
+  }
+}

@@ -1,0 +1,118 @@
+/** `xmcheck relink`: the founding question, for every alignment class and every rung. */
+import chalk from 'chalk'
+import type { Command } from 'commander'
+import { makeModel, RUNGS } from '../smp/model.ts'
+import { LAYOUTS, NEW_TARGET, OLD_TARGET, runCell, type Cell, type RelinkLayout } from '../patching/relink.ts'
+import { decodeTrace, encodeTrace } from '../replay/trace.ts'
+import { recordTrace } from '../replay/record.ts'
+import { formatTimeline, timelineOf } from '../replay/timeline.ts'
+import { addModelFlags, addOutputFlags, knobsOf, saveTrace, verdictJson, type ModelFlags, type OutputFlags } from './common.ts'
+import { EXIT, UsageError } from './errors.ts'
+import { packageFile, readFile } from './files.ts'
+
+interface Flags extends ModelFlags, OutputFlags {
+  readonly at?: string
+  readonly from?: string
+  readonly to?: string
+  readonly out: string
+}
+
+const VCPUS = [2, 3, 4]
+
+export function addRelink(program: Command): void {
+  const command = program
+    .command('relink')
+    .description('can a call whose offset is rewritten by one store reach anything but the old or the new function?')
+    .option('--at <address>', 'address of the first offset byte (default: every alignment class)')
+    .option('--from <address>', 'address of the old function')
+    .option('--to <address>', 'address of the new function')
+    .option('--out <dir>', 'where traces of violated cells go', 'out/relink')
+  addOutputFlags(addModelFlags(command)).action(relink)
+}
+
+function relink(flags: Flags): void {
+  const layouts = layoutsOf(flags)
+  const knobs = knobsOf(flags)
+  makeModel(knobs)
+  const rungs = flags.fetch === undefined && knobs.fetch === undefined ? RUNGS : [String(knobs.fetch)]
+  const objects = [{ name: 'relink.o', bytes: readFile(packageFile('examples', 'relink.o')) }]
+  const progress = process.stderr.isTTY && !flags.quiet
+  const total = layouts.length * rungs.length * VCPUS.length
+  const cells: { cell: Cell; trace: string | null }[] = []
+  for (const layout of layouts)
+    for (const fetch of rungs)
+      for (const vcpus of VCPUS) {
+        if (progress) process.stderr.write(`\r${cells.length}/${total} cells`)
+        const cell = runCell(objects, layout, vcpus, { ...knobs, fetch })
+        let trace: string | null = null
+        if (cell.result.verdict === 'violated') {
+          trace = `${flags.out}/${layout.name.replace(/[^a-z0-9]+/g, '-')}-${fetch.replace(':', '')}-${vcpus}.xmt`
+          saveTrace(trace, cell.image, cell.model, cell.result)
+        }
+        cells.push({ cell, trace })
+      }
+  if (progress) process.stderr.write(`\r${total} cells done\n`)
+  if (flags.json) process.stdout.write(`${JSON.stringify(toJson(cells))}\n`)
+  else print(cells)
+  process.exitCode = cells.every(({ cell }) => cell.ok) ? EXIT.complete : EXIT.violated
+}
+
+function layoutsOf(flags: Flags): readonly RelinkLayout[] {
+  if (flags.at === undefined) {
+    if (flags.from !== undefined || flags.to !== undefined) throw new UsageError('--from and --to need --at, the address of the offset bytes')
+    return LAYOUTS
+  }
+  const offset = address('--at', flags.at)
+  const from = flags.from === undefined ? OLD_TARGET : address('--from', flags.from)
+  const to = flags.to === undefined ? NEW_TARGET : address('--to', flags.to)
+  if (from === to) throw new UsageError('--from and --to are the same address: there is nothing to relink')
+  return [{ name: `offset at 0x${offset.toString(16)}`, offset, from, to, writer: 'patcher' }]
+}
+
+function address(flag: string, text: string): number {
+  const value = Number(text)
+  if (!Number.isInteger(value) || value < 0x1000 || value > 0xffffefff) throw new UsageError(`${flag} ${text}: an address from 0x1000 to 0xffffefff is wanted`)
+  return value
+}
+
+function toJson(cells: readonly { cell: Cell; trace: string | null }[]): unknown {
+  return {
+    version: 1,
+    command: 'relink',
+    cells: cells.map(({ cell, trace }) => ({
+      layout: cell.layout.name,
+      fetch: cell.fetch,
+      vcpus: cell.vcpus,
+      expected: cell.expected,
+      ok: cell.ok,
+      ...verdictJson(cell.result, trace),
+    })),
+  }
+}
+
+function print(cells: readonly { cell: Cell; trace: string | null }[]): void {
+  const out = (text: string) => process.stdout.write(`${text}\n`)
+  out(`${'layout'.padEnd(22)}${'fetch'.padEnd(16)}${VCPUS.map((n) => `${n} vCPUs: verdict, states, paths, ms`.padEnd(40)).join('')}`)
+  for (let k = 0; k < cells.length; k += VCPUS.length) {
+    const group = cells.slice(k, k + VCPUS.length)
+    const texts = group.map(({ cell: { result, ok } }) => {
+      const text = `${result.verdict} ${result.strength}`.padEnd(19) + `${result.states}`.padStart(5) + `${result.executions}`.padStart(7) + `${(result.seconds * 1000).toFixed(1)}`.padStart(7)
+      return (ok ? (result.verdict === 'holds' ? chalk.green : chalk.yellow) : chalk.red)(text.padEnd(40))
+    })
+    out(group[0].cell.layout.name.padEnd(22) + group[0].cell.fetch.padEnd(16) + texts.join(''))
+  }
+  const wrong = cells.filter(({ cell }) => !cell.ok)
+  const violated = cells.filter(({ cell }) => cell.result.verdict === 'violated')
+  out('')
+  out(`${cells.length} cells: ${cells.length - violated.length} hold, ${violated.length} violated; ${wrong.length === 0 ? 'all as the model predicts' : chalk.red(`${wrong.length} not as the model predicts`)}.`)
+  if (violated.length === 0) return
+  const [first] = violated
+  const { cell } = first
+  // The trace as it was written: what is shown is what will be replayed.
+  const trace = decodeTrace(encodeTrace(recordTrace(cell.image, cell.model, cell.result.sharing, cell.result.schedule!)))
+  out('')
+  out(`First violation (${cell.layout.name}, ${cell.fetch}, ${cell.vcpus} vCPUs): ${cell.result.violation!.message}`)
+  out(formatTimeline(timelineOf(trace)))
+  out('')
+  out(`Replay it:  npx xmcheck replay ${first.trace}`)
+}

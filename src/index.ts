@@ -1,0 +1,13 @@
+/** The public interface of the package. */
+export { checkImage, type CheckOptions, type CheckResult } from './explore/check.ts'
+export { explore } from './explore/graph.ts'
+export { sample } from './explore/random.ts'
+export type { Verdict } from './explore/verdict.ts'
+export { assemble, assembleImage } from './guest/asm/index.ts'
+export { loadObjects } from './guest/loadObjects.ts'
+export { LAYOUTS, predict, runCell, type RelinkLayout } from './patching/relink.ts'
+export { recordTrace, replayTrace } from './replay/record.ts'
+export { decodeTrace, encodeTrace, TraceError, type Trace } from './replay/trace.ts'
+export { Machine } from './smp/machine.ts'
+export type { MachineImage } from './smp/image.ts'
+export { makeModel, RUNGS, rungImplies, parseRung, type Model } from './smp/model.ts'
