@@ -136,7 +136,9 @@ export function decode(bytes: Uint8Array, at: number, available: number, code32:
     if (opcode >= 256 && !NO_MODRM_0F.has(opcode - 256)) readModrm(op, reader)
     return finish()
   }
-  if (rows[0].modrm) readModrm(op, reader)
+  // MOV to and from CRn and DRn names a register whatever mod says (SDM vol. 2B).
+  if (rows[0].operands.includes('Rd')) op.modrm = reader.byte() | 0xc0
+  else if (rows[0].modrm) readModrm(op, reader)
   if (reader.short) return finish()
   const row = selectRow(rows, op)
   if (row === null) return finish()

@@ -47,41 +47,39 @@ export const LAYOUTS: readonly RelinkLayout[] = [
   at('copy, dword and byte', 4, 'patcher_copy'),
 ]
 
-/** Whether `number` lies strictly inside the four offset bytes. */
-function splits(offset: number, unit: number): boolean {
-  return (offset & (unit - 1)) + 4 > unit
+/** Where a boundary of `unit` bytes cuts the four offset bytes: after 1 to 3 of them; 0: nowhere. */
+function cutBy(offset: number, unit: number): number {
+  const room = unit - (offset & (unit - 1))
+  return room < 4 ? room : 0
+}
+
+/** After how many offset bytes the patcher's writes come apart, by its code and by what the CPU class stores at once. */
+function writeCuts({ writer, offset }: RelinkLayout, { cpu }: Model): number[] {
+  if (writer === 'patcher_bytes') return [1, 2, 3]
+  // Aligned accesses are one event everywhere; from the P6 on anything inside a line is.
+  const unit = cpu.atomicBytes === 0 ? cpu.lineBytes : 4
+  return writer === 'patcher_copy' ? [3, cutBy(offset, unit)] : [cutBy(offset, unit)]
+}
+
+function fetchCuts({ offset }: RelinkLayout, { fetch }: Model): number[] {
+  if (fetch.kind === 'coherent' || fetch.kind === 'single') return []
+  return fetch.chunkBytes > 1 ? [cutBy(offset, fetch.chunkBytes)] : [1, 2, 3]
 }
 
 /**
  * What the model promises for a cell, from the layout alone: an oracle that shares nothing with the machine.
- * Violated when the bytes reach memory in more than one event, or may be fetched in more than one piece with
- * the displacements differing on both sides of the cut.
+ * Violated when the offset bytes come apart, when written or when fetched, with the displacements differing on
+ * both sides of the cut; on rung `strict` when they differ at all.
  */
 export function predict(layout: RelinkLayout, model: Model): 'holds' | 'violated' {
-  const { cpu, fetch } = model
-  if (layout.writer !== 'patcher') return 'violated'
-  const oneStore = cpu.atomicBytes === 0 ? !splits(layout.offset, cpu.lineBytes) : layout.offset % 4 === 0
-  const old = layout.from - (layout.offset + 4)
-  const next = layout.to - (layout.offset + 4)
-  /** Both parts differ when the offset bytes are cut after `bytes` of them. */
+  const changed = layout.from ^ layout.to
+  const difference = (layout.from - layout.offset - 4) ^ (layout.to - layout.offset - 4)
+  if (model.fetch.kind === 'strict') return changed === 0 ? 'holds' : 'violated'
   const tears = (bytes: number) => {
     const low = 2 ** (bytes * 8) - 1
-    return ((old ^ next) & low) !== 0 && ((old ^ next) & ~low) !== 0
+    return bytes !== 0 && (difference & low) !== 0 && (difference & ~low) !== 0
   }
-  const cut = (unit: number) => splits(layout.offset, unit) && tears(unit - (layout.offset & (unit - 1)))
-  if (!oneStore && (cpu.atomicBytes === 0 ? cut(cpu.lineBytes) : tears(layout.offset % 2 === 0 ? 2 : 4 - (layout.offset % 4)))) return 'violated'
-  switch (fetch.kind) {
-    case 'coherent':
-    case 'single':
-      return 'holds'
-    case 'ordered':
-    case 'independent':
-      return cut(fetch.chunkBytes) ? 'violated' : 'holds'
-    case 'byte':
-      return tears(1) || tears(2) || tears(3) ? 'violated' : 'holds'
-    case 'strict':
-      return old === next ? 'holds' : 'violated'
-  }
+  return [...writeCuts(layout, model), ...fetchCuts(layout, model)].some(tears) ? 'violated' : 'holds'
 }
 
 export function relinkImage(objects: readonly ObjectFile[], layout: RelinkLayout, vcpus: number): MachineImage {

@@ -239,7 +239,8 @@ class Fields {
   words(name: string, max: number): Int32Array {
     const bytes = this.bytes(name, max * 4)
     if (bytes.length % 4 !== 0) throw this.#wrong(name, 'whole 32-bit words')
-    return new Int32Array(bytes.slice().buffer)
+    // A copy: what msgpack hands out is a view, aligned by chance.
+    return new Int32Array(Uint8Array.from(bytes).buffer)
   }
   registers(name: string): Int32Array {
     const words = this.words(name, REGISTER_WORDS)

@@ -236,9 +236,11 @@ export class FetchView {
       for (let k = m - 1; k >= 0; k--) {
         const bit = this.#bitOf(k, this.#physical[b])
         if (bit !== 0) {
+          const newer = value
           value = byteOf(this.#old(k), this.#oldHigh(k), bitIndex(bit))
-          if ((this.#passed(k, vcpu) & bit) !== 0) this.#floor[b] = Math.max(this.#floor[b], k + 1)
-          else touched = true
+          // A byte that was rewritten with what it held has one version there: it keeps nobody from older times.
+          if ((this.#passed(k, vcpu) & bit) === 0) touched = true
+          else if (value !== newer) this.#floor[b] = Math.max(this.#floor[b], k + 1)
         }
         this.#versions[k * 16 + b] = value
       }
