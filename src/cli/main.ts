@@ -17,6 +17,8 @@ const program = new Command('xmcheck')
   .exitOverride()
 for (const add of [addRelink, addCheck, addReplay, addList]) add(program)
 for (const command of program.commands) command.exitOverride()
+// The reader of a pipe may leave early (`| head`).
+process.stdout.on('error', () => process.exit())
 process.on('SIGINT', () => process.exit(EXIT.interrupted))
 
 try {

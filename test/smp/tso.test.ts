@@ -2,6 +2,7 @@
 // the reduction to shared memory: outcomes must be equal, and equal to what the memory model allows.
 import { describe, expect, it } from 'vitest'
 import { assembleImage } from '../../src/guest/asm/index.ts'
+import { checkImage } from '../../src/explore/check.ts'
 import { Machine } from '../../src/smp/machine.ts'
 import { PageMap } from '../../src/smp/memory.ts'
 import { makeModel } from '../../src/smp/model.ts'
@@ -71,6 +72,11 @@ const CASES: { name: string; body: string; forbidden?: string; only?: { tso: num
     only: { tso: 3, sc: 3 },
   },
   {
+    name: 'SB with a locked operation on another word between, which drains',
+    body: two('mov dword [x], 1\nlock inc dword [esp - 64]\nmov eax, [y]\nmov [r0], eax', 'mov dword [y], 1\nlock inc dword [esp - 64]\nmov eax, [x]\nmov [r1], eax'),
+    only: { tso: 3, sc: 3 },
+  },
+  {
     name: 'MP',
     body: two('mov dword [x], 1\nmov dword [y], 1', 'mov eax, [y]\nmov ebx, [x]\nmov [r0], eax\nmov [r1], ebx'),
     only: { tso: 3, sc: 3 },
@@ -111,5 +117,47 @@ describe('x86-TSO and SC', () => {
     const source = body.replace(/$/, '')
     const found = outcomes(`${source}\nsection .line\nalign 64\nline: times 128 db 0`, ['r0'], 'tso', false)
     expect(found).toEqual(['r0=0', 'r0=16843009', 'r0=16842752', 'r0=257'].sort())
+  })
+
+  it('the halves of a load across a line may be read high half first', () => {
+    // The writer's stores go high, low: only a load that takes its high half first sees the low one alone.
+    const body = two('mov word [line + 64], 1\nmov word [line + 62], 1', 'mov eax, [line + 62]\nmov [r0], eax')
+    const found = outcomes(`${body}\nsection .line\nalign 64\nline: times 128 db 0`, ['r0'], 'tso', false)
+    expect(found).toEqual(['r0=0', 'r0=1', 'r0=65536', 'r0=65537'])
+  })
+})
+
+describe('fetch of two chunks', () => {
+  // The immediate of `mov eax` lies across a 16-byte boundary; the patcher rewrites the far part first.
+  const source = `.vcpu patcher
+.vcpu runner
+patcher: mov word [site + 3], 0x1111
+    mov word [site + 1], 0x1111
+    ret
+runner: jmp site
+section .text.site
+align 64
+times 13 nop
+site: mov eax, 0
+    mov [seen], eax
+    ret
+section .data
+align 4
+seen: dd 0`
+  const reaches = (fetch: string, value: number): boolean => {
+    const image = assembleImage(source.replace('mov [seen], eax', `cmp eax, ${value}\n setne al\n movzx eax, al\n assert "not seen"`), { title: 'chunks' })
+    const result = checkImage(image, makeModel({ fetch }))
+    expect(result.violation?.kind ?? 'assertion').toBe('assertion')
+    return result.verdict === 'violated'
+  }
+  it.each([
+    ['coherent', false, true],
+    ['single', false, true],
+    ['ordered:16', false, true],
+    ['independent:16', true, true],
+    ['byte', true, true],
+  ])('%s', (fetch, nearWithoutFar, farWithoutNear) => {
+    expect(reaches(fetch, 0x1111)).toBe(nearWithoutFar)
+    expect(reaches(fetch, 0x11110000)).toBe(farWithoutNear)
   })
 })
