@@ -10,7 +10,7 @@ import { CONDITIONS } from './isa.ts'
 import {
   AF, CF, CR0, CS, DF, DR0, EAX, EBP, EBX, ECX, EDI, EDX, EFLAGS, EIP, ES, ESI, ESP, EVENT, EVENT_INT3, EVENT_INT_N, EVENT_VALID,
   FS, GDT_BASE, GDT_LIMIT, GS, HALTED, IDT_BASE, IDT_LIMIT, IF, LDTR, OF, PF, SELECTOR, SF,
-  SHADOW, SHADOW_MOV_SS, SHADOW_NMI, SHADOW_STI, SS, TR, ZF, ACTIVITY, DS,
+  SHADOW, SHADOW_MOV_SS, SHADOW_NMI, SHADOW_STI, SS, TF, TR, ZF, ACTIVITY, DS,
 } from './registers.ts'
 
 export type Handler = (cpu: Cpu, op: Op) => void
@@ -315,7 +315,7 @@ const iret: Handler = (cpu, op) => {
   const flags = cpu.readMemory(SS, (r[ESP] + 2 * size) | 0, size)
   if (cpu.stop !== 0) return
   const descriptor = cpu.readDescriptor(cs)
-  if (cpu.stop !== 0) return
+  if (cpu.stop !== 0 || singleSteps(cpu, flags)) return
   if ((cs & 3) !== (r[SELECTOR + CS] & 3)) return unimplementedFar(cpu, op)
   cpu.bus.serialize()
   if (cpu.stop !== 0) return
@@ -324,6 +324,14 @@ const iret: Handler = (cpu, op) => {
   r[EFLAGS] = (r[EFLAGS] & ~LOADABLE) | (flags & LOADABLE) | 2
   r[SHADOW] &= ~SHADOW_NMI
   jumpTo(cpu, op, eip)
+}
+
+/** TF is not executed yet: an instruction that would set it is refused by name rather than run as if it were clear. */
+function singleSteps(cpu: Cpu, flags: number): boolean {
+  if ((flags & TF) === 0) return false
+  cpu.fault(UD)
+  cpu.unimplemented = 'single-stepping (TF)'
+  return true
 }
 
 const loop = (taken: (cpu: Cpu) => boolean): Handler => (cpu, op) => {
@@ -551,7 +559,7 @@ const HANDLERS = new Map<string, Handler>([
   ['pushf', (cpu, op) => pushMany(cpu, op.opSize, [cpu.r[EFLAGS] & ~0x30000])],
   ['popf', (cpu, op) => {
     const value = cpu.readMemory(SS, cpu.r[ESP], op.opSize)
-    if (cpu.stop !== 0) return
+    if (cpu.stop !== 0 || singleSteps(cpu, value)) return
     const loadable = op.opSize === 4 ? LOADABLE & ~0x10000 : LOADABLE & 0xffff
     cpu.r[ESP] = (cpu.r[ESP] + op.opSize) | 0
     cpu.r[EFLAGS] = (cpu.r[EFLAGS] & ~loadable) | (value & loadable) | 2

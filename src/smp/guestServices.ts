@@ -48,6 +48,7 @@ export function callGuest(machine: Machine, vcpu: number, bus: VcpuBus, call: nu
     case GUEST_CALLS.leave:
     case GUEST_CALLS.free:
     case GUEST_CALLS.alloc:
+      if (call === GUEST_CALLS.free || call === GUEST_CALLS.alloc) machine.weaken('XM_FREE or XM_ALLOC was called: lifetimes are not judged yet')
       if (!event(AT_MARK)) return 0
       machine.onMark(vcpu, call, eax, edx)
       machine.observer?.({ kind: 'mark', vcpu, address: eax >>> 0, sizeBytes: 0, value: call })
