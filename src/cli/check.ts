@@ -1,7 +1,7 @@
 /** `xmcheck check FILE.o ...`: explores the user's own code. */
 import chalk from 'chalk'
 import { Option, type Command } from 'commander'
-import { checkImage, type CheckResult } from '../explore/check.ts'
+import { startCheck, type CheckResult } from '../explore/check.ts'
 import { parsePlacement } from '../guest/elf/placement.ts'
 import { parseVcpus } from '../guest/linkOptions.ts'
 import { loadObjects } from '../guest/loadObjects.ts'
@@ -9,17 +9,16 @@ import { recordTrace } from '../replay/record.ts'
 import { formatTimeline, timelineOf } from '../replay/timeline.ts'
 import { formatChoice } from '../smp/choice.ts'
 import { makeModel } from '../smp/model.ts'
-import { addModelFlags, addOutputFlags, exitCodeOf, knobsOf, numberFlag, saveTrace, verdictJson, type ModelFlags, type OutputFlags } from './common.ts'
+import {
+  addModelFlags, addOutputFlags, addSearchFlags, checkOptionsOf, drive, exitCodeOf, knobsOf, saveTrace, verdictJson,
+  type ModelFlags, type OutputFlags, type SearchFlags,
+} from './common.ts'
 import { EXIT } from './errors.ts'
 import { readFile, readSource } from './files.ts'
 
-interface Flags extends ModelFlags, OutputFlags {
+interface Flags extends ModelFlags, OutputFlags, SearchFlags {
   readonly place?: readonly string[]
   readonly vcpus?: string
-  readonly engine: 'graph' | 'random'
-  readonly seed?: string
-  readonly preemptions?: string
-  readonly time?: string
   readonly out: string
   readonly expect?: 'holds' | 'violated'
 }
@@ -31,16 +30,13 @@ export function addCheck(program: Command): void {
     .argument('<objects...>', 'object files, linked together')
     .option('--place <what=address>', 'place SECTION or symbol:NAME at an address (repeatable)', (value: string, all: string[] = []) => [...all, value])
     .option('--vcpus <names>', 'entry functions instead of the declared ones: patcher,executor*2')
-    .addOption(new Option('--engine <name>', 'graph explores all, random samples').choices(['graph', 'random']).default('graph'))
-    .option('--seed <n>', 'seed of the random engine')
-    .option('--preemptions <k>', 'explore up to k preemptions')
-    .option('--time <seconds>', 'stop after so many seconds, and say what was covered')
     .option('--out <dir>', 'where the trace of a violation goes', 'out/check')
     .addOption(new Option('--expect <verdict>', 'exit 0 if this is the verdict, 1 otherwise').choices(['holds', 'violated']))
-  addOutputFlags(addModelFlags(command)).action(check)
+  addOutputFlags(addModelFlags(addSearchFlags(command))).action(check)
 }
 
-function check(paths: readonly string[], flags: Flags): void {
+async function check(paths: readonly string[], flags: Flags): Promise<void> {
+  const options = checkOptionsOf(flags)
   const model = makeModel(knobsOf(flags))
   const image = loadObjects(
     paths.map((path) => ({ name: path, bytes: readFile(path) })),
@@ -52,15 +48,8 @@ function check(paths: readonly string[], flags: Flags): void {
     },
   )
   const progress = process.stderr.isTTY && !flags.quiet
-  const seconds = numberFlag('--time', flags.time, 1, 1e6)
-  const preemptions = numberFlag('--preemptions', flags.preemptions, 0, 1000)
-  const result = checkImage(image, model, {
-    engine: flags.engine,
-    seed: numberFlag('--seed', flags.seed, 0, 2 ** 32 - 1) ?? 1,
-    limits: { ...(seconds === undefined ? {} : { seconds }), ...(preemptions === undefined ? {} : { preemptions }) },
-    onProgress: ({ states, events, preemptions: depth }) => {
-      if (progress) process.stderr.write(`\r${states} states, ${events} events, ${depth} preemptions `)
-    },
+  const result = await drive(startCheck(image, model, options), ({ states, events, preemptions: depth }) => {
+    if (progress) process.stderr.write(`\r${states} states, ${events} events; schedules of ${depth} preemptions `)
   })
   if (progress) process.stderr.write('\n')
   let path: string | null = null

@@ -1,9 +1,10 @@
 /** Flags that several subcommands share, and what they mean. */
 import { Option, type Command } from 'commander'
-import type { CheckResult } from '../explore/check.ts'
+import { ENGINES, STATES_MAX, type Check, type CheckOptions, type CheckResult, type Engine } from '../explore/check.ts'
+import type { Progress } from '../explore/explorable.ts'
 import { formatChoice } from '../smp/choice.ts'
 import { CPU_CLASSES } from '../cpu/classes.ts'
-import type { KnobValue } from '../smp/model.ts'
+import { PROFILES, type KnobValue } from '../smp/model.ts'
 import { recordTrace } from '../replay/record.ts'
 import { encodeTrace } from '../replay/trace.ts'
 import type { MachineImage } from '../smp/image.ts'
@@ -16,6 +17,15 @@ export interface ModelFlags {
   readonly fetch?: string
   readonly cpu?: string
   readonly set?: readonly string[]
+  readonly profile?: string
+}
+
+export interface SearchFlags {
+  readonly engine: Engine | 'auto'
+  readonly seed?: string
+  readonly preemptions?: string
+  readonly time?: string
+  readonly states?: string
 }
 
 export interface OutputFlags {
@@ -35,13 +45,72 @@ export function addModelFlags(command: Command, withFetch = true): Command {
   command
     .addOption(new Option('--memory <model>', 'data memory').choices(['tso', 'sc']))
     .addOption(new Option('--cpu <class>', 'CPU class').choices(Object.keys(CPU_CLASSES)))
+    .addOption(new Option('--profile <name>', 'named settings of the knobs (xmcheck list); the flags here go before it').choices(Object.keys(PROFILES)))
     .option('--set <knob=value>', 'any knob of `xmcheck list` (repeatable)', (value: string, all: string[] = []) => [...all, value])
   return withFetch ? command.option('--fetch <rung>', 'rung of the fetch ladder: coherent, single, ordered:16, independent:8, byte, strict') : command
 }
 
+export function addSearchFlags(command: Command): Command {
+  return command
+    .addOption(new Option('--engine <name>', 'graph explores all, random samples').choices(['auto', ...ENGINES]).default('auto'))
+    .option('--seed <n>', 'seed: of the random walks, or of the order in which graph takes choices')
+    .option('--preemptions <k>', 'at most k preemptions')
+    .option('--time <seconds>', 'stop after so many seconds (of each verdict), and say what was covered')
+    .option('--states <n>', `stop after so many states (graph; default ${STATES_MAX})`)
+}
+
+/** @throws UsageError on values out of range, and on flags that the engine cannot honour */
+export function checkOptionsOf(flags: SearchFlags): CheckOptions {
+  const seed = numberFlag('--seed', flags.seed, 0, 2 ** 32 - 1)
+  const preemptions = numberFlag('--preemptions', flags.preemptions, 0, 1000)
+  const states = numberFlag('--states', flags.states, 1, STATES_MAX * 4)
+  const seconds = flags.time === undefined ? undefined : Number(flags.time)
+  if (seconds !== undefined && !(seconds > 0 && seconds <= 1e6)) throw new UsageError(`--time ${flags.time}: seconds, above 0, are wanted`)
+  const engine = flags.engine === 'auto' ? 'graph' : flags.engine
+  if (engine === 'random' && states !== undefined) throw new UsageError('--states is for the graph engine; the random one keeps no states')
+  return {
+    engine,
+    ...(seed === undefined ? {} : { seed }),
+    limits: {
+      ...(seconds === undefined ? {} : { seconds }),
+      ...(preemptions === undefined ? {} : { preemptions }),
+      ...(states === undefined ? {} : { states }),
+    },
+  }
+}
+
+let interrupted = false
+/** Ctrl-C was pressed: the verdicts so far are printed, then the exit code is 130. */
+export function wasInterrupted(): boolean {
+  return interrupted
+}
+
+/**
+ * Drives a check to its end, or to Ctrl-C, which ends it with the strength reached; a second Ctrl-C ends the
+ * process at once.
+ */
+export async function drive(check: Check, onProgress: (progress: Progress) => void): Promise<CheckResult> {
+  const onInterrupt = () => {
+    if (interrupted) process.exit(EXIT.interrupted)
+    interrupted = true
+    check.stop()
+  }
+  process.on('SIGINT', onInterrupt)
+  try {
+    while (check.advance()) {
+      onProgress(check.progress())
+      // Signals are delivered between turns of the event loop only.
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+    return check.result()
+  } finally {
+    process.off('SIGINT', onInterrupt)
+  }
+}
+
 /** Knobs that the flags name. @throws UsageError on `--set` without `=` */
 export function knobsOf(flags: ModelFlags): Record<string, KnobValue> {
-  const knobs: Record<string, KnobValue> = {}
+  const knobs: Record<string, KnobValue> = flags.profile === undefined ? {} : { ...PROFILES[flags.profile].knobs }
   for (const text of flags.set ?? []) {
     const equals = text.indexOf('=')
     if (equals <= 0) throw new UsageError(`--set ${text}: write KNOB=VALUE; xmcheck list shows the knobs`)
@@ -76,6 +145,7 @@ export function verdictJson(result: CheckResult, trace: string | null): Record<s
 }
 
 export function exitCodeOf(result: CheckResult): number {
+  if (interrupted) return EXIT.interrupted
   if (result.verdict === 'violated') return EXIT.violated
   return result.verdict === 'holds' && result.strength === 'complete' ? EXIT.complete : EXIT.open
 }

@@ -1,19 +1,19 @@
 /** `xmcheck list`: knobs with their defaults, rungs, monitors, CPU classes. */
 import type { Command } from 'commander'
 import { CPU_CLASSES } from '../cpu/classes.ts'
-import { KNOBS, RUNGS } from '../smp/model.ts'
+import { KNOBS, PROFILES, RUNGS } from '../smp/model.ts'
+import { MONITORS } from '../explore/monitors/index.ts'
 import { addOutputFlags, type OutputFlags } from './common.ts'
 
 export function addList(program: Command): void {
   addOutputFlags(program.command('list').description('knobs with their defaults, fetch rungs, CPU classes, monitors')).action(list)
 }
 
-const MONITORS = ['patch-site', 'mutual-exclusion']
-
 function list(flags: OutputFlags): void {
+  const profiles = Object.entries(PROFILES).map(([name, profile]) => ({ name, ...profile }))
   const knobs = KNOBS.map((row) => ({ name: row.name, default: row.fallback, doc: row.doc }))
   if (flags.json) {
-    const document = { version: 1, command: 'list', knobs, rungs: RUNGS, cpus: Object.keys(CPU_CLASSES), monitors: MONITORS, scenarios: ['relink'] }
+    const document = { version: 1, command: 'list', knobs, rungs: RUNGS, cpus: Object.keys(CPU_CLASSES), profiles, monitors: MONITORS, scenarios: ['relink'] }
     process.stdout.write(`${JSON.stringify(document)}\n`)
     return
   }
@@ -22,6 +22,12 @@ function list(flags: OutputFlags): void {
   for (const knob of knobs) out(`  ${knob.name.padEnd(18)}${String(knob.default).padEnd(12)}${knob.doc}`)
   out(`fetch rungs, strongest first\n  ${RUNGS.join(' ')}`)
   out(`CPU classes\n  ${Object.keys(CPU_CLASSES).join(' ')}`)
-  out(`monitors\n  ${MONITORS.join(' ')}`)
+  out('profiles (--profile NAME)')
+  for (const profile of profiles) {
+    const settings = Object.entries(profile.knobs).map(([name, value]) => `${name}=${value}`).join(' ')
+    out(`  ${profile.name.padEnd(14)}${settings.padEnd(40)}${profile.doc}`)
+  }
+  out('monitors')
+  for (const monitor of MONITORS) out(`  ${monitor.name.padEnd(18)}${monitor.doc}`)
   out('scenarios\n  relink')
 }

@@ -19,10 +19,9 @@ for (const add of [addRelink, addCheck, addReplay, addList]) add(program)
 for (const command of program.commands) command.exitOverride()
 // The reader of a pipe may leave early (`| head`).
 process.stdout.on('error', () => process.exit())
-process.on('SIGINT', () => process.exit(EXIT.interrupted))
 
 try {
-  program.parse()
+  await program.parseAsync()
 } catch (error) {
   if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? EXIT.complete : EXIT.usage
   else if (error instanceof UsageError || error instanceof InputError || error instanceof KnobError) {

@@ -2,15 +2,18 @@
 import chalk from 'chalk'
 import type { Command } from 'commander'
 import { makeModel, RUNGS } from '../smp/model.ts'
-import { LAYOUTS, NEW_TARGET, OLD_TARGET, runCell, type Cell, type RelinkLayout } from '../patching/relink.ts'
+import { LAYOUTS, NEW_TARGET, OLD_TARGET, startCell, type Cell, type RelinkLayout } from '../patching/relink.ts'
 import { decodeTrace, encodeTrace } from '../replay/trace.ts'
 import { recordTrace } from '../replay/record.ts'
 import { formatTimeline, timelineOf } from '../replay/timeline.ts'
-import { addModelFlags, addOutputFlags, knobsOf, saveTrace, verdictJson, type ModelFlags, type OutputFlags } from './common.ts'
+import {
+  addModelFlags, addOutputFlags, addSearchFlags, checkOptionsOf, drive, knobsOf, saveTrace, verdictJson, wasInterrupted,
+  type ModelFlags, type OutputFlags, type SearchFlags,
+} from './common.ts'
 import { EXIT, UsageError } from './errors.ts'
 import { packageFile, readFile } from './files.ts'
 
-interface Flags extends ModelFlags, OutputFlags {
+interface Flags extends ModelFlags, OutputFlags, SearchFlags {
   readonly at?: string
   readonly from?: string
   readonly to?: string
@@ -18,6 +21,8 @@ interface Flags extends ModelFlags, OutputFlags {
 }
 
 const VCPUS = [2, 3, 4]
+/** Random walks of one cell, where that engine is asked for: its loops are short. */
+const WALKS = { executions: 60, stepsMax: 150 }
 
 export function addRelink(program: Command): void {
   const command = program
@@ -27,10 +32,11 @@ export function addRelink(program: Command): void {
     .option('--from <address>', 'address of the old function')
     .option('--to <address>', 'address of the new function')
     .option('--out <dir>', 'where traces of violated cells go', 'out/relink')
-  addOutputFlags(addModelFlags(command)).action(relink)
+  addOutputFlags(addModelFlags(addSearchFlags(command))).action(relink)
 }
 
-function relink(flags: Flags): void {
+async function relink(flags: Flags): Promise<void> {
+  const options = { ...checkOptionsOf(flags), ...WALKS }
   const layouts = layoutsOf(flags)
   const knobs = knobsOf(flags)
   makeModel(knobs)
@@ -42,8 +48,10 @@ function relink(flags: Flags): void {
   for (const layout of layouts)
     for (const fetch of rungs)
       for (const vcpus of VCPUS) {
+        if (wasInterrupted()) continue
         if (progress) process.stderr.write(`\r${cells.length}/${total} cells`)
-        const cell = runCell(objects, layout, vcpus, { ...knobs, fetch })
+        const start = startCell(objects, layout, vcpus, { ...knobs, fetch }, options)
+        const cell = start.judge(await drive(start.check, () => {}))
         let trace: string | null = null
         if (cell.result.verdict === 'violated') {
           trace = `${flags.out}/${layout.name.replace(/[^a-z0-9]+/g, '-')}-${fetch.replace(':', '')}-${vcpus}.xmt`
@@ -54,7 +62,7 @@ function relink(flags: Flags): void {
   if (progress) process.stderr.write(`\r${total} cells done\n`)
   if (flags.json) process.stdout.write(`${JSON.stringify(toJson(cells))}\n`)
   else print(cells)
-  process.exitCode = cells.every(({ cell }) => cell.ok) ? EXIT.complete : EXIT.violated
+  process.exitCode = wasInterrupted() ? EXIT.interrupted : cells.every(({ cell }) => cell.ok) ? EXIT.complete : EXIT.violated
 }
 
 function layoutsOf(flags: Flags): readonly RelinkLayout[] {

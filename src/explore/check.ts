@@ -4,15 +4,22 @@ import type { MachineImage } from '../smp/image.ts'
 import { PageMap } from '../smp/memory.ts'
 import type { KnobValue, Model } from '../smp/model.ts'
 import { Sharing } from '../smp/sharing.ts'
-import type { Limits } from './explorable.ts'
-import { explore, type Progress } from './graph.ts'
+import type { Limits, Progress } from './explorable.ts'
+import { GraphSearch } from './graph.ts'
 import { monitorsFor } from './monitors/index.ts'
-import { sample } from './random.ts'
+import { RandomSearch } from './random.ts'
 import type { Verdict } from './verdict.ts'
 
+export const ENGINES = ['graph', 'random'] as const
+export type Engine = (typeof ENGINES)[number]
+
+/** States that are kept without `--states`: some 2 GB of table. */
+export const STATES_MAX = 20_000_000
+
 export interface CheckOptions {
-  readonly engine?: 'graph' | 'random'
+  readonly engine?: Engine
   readonly limits?: Limits
+  /** Of the random walks, or of the order in which the graph engine takes choices (absent: as listed). */
   readonly seed?: number
   /** Random engine: executions, and events an execution at the most. */
   readonly executions?: number
@@ -32,17 +39,32 @@ export interface CheckResult extends Verdict {
   readonly sharing: Sharing
 }
 
-export function checkImage(image: MachineImage, model: Model, options: CheckOptions = {}): CheckResult {
+/** The state of one check at work: drive it with `advance`, or to its end with `checkImage`. */
+export interface Check {
+  advance(): boolean
+  stop(): void
+  progress(): Progress
+  result(): CheckResult
+}
+
+export function startCheck(image: MachineImage, model: Model, options: CheckOptions = {}): Check {
   const pages = new PageMap(image.regions)
   const sharing = new Sharing(pages.sizeBytes / 4, image.vcpus.length)
   const coverage: Coverage = { points: new Map(), sites: new Map(), cut: 0 }
   const makeMachine = () => new Machine(image, model, { monitors: monitorsFor(image), sharing, pages, coverage })
-  const verdict =
+  const limits = { states: STATES_MAX, ...(options.seed === undefined ? {} : { seed: options.seed }), ...options.limits }
+  const search =
     options.engine === 'random'
-      ? sample(makeMachine, { seed: options.seed ?? 1, executions: options.executions ?? 1000, stepsMax: options.stepsMax ?? 2000 })
-      : explore(makeMachine, options.limits ?? {}, options.onProgress)
-  return {
-    ...withoutVacuity(verdict, image, coverage),
+      ? new RandomSearch(makeMachine, {
+          seed: options.seed ?? 1,
+          executions: options.executions ?? 1000,
+          stepsMax: options.stepsMax ?? 2000,
+          ...(limits.seconds === undefined ? {} : { seconds: limits.seconds }),
+          ...(limits.preemptions === undefined ? {} : { preemptions: limits.preemptions }),
+        })
+      : new GraphSearch(makeMachine, limits)
+  const result = (): CheckResult => ({
+    ...withoutVacuity(search.verdict(), image, coverage),
     models: model.knobs,
     coverage: {
       points: image.points.map((point) => ({
@@ -59,7 +81,14 @@ export function checkImage(image: MachineImage, model: Model, options: CheckOpti
       cut: coverage.cut,
     },
     sharing,
-  }
+  })
+  return { advance: () => search.advance(), stop: () => search.stop(), progress: () => search.progress(), result }
+}
+
+export function checkImage(image: MachineImage, model: Model, options: CheckOptions = {}): CheckResult {
+  const check = startCheck(image, model, options)
+  while (check.advance()) options.onProgress?.(check.progress())
+  return check.result()
 }
 
 /** Anything declared but never reached makes a `holds` an `unknown`. */

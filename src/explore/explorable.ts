@@ -1,5 +1,6 @@
 /** What an engine needs of a machine; tests explore toy models through the same interface. */
 import type { Violation } from '../smp/monitor.ts'
+import type { Verdict } from './verdict.ts'
 
 export interface Explorable {
   /** Hash lanes of the present state. */
@@ -20,8 +21,33 @@ export interface Limits {
   readonly events?: number
   readonly seconds?: number
   readonly preemptions?: number
-  /** Asked now and then; true: stop. */
-  readonly stop?: () => boolean
+  /** Takes the choices of a state in an order drawn from this 32-bit seed; absent: in their own. */
+  readonly seed?: number
+  /** Events between two returns to whoever drives the search. */
+  readonly sliceEvents?: number
+}
+
+export interface Progress {
+  readonly states: number
+  readonly events: number
+  /** Preemptions of the schedules that are explored now. */
+  readonly preemptions: number
+}
+
+/** An engine at work. Whoever drives it calls `advance` until it says false, and may do other things between. */
+export interface Search {
+  /** Goes on for a bounded number of events; false: the search is over. */
+  advance(): boolean
+  /** Ends the search before its time: the verdict then covers less. */
+  stop(): void
+  progress(): Progress
+  verdict(): Verdict
+}
+
+/** Drives a search to its end without a pause. */
+export function finish(search: Search, onProgress?: (progress: Progress) => void): Verdict {
+  while (search.advance()) onProgress?.(search.progress())
+  return search.verdict()
 }
 
 /** Most choices of one state. */

@@ -6,42 +6,79 @@
  */
 import { choiceKind, choiceVcpu, DRAIN } from '../smp/choice.ts'
 import { addCost, costOf, unpackCost } from './cost.ts'
-import { CHOICES_MAX, type Explorable, type Limits } from './explorable.ts'
+import { CHOICES_MAX, finish, type Explorable, type Limits, type Progress, type Search } from './explorable.ts'
+import { generator } from './generator.ts'
 import { NodeTable } from './nodeTable.ts'
+import { Sources } from './sources.ts'
 import type { Verdict } from './verdict.ts'
-
-export interface Progress {
-  readonly states: number
-  readonly events: number
-  readonly preemptions: number
-}
 
 const PASSES_MAX = 64
 const EVENTS_BETWEEN_CHECKS = 4096
+/** Events between two returns to whoever drives the search. */
+const SLICE_EVENTS = 65536
 
 /** @param makeMachine a machine in its initial state; machines of one exploration share what they learn */
 export function explore(makeMachine: () => Explorable, limits: Limits, onProgress?: (progress: Progress) => void): Verdict {
-  const started = performance.now()
-  let pass = new Pass(makeMachine(), limits, started, onProgress)
-  for (let passes = 1; pass.run() === 'grown'; passes++) {
-    if (passes === PASSES_MAX) return pass.verdict('the set of shared memory did not settle')
-    const machine = makeMachine()
-    machine.sharing.grown = false
-    pass = new Pass(machine, limits, started, onProgress)
+  return finish(new GraphSearch(makeMachine, limits), onProgress)
+}
+
+/** Passes until no more shared memory is learnt; only the last one counts. */
+export class GraphSearch implements Search {
+  readonly #makeMachine: () => Explorable
+  readonly #limits: Limits
+  readonly #started = performance.now()
+  #pass: Pass
+  #passes = 1
+  #problem: string | null = null
+
+  constructor(makeMachine: () => Explorable, limits: Limits) {
+    this.#makeMachine = makeMachine
+    this.#limits = limits
+    this.#pass = new Pass(makeMachine(), limits, this.#started)
   }
-  return pass.verdict(null)
+
+  advance(): boolean {
+    const outcome = this.#pass.advance()
+    if (outcome !== 'grown') return outcome === 'paused'
+    if (this.#passes === PASSES_MAX) {
+      this.#problem = 'the set of shared memory did not settle'
+      return false
+    }
+    this.#passes++
+    const machine = this.#makeMachine()
+    machine.sharing.grown = false
+    this.#pass = new Pass(machine, this.#limits, this.#started)
+    return true
+  }
+
+  stop(): void {
+    this.#pass.stop()
+  }
+
+  progress(): Progress {
+    return this.#pass.progress()
+  }
+
+  verdict(): Verdict {
+    return this.#pass.verdict(this.#problem)
+  }
 }
 
 class Pass {
   readonly #machine: Explorable
   readonly #limits: Limits
   readonly #started: number
-  readonly #onProgress: ((progress: Progress) => void) | undefined
   readonly #nodes = new NodeTable()
   readonly #buckets = new Map<number, number[]>()
   readonly #choices = new Int32Array(CHOICES_MAX)
   /** Nodes from the root to where the machine is. */
   readonly #path: number[] = []
+  /** Nodes of the present descent that have choices left; the first belongs to path[floor - 1]. */
+  readonly #frames: { choices: Int32Array; next: number }[] = []
+  readonly #sources = new Sources()
+  readonly #random: (() => number) | null
+  #floor = 0
+  #pauseAt = 0
   #events = 0
   #executions = 0
   #level = 0
@@ -51,37 +88,57 @@ class Pass {
   #budgetAfterGrowth = -1
   #pruned = false
 
-  constructor(machine: Explorable, limits: Limits, started: number, onProgress?: (progress: Progress) => void) {
+  constructor(machine: Explorable, limits: Limits, started: number) {
     this.#machine = machine
     this.#limits = limits
     this.#started = started
-    this.#onProgress = onProgress
-  }
-
-  run(): 'done' | 'grown' {
-    const machine = this.#machine
-    if (machine.violation !== null) return machine.sharing.grown ? 'grown' : 'done'
+    this.#random = limits.seed === undefined ? null : generator(limits.seed)
+    if (machine.violation !== null) return
     const root = this.#nodes.add(machine.store.h0, machine.store.h1, -1, -1, 0, 0, -1)
     this.#path.push(root)
     this.#buckets.set(0, [root])
-    while (this.#stopped === null && this.#found < 0) {
-      const cost = this.#nextLevel()
-      if (cost < 0 || (this.#least !== null && cost >= this.#least.price)) break
-      this.#level = cost
-      if (unpackCost(cost).preemptions > (this.#limits.preemptions ?? Infinity)) {
-        this.#pruned = true
-        break
-      }
-      const bucket = this.#buckets.get(cost)!
-      while (bucket.length > 0 && this.#stopped === null && this.#found < 0) {
-        const node = bucket.pop()!
-        if (this.#nodes.expanded(node) || this.#nodes.cost(node) !== cost) continue
-        this.#goTo(node)
-        this.#descend(cost)
-      }
-      if (bucket.length === 0) this.#buckets.delete(cost)
+  }
+
+  stop(): void {
+    this.#stopped ??= 'interrupted'
+  }
+
+  progress(): Progress {
+    return { states: this.#nodes.states, events: this.#events, preemptions: unpackCost(this.#level).preemptions }
+  }
+
+  /** Goes on for a slice of events. */
+  advance(): 'done' | 'grown' | 'paused' {
+    const machine = this.#machine
+    if (machine.violation === null) {
+      this.#pauseAt = this.#events + (this.#limits.sliceEvents ?? SLICE_EVENTS)
+      if (this.#frames.length > 0) this.#descend()
+      while (this.#frames.length === 0 && this.#advanceLevel());
+      if (this.#frames.length > 0 && this.#stopped === null && this.#found < 0) return 'paused'
     }
-    return machine.sharing.grown && this.#stopped !== 'limit' ? 'grown' : 'done'
+    const cut = this.#stopped === 'limit' || this.#stopped === 'interrupted'
+    return machine.sharing.grown && !cut ? 'grown' : 'done'
+  }
+
+  /** Takes up the next waiting node; false: there is none, or the search is over. */
+  #advanceLevel(): boolean {
+    if (this.#stopped !== null || this.#found >= 0) return false
+    const cost = this.#nextLevel()
+    if (cost < 0 || (this.#least !== null && cost >= this.#least.price)) return false
+    this.#level = cost
+    if (unpackCost(cost).preemptions > (this.#limits.preemptions ?? Infinity)) {
+      this.#pruned = true
+      return false
+    }
+    const bucket = this.#buckets.get(cost)!
+    const node = bucket.pop()!
+    if (bucket.length === 0) this.#buckets.delete(cost)
+    if (this.#nodes.expanded(node) || this.#nodes.cost(node) !== cost) return true
+    this.#goTo(node)
+    this.#floor = this.#path.length
+    this.#frames.push(this.#expand())
+    this.#descend()
+    return true
   }
 
   #nextLevel(): number {
@@ -90,21 +147,22 @@ class Pass {
     return least
   }
 
-  /** Depth-first from the last node of the path, along successors of the same cost. */
-  #descend(cost: number): void {
+  /** Depth-first from where the frames stand, along successors of the same cost, until done or the slice is over. */
+  #descend(): void {
     const machine = this.#machine
-    const floor = this.#path.length
-    const frames: { choices: Int32Array; next: number }[] = [this.#expand()]
+    const frames = this.#frames
+    const cost = this.#level
     while (frames.length > 0) {
       const frame = frames[frames.length - 1]
       if (frame.next === frame.choices.length || this.#stopped !== null || this.#found >= 0) {
         frames.pop()
-        if (this.#path.length > floor) {
+        if (this.#path.length > this.#floor) {
           this.#path.pop()
           machine.undo()
         }
         continue
       }
+      if (this.#events >= this.#pauseAt) return
       const node = this.#path[this.#path.length - 1]
       const choice = frame.choices[frame.next++]
       const current = this.#nodes.current(node)
@@ -129,7 +187,8 @@ class Pass {
         continue
       }
       const id = child >= 0 ? child : this.#nodes.add(machine.store.h0, machine.store.h1, node, choice, price, this.#nodes.depth(node) + 1, last)
-      if (child >= 0) this.#nodes.reparent(child, node, choice, price, this.#nodes.depth(node) + 1)
+      if (child < 0) this.#sources.count(choice, price - cost)
+      else this.#nodes.reparent(child, node, choice, price, this.#nodes.depth(node) + 1)
       if (price === cost) {
         this.#path.push(id)
         frames.push(this.#expand())
@@ -157,7 +216,13 @@ class Pass {
     this.#nodes.markExpanded(node)
     const count = this.#machine.enabled(this.#choices)
     if (count === 0) this.#executions++
-    return { choices: this.#choices.slice(0, count), next: 0 }
+    const choices = this.#choices.slice(0, count)
+    if (this.#random !== null)
+      for (let k = count - 1; k > 0; k--) {
+        const other = this.#random() % (k + 1)
+        ;[choices[k], choices[other]] = [choices[other], choices[k]]
+      }
+    return { choices, next: 0 }
   }
 
   /** Brings the machine to `node`: undo to the common ancestor, then its choices again. */
@@ -197,8 +262,7 @@ class Pass {
     const limits = this.#limits
     if (this.#nodes.states > (limits.states ?? Infinity) || this.#events > (limits.events ?? Infinity)) this.#stopped = 'limit'
     if (this.#events % EVENTS_BETWEEN_CHECKS !== 0) return
-    if ((performance.now() - this.#started) / 1000 > (limits.seconds ?? Infinity) || limits.stop?.() === true) this.#stopped = 'limit'
-    this.#onProgress?.({ states: this.#nodes.states, events: this.#events, preemptions: unpackCost(this.#level).preemptions })
+    if ((performance.now() - this.#started) / 1000 > (limits.seconds ?? Infinity)) this.#stopped = 'limit'
   }
 
   verdict(problem: string | null): Verdict {
@@ -215,19 +279,23 @@ class Pass {
       return { ...common, verdict: 'violated', strength: 'complete', bounds: {}, reasons: [], violation: machine.violation, schedule: [], cost: unpackCost(0) }
     if (machine.sharing.grown && problem === null) problem = 'the search ended before all shared memory was known'
     const least = this.#found >= 0 ? { node: this.#found, choice: this.#foundChoice, price: this.#level } : this.#least
+    const stopped = this.#stopped === 'limit' || this.#stopped === 'interrupted'
     if (least !== null && problem === null) {
       this.#goTo(least.node)
       machine.take(least.choice)
       const schedule = [...this.#nodes.choicesTo(least.node), least.choice]
       const { violation } = machine
       machine.undo()
-      return { ...common, verdict: 'violated', strength: 'complete', bounds: {}, reasons: [], violation, schedule, cost: unpackCost(least.price) }
+      const reasons = stopped ? ['the search was stopped: a schedule of lower cost may exist'] : []
+      return { ...common, verdict: 'violated', strength: 'complete', bounds: {}, reasons, violation, schedule, cost: unpackCost(least.price) }
     }
     const reasons = [...machine.weaknesses]
     if (problem !== null) reasons.push(problem)
-    const cut = this.#stopped === 'limit' || this.#pruned
+    const cut = stopped || this.#pruned
     const covered = unpackCost(this.#level).preemptions - 1
-    if (this.#stopped === 'limit') reasons.push('the search was stopped by a limit')
+    if (this.#stopped === 'limit') reasons.push(`the search was stopped by a limit (time, events or ${this.#limits.states ?? 'any number of'} states)`)
+    if (this.#stopped === 'interrupted') reasons.push('the search was interrupted')
+    if (stopped) reasons.push(...this.#sources.describe())
     if (this.#pruned) reasons.push(`the search was limited to ${this.#limits.preemptions} preemptions`)
     const blank = { violation: null, schedule: null, cost: null, reasons }
     if (problem !== null || (cut && covered < 0)) return { ...common, ...blank, verdict: 'unknown', strength: 'bounded', bounds: {} }

@@ -3,7 +3,7 @@
  * execute it; can anything but the old or the new function be called? One cell is a layout of the site, a
  * rung of the fetch ladder and a number of vCPUs.
  */
-import { checkImage, type CheckOptions, type CheckResult } from '../explore/check.ts'
+import { startCheck, type Check, type CheckOptions, type CheckResult } from '../explore/check.ts'
 import type { ObjectFile } from '../guest/elf/link.ts'
 import { loadObjects } from '../guest/loadObjects.ts'
 import type { MachineImage } from '../smp/image.ts'
@@ -105,15 +105,37 @@ export interface Cell {
   readonly ok: boolean
 }
 
-/** Judges one cell; `ok` when the verdict is the predicted one and, where it holds, complete (sampled runs never prove). */
+export interface StartedCell {
+  readonly check: Check
+  judge(result: CheckResult): Cell
+}
+
+/** A cell at work: drive its check, then let the result be judged against the prediction. */
+export function startCell(
+  objects: readonly ObjectFile[], layout: RelinkLayout, vcpus: number, knobs: Readonly<Record<string, KnobValue>>, options: CheckOptions = {},
+): StartedCell {
+  const model = makeModel(knobs)
+  const image = relinkImage(objects, layout, vcpus)
+  const expected = predict(layout, model)
+  return {
+    check: startCheck(image, model, options),
+    judge: (result) => ({
+      layout, fetch: knobs.fetch as string, vcpus, image, model, result, expected,
+      ok: result.verdict === expected && (expected === 'violated' || result.strength === 'complete' || isLimited(result, options)),
+    }),
+  }
+}
+
+/** It was the user, by an engine or a bound, who asked for less than a proof. */
+function isLimited(result: CheckResult, { limits = {} }: CheckOptions): boolean {
+  return result.strength === 'sampled' || limits.preemptions !== undefined || limits.seconds !== undefined || limits.states !== undefined
+}
+
+/** Judges one cell at once. */
 export function runCell(
   objects: readonly ObjectFile[], layout: RelinkLayout, vcpus: number, knobs: Readonly<Record<string, KnobValue>>, options: CheckOptions = {},
 ): Cell {
-  const model = makeModel(knobs)
-  const image = relinkImage(objects, layout, vcpus)
-  const result = checkImage(image, model, options)
-  const expected = predict(layout, model)
-  const agrees = result.verdict === expected && (expected === 'violated' || result.strength === 'complete')
-  const sampled = result.strength === 'sampled' && result.verdict !== 'violated'
-  return { layout, fetch: knobs.fetch as string, vcpus, image, model, result, expected, ok: agrees || sampled }
+  const { check, judge } = startCell(objects, layout, vcpus, knobs, options)
+  while (check.advance());
+  return judge(check.result())
 }

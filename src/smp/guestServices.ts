@@ -6,6 +6,8 @@ import type { VcpuBus } from './vcpuBus.ts'
 
 /** Most alternatives of one data choice. */
 const CHOICES_MAX = 256
+/** Most bytes of one XM_FREE or XM_ALLOC. */
+const LIFETIME_BYTES_MAX = 1 << 20
 
 /** Performs call `call` of `vcpu`; the new EAX. It may park (`cpu.stop`) and is then asked again. */
 export function callGuest(machine: Machine, vcpu: number, bus: VcpuBus, call: number, eax: number, edx: number): number {
@@ -48,7 +50,12 @@ export function callGuest(machine: Machine, vcpu: number, bus: VcpuBus, call: nu
     case GUEST_CALLS.leave:
     case GUEST_CALLS.free:
     case GUEST_CALLS.alloc:
-      if (call === GUEST_CALLS.free || call === GUEST_CALLS.alloc) machine.weaken('XM_FREE or XM_ALLOC was called: lifetimes are not judged yet')
+      if (call === GUEST_CALLS.free || call === GUEST_CALLS.alloc) {
+        if (edx >>> 0 > LIFETIME_BYTES_MAX || !machine.noteLifetime(vcpu, eax, edx >>> 0)) {
+          machine.violate('bad-call', vcpu, `frees or allocates ${edx >>> 0} bytes at ${machine.symbolize(eax)}: not memory, or more than ${LIFETIME_BYTES_MAX} bytes`)
+          return 0
+        }
+      }
       if (!event(AT_MARK)) return 0
       machine.onMark(vcpu, call, eax, edx)
       machine.observer?.({ kind: 'mark', vcpu, address: eax >>> 0, sizeBytes: 0, value: call })

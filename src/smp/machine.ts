@@ -87,6 +87,7 @@ export class Machine {
   readonly #handled: ReadonlySet<number>
   readonly #watched = new Map<number, Monitor[]>()
   readonly #monitors: readonly Monitor[]
+  readonly #accessMonitors: readonly Monitor[]
   #marks = new Int32Array(MARKS_MIN)
   #cut = false
 
@@ -120,6 +121,7 @@ export class Machine {
     this.cpus = cpus
     this.#windows = cpus.map((cpu) => new CodeWindow(cpu, this.memory))
     this.#monitors = monitors
+    this.#accessMonitors = monitors.filter((monitor) => monitor.onAccess !== undefined)
     let ghosts = this.#layout.ghosts
     for (const monitor of monitors) {
       monitor.attach(this, ghosts)
@@ -271,7 +273,7 @@ export class Machine {
   }
 
   onAccess(v: number, physical: number, sizeBytes: number, write: boolean): void {
-    for (const monitor of this.#monitors) monitor.onAccess?.(v, physical, sizeBytes, write)
+    if (this.running()) for (const monitor of this.#accessMonitors) monitor.onAccess!(v, physical, sizeBytes, write)
   }
 
   onMark(v: number, call: number, eax: number, edx: number): void {
@@ -304,6 +306,23 @@ export class Machine {
       if (first < sizeBytes) return first
     }
     return 0
+  }
+
+  /**
+   * Freeing or allocating is a write for everybody who touches the memory: their accesses become events, so
+   * that none of them is moved across it. False: it is not memory.
+   */
+  noteLifetime(v: number, address: number, sizeBytes: number): boolean {
+    if (sizeBytes === 0) return true
+    const first = this.memory.index(address)
+    if (first < 0 || this.memory.index(address + sizeBytes - 1) < 0) return false
+    for (let b = 0; b < sizeBytes; b += 4096 - ((address + b) & 4095)) {
+      const at = this.memory.index(address + b)
+      if (at < 0) return false
+      const last = Math.min(sizeBytes - b, 4096 - ((address + b) & 4095)) - 1
+      if (this.running()) for (let g = this.memory.granule(at); g <= this.memory.granule(at + last); g++) this.sharing.noteWrite(g, g, 1 << v)
+    }
+    return true
   }
 
   guestCall(v: number, bus: VcpuBus, call: number, eax: number, edx: number): number {
@@ -397,6 +416,7 @@ export class Machine {
     const low = buffer.low(0)
     this.writeMemory(v, physical, size, low, buffer.high(0))
     buffer.shift()
+    for (const monitor of this.#monitors) monitor.onDrain?.(v, physical, size)
     this.observer?.({ kind: 'drain', vcpu: v, address: physical, sizeBytes: size, value: low })
   }
 
@@ -495,6 +515,7 @@ export class Machine {
   }
 
   #watch(v: number, eip: number, op: Op): void {
+    if (this.running()) for (const monitor of this.#monitors) monitor.onFetch?.(v, eip >>> 0, op.length)
     if (this.#watched.size === 0) return
     const watchers = this.#watched.get(eip >>> 0)
     if (watchers) for (const monitor of watchers) monitor.onExecute?.(v, eip >>> 0, op)

@@ -16,8 +16,12 @@ export interface Monitor {
   readonly watches?: readonly number[]
   /** The instruction at `eip`, with these bytes, is about to be executed by `vcpu`. */
   onExecute?(vcpu: number, eip: number, op: Op): void
-  /** A data access of `vcpu`, at the moment it is made (a store: when it is executed, not when it drains). */
+  /** A data access of `vcpu` in the running phase, at the moment it is made (a store: when it is executed, not when it drains). */
   onAccess?(vcpu: number, physical: number, sizeBytes: number, write: boolean): void
+  /** A store of `vcpu` reaches memory from its buffer. */
+  onDrain?(vcpu: number, physical: number, sizeBytes: number): void
+  /** `vcpu` is about to execute `sizeBytes` of code at linear address `eip`. */
+  onFetch?(vcpu: number, eip: number, sizeBytes: number): void
   /** A marking guest call (guestCalls.ts): `enter`, `leave`, `free`, `alloc`. */
   onMark?(vcpu: number, call: number, eax: number, edx: number): void
 }

@@ -246,7 +246,7 @@ export class VcpuBus implements Bus {
     if (at < 0) return 0
     const machine = this.#machine
     const memory = machine.memory
-    const visible = this.#seenRead(physical, at, sizeBytes)
+    const visible = this.#seenRead(at, sizeBytes)
     if (this.cpu.stop !== 0) return 0
     const low = Math.min(4, sizeBytes)
     let value = memory.load(at, low)
@@ -266,15 +266,15 @@ export class VcpuBus implements Bus {
     }
     this.record(value)
     if (sizeBytes === 8) this.record(this.high)
+    machine.onAccess(this.#vcpu, physical, sizeBytes, false)
     return value
   }
 
   /** Notes a load of the running phase; true where others can see it. */
-  #seenRead(physical: number, at: number, sizeBytes: number): boolean {
+  #seenRead(at: number, sizeBytes: number): boolean {
     if (!this.#running) return false
     const machine = this.#machine
     const memory = machine.memory
-    machine.onAccess(this.#vcpu, physical, sizeBytes, false)
     return machine.sharing.noteRead(memory.granule(at), memory.granule(at + sizeBytes - 1), this.#bit)
   }
 
@@ -285,7 +285,7 @@ export class VcpuBus implements Bus {
   #readHalves(physical: number, sizeBytes: number, cut: number): number {
     const at = this.#cursor < this.#answered ? this.#machine.memory.index(physical) : this.#check(physical, READ, 'memory')
     if (at < 0) return 0
-    const visible = this.#seenRead(physical, at, sizeBytes)
+    const visible = this.#seenRead(at, sizeBytes)
     if (this.cpu.stop !== 0) return 0
     let low = 0
     let high = 0
@@ -321,6 +321,7 @@ export class VcpuBus implements Bus {
     const value = this.buffer.forward(physical, count, this.#machine.memory.load(at, count))
     this.#observe('load', physical, count, value)
     this.record(value)
+    this.#machine.onAccess(this.#vcpu, physical, count, false)
     return value
   }
 
@@ -351,11 +352,7 @@ export class VcpuBus implements Bus {
     const machine = this.#machine
     const memory = machine.memory
     let visible = false
-    if (this.#running) {
-      machine.onAccess(this.#vcpu, physical, sizeBytes, true)
-      if (this.cpu.stop !== 0) return
-      visible = machine.sharing.noteWrite(memory.granule(at), memory.granule(at + sizeBytes - 1), this.#bit)
-    }
+    if (this.#running) visible = machine.sharing.noteWrite(memory.granule(at), memory.granule(at + sizeBytes - 1), this.#bit)
     if (this.locked) {
       if (!this.#openLock(visible, physical, sizeBytes)) return
       if (visible) this.#observe('locked-store', physical, sizeBytes, low)
@@ -363,6 +360,7 @@ export class VcpuBus implements Bus {
     } else if (!visible) machine.writeMemory(this.#vcpu, physical, sizeBytes, low, high)
     else if (!this.#enqueue(physical, sizeBytes, low, high)) return
     this.record(0)
+    machine.onAccess(this.#vcpu, physical, sizeBytes, true)
   }
 
   #enqueue(physical: number, sizeBytes: number, low: number, high: number): boolean {

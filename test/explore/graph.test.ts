@@ -48,7 +48,7 @@ function bruteForce(make: () => Toy, executionsMax = 2000) {
 function check(make: () => Toy) {
   const reference = bruteForce(make)
   if (!reference.exhausted) return null
-  const verdict = explore(make, {})
+  const verdict = explore(make, { sliceEvents: 7 })
   expect(verdict.verdict).toBe(reference.least === null ? 'holds' : 'violated')
   expect(verdict.strength).toBe('complete')
   if (reference.least === null) {
