@@ -1,0 +1,193 @@
+/**
+ * A schedule as what it does differently from the *default run*: every store drains at once (of several the one
+ * of the lowest vCPU), the vCPU that ran last goes on as long as it can, then the lowest one that can; code is
+ * fetched as memory holds it, nothing interrupts, data choices are 0.
+ *
+ * Differences are tied to the progress of the actors they concern, not to a global step, so that one can be
+ * taken away and the others still mean what they meant. Position (vCPU v, n) is where v has made n events (runs
+ * and interrupts); (drains of v, n) is where n of its stores have reached memory.
+ */
+import { CHOICES_MAX } from '../explore/explorable.ts'
+import { choiceArgument, choiceKind, choiceVcpu, DRAIN, RUN } from '../smp/choice.ts'
+import type { Machine } from '../smp/machine.ts'
+
+export type Element =
+  /** After `events` events of `vcpu`, `to` runs (vcpu -1: at the start). */
+  | { readonly kind: 'switch'; readonly vcpu: number; readonly events: number; readonly to: number }
+  /** Event number `events` of `vcpu` is this choice: a stale fetch, an order of halves, a data choice, an interrupt. */
+  | { readonly kind: 'choose'; readonly vcpu: number; readonly events: number; readonly choice: number }
+  /** Store number `drains` of `vcpu` stays in the buffer until the release point (null: for good). */
+  | { readonly kind: 'hold'; readonly vcpu: number; readonly drains: number; readonly until: Release | null }
+
+export interface Release {
+  /** Events of `vcpu`, or its drains, counted. */
+  readonly actor: 'events' | 'drains'
+  readonly vcpu: number
+  readonly count: number
+}
+
+export interface Carried {
+  readonly schedule: readonly number[]
+  /** Step (index into `schedule`) at which each element took effect; -1: it never did. */
+  readonly steps: readonly number[]
+  /** The run came to an end (or a judgement); false: it was left after `stepsMax` steps. */
+  readonly ended: boolean
+}
+
+/** Counts of events and drains per vCPU, and who ran last. */
+class Progress {
+  readonly events: number[]
+  readonly drains: number[]
+  current = -1
+
+  constructor(vcpus: number) {
+    this.events = new Array<number>(vcpus).fill(0)
+    this.drains = new Array<number>(vcpus).fill(0)
+  }
+
+  note(choice: number): void {
+    const vcpu = choiceVcpu(choice)
+    if (choiceKind(choice) === DRAIN) this.drains[vcpu]++
+    else {
+      this.events[vcpu]++
+      this.current = vcpu
+    }
+  }
+
+  /** How often the current vCPU has run: the position of a switch. */
+  get position(): number {
+    return this.current < 0 ? 0 : this.events[this.current]
+  }
+}
+
+const runsOf = (enabled: Int32Array, vcpu: number) => enabled.find((choice) => choiceKind(choice) === RUN && choiceVcpu(choice) === vcpu)
+const lowestRunner = (enabled: Int32Array) => enabled.find((choice) => choiceKind(choice) === RUN)
+const lowestDrain = (enabled: Int32Array) => enabled.find((choice) => choiceKind(choice) === DRAIN)
+
+/** Whom the default run lets go on; undefined: nobody can run. */
+function defaultVcpu(enabled: Int32Array, current: number): number | undefined {
+  if (current >= 0 && runsOf(enabled, current) !== undefined) return current
+  const choice = lowestRunner(enabled)
+  return choice === undefined ? undefined : choiceVcpu(choice)
+}
+
+/** The differences of `schedule` from the default run. The machine stands at its start, before and after. */
+export function elementsOf(machine: Machine, schedule: readonly number[]): Element[] {
+  const elements: Element[] = []
+  const progress = new Progress(machine.cpus.length)
+  const list = new Int32Array(CHOICES_MAX)
+  /** Per vCPU: index in `elements` of the hold of its oldest store; -1: it is not held. */
+  const holds = new Array<number>(machine.cpus.length).fill(-1)
+  let release: Release | null = null
+  let taken = 0
+  for (const choice of schedule) {
+    const enabled = list.subarray(0, machine.enabled(list))
+    const kind = choiceKind(choice)
+    const vcpu = choiceVcpu(choice)
+    for (const drain of enabled) {
+      const other = choiceVcpu(drain)
+      // Whatever could drain before this choice, and does not, is held.
+      if (choiceKind(drain) !== DRAIN || holds[other] >= 0 || (kind === DRAIN && other >= vcpu)) continue
+      holds[other] = elements.length
+      elements.push({ kind: 'hold', vcpu: other, drains: progress.drains[other], until: null })
+    }
+    if (kind === DRAIN) {
+      if (holds[vcpu] >= 0) elements[holds[vcpu]] = { kind: 'hold', vcpu, drains: progress.drains[vcpu], until: release }
+      holds[vcpu] = -1
+    } else {
+      if (vcpu !== defaultVcpu(enabled, progress.current))
+        elements.push({ kind: 'switch', vcpu: progress.current, events: progress.position, to: vcpu })
+      if (choice !== runsOf(enabled, vcpu)) elements.push({ kind: 'choose', vcpu, events: progress.events[vcpu], choice })
+    }
+    progress.note(choice)
+    release = { actor: kind === DRAIN ? 'drains' : 'events', vcpu, count: kind === DRAIN ? progress.drains[vcpu] : progress.events[vcpu] }
+    taken++
+    if (machine.take(choice) !== 0) break
+  }
+  for (; taken > 0; taken--) machine.undo()
+  return elements
+}
+
+/**
+ * Carries out the default run with `elements`; one that cannot take effect where it stands is passed over.
+ * The machine is left where the run ended; `schedule.length` undos bring it back.
+ */
+export function carryOut(machine: Machine, elements: readonly Element[], stepsMax: number): Carried {
+  const progress = new Progress(machine.cpus.length)
+  const list = new Int32Array(CHOICES_MAX)
+  const schedule: number[] = []
+  const steps = elements.map(() => -1)
+  const find = (match: (element: Element) => boolean) => elements.findIndex((element, k) => steps[k] < 0 && match(element))
+  while (schedule.length < stepsMax) {
+    const enabled = list.subarray(0, machine.enabled(list))
+    if (enabled.length === 0) return { schedule, steps, ended: true }
+    const choice = freeDrain(enabled, elements, progress, steps, schedule.length) ?? next(enabled)
+    progress.note(choice)
+    schedule.push(choice)
+    if (machine.take(choice) !== 0) return { schedule, steps, ended: true }
+  }
+  return { schedule, steps, ended: false }
+
+  function next(enabled: Int32Array): number {
+    const here = find((one) => one.kind === 'switch' && one.vcpu === progress.current && one.events === progress.position)
+    const to = here < 0 ? -1 : (elements[here] as { to: number }).to
+    const chosen = to < 0 ? undefined : at(enabled, to)
+    if (chosen !== undefined) {
+      steps[here] = schedule.length
+      return chosen
+    }
+    const vcpu = defaultVcpu(enabled, progress.current)
+    // Nobody can run: stores must drain although they were to be held, or an interrupt comes.
+    if (vcpu === undefined) return (progress.current >= 0 ? at(enabled, progress.current) : undefined) ?? lowestDrain(enabled) ?? enabled[0]
+    return at(enabled, vcpu)!
+  }
+
+  /** What `vcpu` does next: the choice of an element, or its ordinary run. */
+  function at(enabled: Int32Array, vcpu: number): number | undefined {
+    const k = find((one) => one.kind === 'choose' && one.vcpu === vcpu && one.events === progress.events[vcpu])
+    if (k >= 0) {
+      const { choice } = elements[k] as { choice: number }
+      if (enabled.includes(choice)) {
+        steps[k] = schedule.length
+        return choice
+      }
+    }
+    return runsOf(enabled, vcpu)
+  }
+}
+
+/** The lowest drain that no element holds. */
+function freeDrain(
+  enabled: Int32Array, elements: readonly Element[], progress: Progress, steps: number[], step: number,
+): number | undefined {
+  for (const choice of enabled) {
+    if (choiceKind(choice) !== DRAIN) continue
+    const vcpu = choiceVcpu(choice)
+    const k = elements.findIndex((one) => one.kind === 'hold' && one.vcpu === vcpu && one.drains === progress.drains[vcpu])
+    if (k < 0) return choice
+    const { until } = elements[k] as { until: Release | null }
+    if (until !== null && progress[until.actor][until.vcpu] >= until.count) return choice
+    if (steps[k] < 0) steps[k] = step
+  }
+  return undefined
+}
+
+/** One element in words. */
+export function describeElement(element: Element): string {
+  switch (element.kind) {
+    case 'switch':
+      return element.vcpu < 0
+        ? `vCPU ${element.to} starts`
+        : `vCPU ${element.to} runs after event ${element.events} of vCPU ${element.vcpu}`
+    case 'choose': {
+      const what = CHOICE_WORDS[choiceKind(element.choice)]
+      return `event ${element.events + 1} of vCPU ${element.vcpu} is ${what} ${choiceArgument(element.choice)}`
+    }
+    case 'hold': {
+      const { until } = element
+      const end = until === null ? 'for good' : until.actor === 'events' ? `until vCPU ${until.vcpu} has made ${until.count} events` : `until ${until.count} stores of vCPU ${until.vcpu} have drained`
+      return `store ${element.drains + 1} of vCPU ${element.vcpu} stays in its buffer ${end}`
+    }
+  }
+}
+const CHOICE_WORDS = ['variant', 'drain', 'interrupt', 'NMI']

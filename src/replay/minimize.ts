@@ -1,0 +1,93 @@
+/**
+ * Minimisation: takes away differences from the default run (elements.ts) as long as the same kind of violation
+ * remains. The result is 1-minimal: with any single one of its elements taken away, that kind of violation is gone.
+ */
+import type { Machine } from '../smp/machine.ts'
+import { carryOut, elementsOf, type Carried, type Element } from './elements.ts'
+
+export interface Minimized {
+  readonly schedule: readonly number[]
+  readonly elements: readonly Element[]
+  /** Elements of the schedule that came in. */
+  readonly before: number
+  readonly runs: number
+  /** False: the budget of runs was spent before every element had been tried. */
+  readonly minimal: boolean
+}
+
+/** Runs that one minimisation may make. */
+const RUNS_MAX = 20_000
+
+/** What a shortened run may need more than the original, before it counts as not failing. */
+const stepsMaxOf = (schedule: readonly number[]) => schedule.length * 2 + 200
+
+/**
+ * @param makeMachine a machine at the start of the execution; machines that learn of shared memory are not used again
+ * @param kind the kind of violation that must remain
+ */
+export function minimize(makeMachine: () => Machine, schedule: readonly number[], kind: string, runsMax: number = RUNS_MAX): Minimized {
+  const runner = new Runner(makeMachine)
+  let elements: readonly Element[] = runner.elementsOf(schedule)
+  const before = elements.length
+  const stepsMax = stepsMaxOf(schedule)
+  let best: readonly number[] = schedule
+  /** Tries without the elements `from`..`from + count`; keeps what is simpler. */
+  const tryWithout = (from: number, count: number): boolean => {
+    const fewer = elements.filter((_, k) => k < from || k >= from + count)
+    const run = runner.run(fewer, stepsMax)
+    if (run.kind !== kind) return false
+    // The elements that took effect, as they stand in the new schedule.
+    const standing = runner.elementsOf(run.schedule)
+    if (standing.length >= elements.length) return false
+    elements = standing
+    best = run.schedule
+    return true
+  }
+  // The run as it is first: a schedule that goes on after nothing depends on it any more loses its tail here.
+  if (before > 0) tryWithout(0, before)
+  for (let size = Math.max(1, elements.length >> 1); ; size = Math.max(1, size >> 1)) {
+    let removed = false
+    for (let from = elements.length - size; from > -size && runner.runs < runsMax; from -= size)
+      if (elements.length > 0) removed = tryWithout(Math.max(0, from), size) || removed
+    if (runner.runs >= runsMax) return { schedule: best, elements, before, runs: runner.runs, minimal: false }
+    // The last round tried every element singly and took none away.
+    if (size === 1 && !removed) return { schedule: best, elements, before, runs: runner.runs, minimal: true }
+  }
+}
+
+export interface Run extends Carried {
+  /** Kind of the violation; null: there was none. */
+  readonly kind: string | null
+}
+
+/** Runs element lists on one machine, which it brings back to the start each time. */
+export class Runner {
+  runs = 0
+  readonly #makeMachine: () => Machine
+  #machine: Machine
+
+  constructor(makeMachine: () => Machine) {
+    this.#makeMachine = makeMachine
+    this.#machine = makeMachine()
+  }
+
+  elementsOf(schedule: readonly number[]): Element[] {
+    const elements = elementsOf(this.#machine, schedule)
+    this.#renew()
+    return elements
+  }
+
+  run(elements: readonly Element[], stepsMax: number): Run {
+    this.runs++
+    const carried = carryOut(this.#machine, elements, stepsMax)
+    const kind = this.#machine.violation?.kind ?? null
+    for (let k = 0; k < carried.schedule.length; k++) this.#machine.undo()
+    this.#renew()
+    return { ...carried, kind }
+  }
+
+  /** What this run learnt of shared memory would make steps of the next end elsewhere. */
+  #renew(): void {
+    if (this.#machine.sharing.grown) this.#machine = this.#makeMachine()
+  }
+}

@@ -1,0 +1,33 @@
+/** Schedules as text, for command lines and mailing lists: `run0*5 drain0 run1:2`. */
+import { formatChoice, parseChoice } from '../smp/choice.ts'
+
+/** Longest schedule that a text may stand for, in choices. */
+const LENGTH_MAX = 1_000_000
+
+/** A text that is no schedule; `message` names the word. */
+export class ScheduleError extends Error {}
+
+/** Choices from the start, equal neighbours joined by `*count`. */
+export function formatSchedule(schedule: ArrayLike<number>): string {
+  const words: string[] = []
+  for (let k = 0, count = 1; k < schedule.length; k += count, count = 1) {
+    while (k + count < schedule.length && schedule[k + count] === schedule[k]) count++
+    words.push(formatChoice(schedule[k]) + (count === 1 ? '' : `*${count}`))
+  }
+  return words.join(' ')
+}
+
+/** @throws ScheduleError */
+export function parseSchedule(text: string): number[] {
+  const schedule: number[] = []
+  for (const word of text.split(/\s+/).filter((one) => one !== '')) {
+    const [spelling, times = '1', ...rest] = word.split('*')
+    const choice = parseChoice(spelling)
+    const count = /^\d{1,7}$/.test(times) ? Number(times) : 0
+    if (choice === null || count === 0 || rest.length > 0)
+      throw new ScheduleError(`'${word}' is no choice: write run0, run1:2, drain0, irq1:33 or nmi0, with *count behind it to repeat`)
+    if (schedule.length + count > LENGTH_MAX) throw new ScheduleError(`a schedule has at most ${LENGTH_MAX} choices`)
+    for (let k = 0; k < count; k++) schedule.push(choice)
+  }
+  return schedule
+}
