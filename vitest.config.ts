@@ -1,8 +1,20 @@
 import { defineConfig } from 'vitest/config'
+import { BaseSequencer, type TestSpecification } from 'vitest/node'
+
+/** Recorded counterexamples are run again before anything else. */
+class TracesFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const sorted = await super.sort(files)
+    const isTraces = (file: TestSpecification) => file.moduleId.endsWith('traces.test.ts')
+    return [...sorted.filter(isTraces), ...sorted.filter((file) => !isTraces(file))]
+  }
+}
 
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts', 'properties/**/*.test.ts'],
+    globalSetup: ['scripts/testSetup.mjs'],
     testTimeout: 60_000,
+    sequence: { sequencer: TracesFirst },
   },
 })

@@ -5,22 +5,26 @@ import { startCheck, type CheckResult } from '../explore/check.ts'
 import { parsePlacement } from '../guest/elf/placement.ts'
 import { parseVcpus } from '../guest/linkOptions.ts'
 import { loadObjects } from '../guest/loadObjects.ts'
-import { recordTrace } from '../replay/record.ts'
+import { runSchedule } from '../replay/record.ts'
+import { parseScheduleLine } from '../replay/schedule.ts'
+import { parseSharing } from '../replay/sharingText.ts'
+import { encodeTrace, type Trace } from '../replay/trace.ts'
 import { formatTimeline, timelineOf } from '../replay/timeline.ts'
-import { formatChoice } from '../smp/choice.ts'
-import { makeModel } from '../smp/model.ts'
+import type { MachineImage } from '../smp/image.ts'
+import { makeModel, type Model } from '../smp/model.ts'
 import {
   addModelFlags, addOutputFlags, addSearchFlags, checkOptionsOf, drive, exitCodeOf, knobsOf, saveTrace, verdictJson,
   type ModelFlags, type OutputFlags, type SearchFlags,
 } from './common.ts'
-import { EXIT } from './errors.ts'
-import { readFile, readSource } from './files.ts'
+import { DivergedError, EXIT, UsageError } from './errors.ts'
+import { readFile, readSource, writeFile } from './files.ts'
 
 interface Flags extends ModelFlags, OutputFlags, SearchFlags {
   readonly place?: readonly string[]
   readonly vcpus?: string
   readonly out: string
   readonly expect?: 'holds' | 'violated'
+  readonly schedule?: string
 }
 
 export function addCheck(program: Command): void {
@@ -31,6 +35,7 @@ export function addCheck(program: Command): void {
     .option('--place <what=address>', 'place SECTION or symbol:NAME at an address (repeatable)', (value: string, all: string[] = []) => [...all, value])
     .option('--vcpus <names>', 'entry functions instead of the declared ones: patcher,executor*2')
     .option('--out <dir>', 'where the trace of a violation goes', 'out/check')
+    .option('--schedule <line>', 'run this one schedule, as xmcheck explain prints it, instead of exploring')
     .addOption(new Option('--expect <verdict>', 'exit 0 if this is the verdict, 1 otherwise').choices(['holds', 'violated']))
   addOutputFlags(addModelFlags(addSearchFlags(command))).action(check)
 }
@@ -47,25 +52,51 @@ async function check(paths: readonly string[], flags: Flags): Promise<void> {
       ...(flags.vcpus ? { vcpus: parseVcpus(flags.vcpus) } : {}),
     },
   )
+  if (flags.schedule !== undefined) return checkSchedule(image, model, flags.schedule, paths, flags)
   const progress = process.stderr.isTTY && !flags.quiet
   const result = await drive(startCheck(image, model, options), ({ states, events, preemptions: depth }) => {
     if (progress) process.stderr.write(`\r${states} states, ${events} events; schedules of ${depth} preemptions `)
   })
   if (progress) process.stderr.write('\n')
-  let path: string | null = null
-  if (result.verdict === 'violated') {
-    path = `${flags.out}/${(paths[0].split('/').pop() ?? 'trace').replace(/\.o$/, '')}.xmt`
-    saveTrace(path, image, model, result)
-  }
+  const path = result.verdict === 'violated' ? tracePath(paths, flags) : null
+  const trace = path === null ? null : saveTrace(path, image, model, result)
   if (flags.json) process.stdout.write(`${JSON.stringify({ version: 1, command: 'check', ...verdictJson(result, path) })}\n`)
   else {
     print(result)
-    if (path !== null) {
-      process.stdout.write(`\n${formatTimeline(timelineOf(recordTrace(image, model, result.sharing, result.schedule!)))}\n`)
-      process.stdout.write(`\nSchedule: ${result.schedule!.map(formatChoice).join(' ')}\nReplay it:  xmcheck replay ${path}\n`)
-    }
+    if (trace !== null) printTrace(trace, path!)
   }
   process.exitCode = flags.expect === undefined ? exitCodeOf(result) : result.verdict === flags.expect ? EXIT.complete : EXIT.violated
+}
+
+const tracePath = (paths: readonly string[], flags: Flags) => `${flags.out}/${(paths[0].split('/').pop() ?? 'trace').replace(/\.o$/, '')}.xmt`
+
+function printTrace(trace: Trace, path: string): void {
+  process.stdout.write(`\n${formatTimeline(timelineOf(trace))}\n`)
+  process.stdout.write(`\nReplay it:  xmcheck replay ${path}\nExplain it: xmcheck explain ${path}\n`)
+}
+
+/** One execution: it can show a violation, and proves nothing otherwise. */
+function checkSchedule(image: MachineImage, model: Model, line: string, paths: readonly string[], flags: Flags): void {
+  const { sharing, schedule } = parseScheduleLine(line)
+  const known = parseSharing(image, sharing)
+  if (known.missing.length > 0) throw new UsageError(`--schedule: the objects have no place for ${known.missing.join(' ')}`)
+  const { trace, divergence } = runSchedule(image, model, known.sharing, schedule)
+  if (divergence !== null) throw new DivergedError(`--schedule: step ${divergence.step}: ${divergence.message}`)
+  const { violation } = trace
+  const path = violation === null ? null : tracePath(paths, flags)
+  if (path !== null) writeFile(path, encodeTrace(trace))
+  const verdict = violation === null ? 'holds' : 'violated'
+  if (flags.json) {
+    const document = {
+      version: 1, command: 'check', verdict, strength: 'sampled', bounds: {}, states: schedule.length + 1, executions: 1, events: schedule.length,
+      seconds: 0, engine: 'schedule', models: model.knobs, coverage: {}, violation: violation && { ...violation, trace: path },
+    }
+    process.stdout.write(`${JSON.stringify(document)}\n`)
+  } else {
+    process.stdout.write(violation === null ? 'no violation in this one execution\n' : `violated: ${violation.kind}: ${violation.message}\n`)
+    printTrace(trace, path ?? '')
+  }
+  process.exitCode = flags.expect !== undefined ? (verdict === flags.expect ? EXIT.complete : EXIT.violated) : violation === null ? EXIT.open : EXIT.violated
 }
 
 function print(result: CheckResult): void {

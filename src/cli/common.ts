@@ -4,13 +4,14 @@ import { ENGINES, STATES_MAX, type Check, type CheckOptions, type CheckResult, t
 import type { Progress } from '../explore/explorable.ts'
 import { formatChoice } from '../smp/choice.ts'
 import { CPU_CLASSES } from '../cpu/classes.ts'
-import { PROFILES, type KnobValue } from '../smp/model.ts'
-import { recordTrace } from '../replay/record.ts'
-import { encodeTrace } from '../replay/trace.ts'
+import { KnobError, PROFILES, type KnobValue } from '../smp/model.ts'
+import { minimizeTrace } from '../replay/minimize.ts'
+import { recordTrace, replayTrace } from '../replay/record.ts'
+import { decodeTrace, encodeTrace, TraceError, type Trace } from '../replay/trace.ts'
 import type { MachineImage } from '../smp/image.ts'
 import type { Model } from '../smp/model.ts'
-import { EXIT, UsageError } from './errors.ts'
-import { writeFile } from './files.ts'
+import { DivergedError, EXIT, UsageError } from './errors.ts'
+import { readFile, writeFile } from './files.ts'
 
 export interface ModelFlags {
   readonly memory?: string
@@ -130,8 +131,31 @@ export function numberFlag(name: string, text: string | undefined, low: number, 
   return value
 }
 
-export function saveTrace(path: string, image: MachineImage, model: Model, result: CheckResult): void {
-  writeFile(path, encodeTrace(recordTrace(image, model, result.sharing, result.schedule ?? [])))
+/** @throws UsageError on a file that is not a sound trace */
+export function loadTrace(path: string): Trace {
+  try {
+    return decodeTrace(readFile(path))
+  } catch (error) {
+    if (error instanceof TraceError || error instanceof KnobError) throw new UsageError(`${path}: ${error.message}`)
+    throw error
+  }
+}
+
+/** Replays a trace before anything is built on it. @throws DivergedError where it leaves its recording */
+export function loadSoundTrace(path: string): Trace {
+  const trace = loadTrace(path)
+  const { divergence } = replayTrace(trace)
+  if (divergence !== null) throw new DivergedError(`${path}: the replay diverged at step ${divergence.step}: ${divergence.message}`)
+  return trace
+}
+
+/** Writes the trace of a violated check, minimised; returns it. */
+export function saveTrace(path: string, image: MachineImage, model: Model, result: CheckResult): Trace {
+  const trace = recordTrace(image, model, result.sharing, result.schedule ?? [])
+  const kind = trace.violation?.kind
+  const smaller = kind === undefined ? trace : minimizeTrace(trace, kind)
+  writeFile(path, encodeTrace(smaller))
+  return smaller
 }
 
 /** The machine-readable form of a verdict. */

@@ -2,10 +2,13 @@
 import chalk from 'chalk'
 import { Command, CommanderError } from 'commander'
 import { InputError } from '../guest/inputError.ts'
+import { ScheduleError } from '../replay/schedule.ts'
 import { KnobError } from '../smp/model.ts'
 import { addCheck } from './check.ts'
-import { EXIT, UsageError } from './errors.ts'
+import { DivergedError, EXIT, UsageError } from './errors.ts'
+import { addExplain } from './explain.ts'
 import { addList } from './list.ts'
+import { addMinimize } from './minimize.ts'
 import { addRelink } from './relink.ts'
 import { addReplay } from './replay.ts'
 
@@ -15,7 +18,7 @@ const program = new Command('xmcheck')
   .description('explores the interleavings of real i386 machine code on several vCPUs')
   .showHelpAfterError('(xmcheck help shows what there is)')
   .exitOverride()
-for (const add of [addRelink, addCheck, addReplay, addList]) add(program)
+for (const add of [addRelink, addCheck, addReplay, addMinimize, addExplain, addList]) add(program)
 for (const command of program.commands) command.exitOverride()
 // The reader of a pipe may leave early (`| head`).
 process.stdout.on('error', () => process.exit())
@@ -24,9 +27,12 @@ try {
   await program.parseAsync()
 } catch (error) {
   if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? EXIT.complete : EXIT.usage
-  else if (error instanceof UsageError || error instanceof InputError || error instanceof KnobError) {
+  else if (error instanceof UsageError || error instanceof InputError || error instanceof KnobError || error instanceof ScheduleError) {
     process.stderr.write(`xmcheck: ${error.message}\n`)
     process.exitCode = EXIT.usage
+  } else if (error instanceof DivergedError) {
+    process.stderr.write(`xmcheck: ${error.message}\n`)
+    process.exitCode = EXIT.diverged
   } else {
     process.stderr.write(`xmcheck: internal error, please report it: ${error instanceof Error ? error.stack : String(error)}\n`)
     process.exitCode = EXIT.internal

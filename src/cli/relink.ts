@@ -3,8 +3,7 @@ import chalk from 'chalk'
 import type { Command } from 'commander'
 import { makeModel, RUNGS } from '../smp/model.ts'
 import { LAYOUTS, NEW_TARGET, OLD_TARGET, startCell, type Cell, type RelinkLayout } from '../patching/relink.ts'
-import { decodeTrace, encodeTrace } from '../replay/trace.ts'
-import { recordTrace } from '../replay/record.ts'
+import type { Trace } from '../replay/trace.ts'
 import { formatTimeline, timelineOf } from '../replay/timeline.ts'
 import {
   addModelFlags, addOutputFlags, addSearchFlags, checkOptionsOf, drive, knobsOf, saveTrace, verdictJson, wasInterrupted,
@@ -12,6 +11,11 @@ import {
 } from './common.ts'
 import { EXIT, UsageError } from './errors.ts'
 import { packageFile, readFile } from './files.ts'
+
+interface JudgedCell {
+  readonly cell: Cell
+  readonly trace: string | null
+}
 
 interface Flags extends ModelFlags, OutputFlags, SearchFlags {
   readonly at?: string
@@ -44,7 +48,8 @@ async function relink(flags: Flags): Promise<void> {
   const objects = [{ name: 'relink.o', bytes: readFile(packageFile('examples', 'relink.o')) }]
   const progress = process.stderr.isTTY && !flags.quiet
   const total = layouts.length * rungs.length * VCPUS.length
-  const cells: { cell: Cell; trace: string | null }[] = []
+  const cells: JudgedCell[] = []
+  let first: Trace | null = null
   for (const layout of layouts)
     for (const fetch of rungs)
       for (const vcpus of VCPUS) {
@@ -55,13 +60,14 @@ async function relink(flags: Flags): Promise<void> {
         let trace: string | null = null
         if (cell.result.verdict === 'violated') {
           trace = `${flags.out}/${layout.name.replace(/[^a-z0-9]+/g, '-')}-${fetch.replace(':', '')}-${vcpus}.xmt`
-          saveTrace(trace, cell.image, cell.model, cell.result)
+          const saved = saveTrace(trace, cell.image, cell.model, cell.result)
+          first ??= saved
         }
         cells.push({ cell, trace })
       }
   if (progress) process.stderr.write(`\r${total} cells done\n`)
   if (flags.json) process.stdout.write(`${JSON.stringify(toJson(cells))}\n`)
-  else print(cells)
+  else print(cells, first)
   process.exitCode = wasInterrupted() ? EXIT.interrupted : cells.every(({ cell }) => cell.ok) ? EXIT.complete : EXIT.violated
 }
 
@@ -83,7 +89,7 @@ function address(flag: string, text: string): number {
   return value
 }
 
-function toJson(cells: readonly { cell: Cell; trace: string | null }[]): unknown {
+function toJson(cells: readonly JudgedCell[]): unknown {
   return {
     version: 1,
     command: 'relink',
@@ -98,7 +104,7 @@ function toJson(cells: readonly { cell: Cell; trace: string | null }[]): unknown
   }
 }
 
-function print(cells: readonly { cell: Cell; trace: string | null }[]): void {
+function print(cells: readonly JudgedCell[], firstTrace: Trace | null): void {
   const out = (text: string) => process.stdout.write(`${text}\n`)
   out(`${'layout'.padEnd(22)}${'fetch'.padEnd(16)}${VCPUS.map((n) => `${n} vCPUs: verdict, states, paths, ms`.padEnd(40)).join('')}`)
   for (let k = 0; k < cells.length; k += VCPUS.length) {
@@ -113,14 +119,13 @@ function print(cells: readonly { cell: Cell; trace: string | null }[]): void {
   const violated = cells.filter(({ cell }) => cell.result.verdict === 'violated')
   out('')
   out(`${cells.length} cells: ${cells.length - violated.length} hold, ${violated.length} violated; ${wrong.length === 0 ? 'all as the model predicts' : chalk.red(`${wrong.length} not as the model predicts`)}.`)
-  if (violated.length === 0) return
+  if (firstTrace === null) return
   const [first] = violated
   const { cell } = first
-  // The trace as it was written: what is shown is what will be replayed.
-  const trace = decodeTrace(encodeTrace(recordTrace(cell.image, cell.model, cell.result.sharing, cell.result.schedule!)))
   out('')
   out(`First violation (${cell.layout.name}, ${cell.fetch}, ${cell.vcpus} vCPUs): ${cell.result.violation!.message}`)
-  out(formatTimeline(timelineOf(trace)))
+  out(formatTimeline(timelineOf(firstTrace)))
   out('')
   out(`Replay it:  npx xmcheck replay ${first.trace}`)
+  out(`Explain it: npx xmcheck explain ${first.trace}`)
 }

@@ -1,24 +1,32 @@
 /** `xmcheck replay TRACE`: the recorded execution again, checked step by step. */
 import type { Command } from 'commander'
-import { formatTimeline, timelineOf } from '../replay/timeline.ts'
-import { decodeTrace, TraceError } from '../replay/trace.ts'
-import { addOutputFlags, type OutputFlags } from './common.ts'
-import { EXIT, UsageError } from './errors.ts'
-import { readFile } from './files.ts'
+import { formatTimeline, linesOf, timelineOf } from '../replay/timeline.ts'
+import { parseLinkOptions } from '../guest/linkOptions.ts'
+import { loadObjects } from '../guest/loadObjects.ts'
+import { makeModel } from '../smp/model.ts'
+import { reapply } from '../replay/reapply.ts'
+import { makeMachine } from '../replay/record.ts'
+import { formatSchedule } from '../replay/schedule.ts'
+import { addOutputFlags, loadSoundTrace, loadTrace, type OutputFlags } from './common.ts'
+import { EXIT } from './errors.ts'
+import { readFile, readSource } from './files.ts'
+
+interface Flags extends OutputFlags {
+  readonly with?: readonly string[]
+}
 
 export function addReplay(program: Command): void {
-  const command = program.command('replay').description('reproduce a trace bit for bit').argument('<trace>', 'trace file (.xmt)')
+  const command = program
+    .command('replay')
+    .description('reproduce a trace bit for bit')
+    .argument('<trace>', 'trace file (.xmt)')
+    .option('--with <objects...>', 're-apply the schedule, by symbol and offset, to these object files instead of the recorded ones')
   addOutputFlags(command).action(replay)
 }
 
-function replay(path: string, flags: OutputFlags): void {
-  let trace
-  try {
-    trace = decodeTrace(readFile(path))
-  } catch (error) {
-    if (error instanceof TraceError) throw new UsageError(`${path}: ${error.message}`)
-    throw error
-  }
+function replay(path: string, flags: Flags): void {
+  if (flags.with !== undefined) return replayWith(path, flags.with, flags)
+  const trace = loadTrace(path)
   const timeline = timelineOf(trace)
   const { divergence, violation } = timeline.replay
   const steps = trace.schedule.length
@@ -29,4 +37,26 @@ function replay(path: string, flags: OutputFlags): void {
     else process.stdout.write(`${steps} steps reproduced, every check hash equal; ${violation === null ? 'no violation' : `violated: ${violation.kind}: ${violation.message}`}\n`)
   }
   process.exitCode = divergence !== null ? EXIT.diverged : violation !== null ? EXIT.violated : EXIT.complete
+}
+
+function replayWith(path: string, objects: readonly string[], flags: Flags): void {
+  const trace = loadSoundTrace(path)
+  const inputs = objects.map((name) => ({ name, bytes: readFile(name) }))
+  const image = loadObjects(inputs, { ...parseLinkOptions(trace.image.linkOptions), title: objects.join(' '), readSource })
+  const result = reapply(trace, image)
+  const { outcome, violation, stuck, extra } = result
+  if (flags.json)
+    process.stdout.write(`${JSON.stringify({ version: 1, command: 'replay', title: image.title, outcome, stuck, extra, violation, schedule: formatSchedule(result.schedule) })}\n`)
+  else {
+    const lines = linesOf(makeMachine(image, makeModel(trace.knobs), result.sharing), result.schedule)
+    process.stdout.write(`${image.title}, by the schedule of ${path}\n${formatTimeline({ lines })}\n\n`)
+    const verdict = {
+      fails: `still fails: ${violation?.kind}: ${violation?.message}`,
+      passes: 'passes: the recorded schedule was re-applied to its end, without a violation (one execution: check explores the others)',
+      'no-longer-applies': `no longer applies at step ${stuck?.step} of the recording: ${stuck?.message}`,
+    }[outcome]
+    process.stdout.write(`${verdict}\n`)
+    if (extra > 0) process.stdout.write(`${extra} events are not in the recording\n`)
+  }
+  process.exitCode = { fails: EXIT.violated, passes: EXIT.complete, 'no-longer-applies': EXIT.diverged }[outcome]
 }

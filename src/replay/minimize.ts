@@ -3,7 +3,10 @@
  * remains. The result is 1-minimal: with any single one of its elements taken away, that kind of violation is gone.
  */
 import type { Machine } from '../smp/machine.ts'
+import { makeModel } from '../smp/model.ts'
 import { carryOut, elementsOf, type Carried, type Element } from './elements.ts'
+import { makeMachine, runSchedule } from './record.ts'
+import type { Trace } from './trace.ts'
 
 export interface Minimized {
   readonly schedule: readonly number[]
@@ -53,6 +56,13 @@ export function minimize(makeMachine: () => Machine, schedule: readonly number[]
     // The last round tried every element singly and took none away.
     if (size === 1 && !removed) return { schedule: best, elements, before, runs: runner.runs, minimal: true }
   }
+}
+
+/** The trace of the minimised schedule. */
+export function minimizeTrace(trace: Trace, kind: string): Trace {
+  const model = makeModel(trace.knobs)
+  const { schedule } = minimize(() => makeMachine(trace.image, model, trace.sharing), [...trace.schedule], kind)
+  return runSchedule(trace.image, model, trace.sharing, schedule).trace
 }
 
 export interface Run extends Carried {

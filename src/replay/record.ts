@@ -1,6 +1,8 @@
 /** From a schedule to a trace, and from a trace back to the execution. */
+import { CHOICES_MAX } from '../explore/explorable.ts'
 import { monitorsFor } from '../explore/monitors/index.ts'
-import { formatChoice } from '../smp/choice.ts'
+import { EIP } from '../cpu/registers.ts'
+import { choiceVcpu, formatChoice } from '../smp/choice.ts'
 import type { Observer } from '../smp/events.ts'
 import type { MachineImage } from '../smp/image.ts'
 import { Machine } from '../smp/machine.ts'
@@ -8,21 +10,53 @@ import { PageMap } from '../smp/memory.ts'
 import { makeModel, type Model } from '../smp/model.ts'
 import type { Violation } from '../smp/monitor.ts'
 import { Sharing } from '../smp/sharing.ts'
+import { CheckHash } from './checkHash.ts'
 import type { SharingRecord, Trace } from './trace.ts'
-
-/** Most choices in one state that a replay lists. */
-const CHOICES_MAX = 8192
 
 /** Carries out `schedule` on `image` and records it. */
 export function recordTrace(image: MachineImage, model: Model, sharing: Sharing, schedule: readonly number[]): Trace {
   const known = recordSharing(sharing)
   const machine = makeMachine(image, model, known)
-  const checks = new Int32Array(schedule.length)
-  schedule.forEach((choice, step) => {
+  const hash = new CheckHash(machine)
+  const checks = Int32Array.from(schedule, (choice) => {
     machine.take(choice)
-    checks[step] = machine.store.h0
+    return hash.step(choice)
   })
   return { image, knobs: model.knobs, sharing: known, schedule: Int32Array.from(schedule), checks, violation: machine.violation }
+}
+
+/**
+ * Carries out a schedule that somebody wrote, as far as it is possible.
+ * @returns the trace of what was carried out, and where and why it could not go on
+ */
+export function runSchedule(
+  image: MachineImage, model: Model, known: SharingRecord, schedule: readonly number[],
+): { trace: Trace; divergence: Divergence | null } {
+  const machine = makeMachine(image, model, known)
+  const enabled = new Int32Array(CHOICES_MAX)
+  const hash = new CheckHash(machine)
+  const checks: number[] = []
+  let divergence: Divergence | null = null
+  for (const choice of schedule) {
+    if (machine.violation !== null) break
+    const problem = impossible(machine, choice, enabled)
+    if (problem !== null) {
+      divergence = { step: checks.length, message: `the schedule says ${problem}` }
+      break
+    }
+    machine.take(choice)
+    checks.push(hash.step(choice))
+  }
+  const taken = Int32Array.from(schedule.slice(0, checks.length))
+  const trace = { image, knobs: model.knobs, sharing: known, schedule: taken, checks: Int32Array.from(checks), violation: machine.violation }
+  return { trace, divergence }
+}
+
+/** `choice; here ... is possible`; null: it is. */
+function impossible(machine: Machine, choice: number, scratch: Int32Array): string | null {
+  const enabled = scratch.subarray(0, machine.enabled(scratch))
+  if (enabled.includes(choice)) return null
+  return `${formatChoice(choice)}; here ${Array.from(enabled, formatChoice).join(' ') || 'nothing'} is possible`
 }
 
 export interface Divergence {
@@ -43,19 +77,17 @@ export interface Replay {
  */
 export function replayTrace(trace: Trace, observe?: (machine: Machine) => Observer): Replay {
   const machine = makeMachine(trace.image, makeModel(trace.knobs), trace.sharing)
-  if (observe) machine.observer = observe(machine)
+  const hash = new CheckHash(machine, observe?.(machine))
   const enabled = new Int32Array(CHOICES_MAX)
   const stopped = (step: number, message: string): Replay => ({ machine, divergence: { step, message }, violation: machine.violation })
   for (let step = 0; step < trace.schedule.length; step++) {
     const choice = trace.schedule[step]
-    const count = machine.enabled(enabled)
-    if (!enabled.subarray(0, count).includes(choice)) {
-      const could = Array.from(enabled.subarray(0, count), formatChoice).join(' ') || 'nothing'
-      return stopped(step, `the recording chose ${formatChoice(choice)}; here ${could} is possible`)
-    }
+    const problem = impossible(machine, choice, enabled)
+    if (problem !== null) return stopped(step, `the recording chose ${problem}`)
     machine.take(choice)
-    if (machine.store.h0 !== trace.checks[step])
-      return stopped(step, `after ${formatChoice(choice)} the state hash is ${hex(machine.store.h0)}, recorded ${hex(trace.checks[step])}`)
+    const check = hash.step(choice)
+    if (check !== trace.checks[step])
+      return stopped(step, `after ${formatChoice(choice)} the check hash is ${hex(check)}, recorded ${hex(trace.checks[step])}; vCPU ${choiceVcpu(choice)} is at ${machine.symbolize(machine.cpus[choiceVcpu(choice)].r[EIP])}`)
   }
   const expected = trace.violation
   const actual = machine.violation

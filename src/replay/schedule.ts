@@ -17,6 +17,17 @@ export function formatSchedule(schedule: ArrayLike<number>): string {
   return words.join(' ')
 }
 
+/**
+ * A whole schedule line as `explain` ends in, with what was shared (sharingText.ts) in front, quoted or broken
+ * into lines as mail programs do.
+ * @throws ScheduleError
+ */
+export function parseScheduleLine(text: string): { sharing: string[]; schedule: number[] } {
+  const words = text.replace(/^[\s>]*schedule:/i, '').split(/[\s>\\]+/).filter((one) => one !== '')
+  const isSharing = (word: string) => /^(share|irq):/.test(word)
+  return { sharing: words.filter(isSharing), schedule: parseSchedule(words.filter((word) => !isSharing(word)).join(' ')) }
+}
+
 /** @throws ScheduleError */
 export function parseSchedule(text: string): number[] {
   const schedule: number[] = []

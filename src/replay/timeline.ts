@@ -1,8 +1,11 @@
 /** One execution as text: a line an event, both clocks, symbols, source lines. */
 import { Decoder, DecoderOptions, Formatter, FormatterSyntax } from 'iced-x86'
-import type { MachineEvent } from '../smp/events.ts'
+import { EIP } from '../cpu/registers.ts'
+import type { MachineEvent, Observer } from '../smp/events.ts'
+import type { MachineImage } from '../smp/image.ts'
 import type { Machine } from '../smp/machine.ts'
 import { GUEST_CALLS } from '../smp/guestCalls.ts'
+import { symbolize } from '../smp/symbols.ts'
 import { replayTrace, type Replay } from './record.ts'
 import type { Trace } from './trace.ts'
 
@@ -23,21 +26,41 @@ export interface Timeline {
 
 /** Replays `trace` and describes what each vCPU did. @param linesMax what is kept, from the end */
 export function timelineOf(trace: Trace, linesMax: number = 2000): Timeline {
-  const lines: TimelineLine[] = []
-  const disassemble = disassembler()
-  const replay = replayTrace(trace, (machine) => (event) => {
-    const text = describe(machine, event, disassemble)
-    if (text === null) return
-    const eip = machine.cpus[event.vcpu].r[8] >>> 0
-    const address = event.kind === 'instruction' || event.kind === 'fetch' ? event.address : eip
-    lines.push({ step: machine.step, icount: machine.icount(event.vcpu), vcpu: event.vcpu, text, source: sourceOf(machine, address) })
-    if (lines.length > linesMax * 2) lines.splice(0, linesMax)
+  let lines: readonly TimelineLine[] = []
+  const replay = replayTrace(trace, (machine) => {
+    const collector = collect(machine, linesMax)
+    lines = collector.lines
+    return collector.observer
   })
   return { lines: lines.slice(-linesMax), replay }
 }
 
+/** Carries out `schedule` on a machine at its start, and describes it. */
+export function linesOf(machine: Machine, schedule: readonly number[], linesMax: number = 2000): readonly TimelineLine[] {
+  const { observer, lines } = collect(machine, linesMax)
+  machine.observer = observer
+  for (const choice of schedule) if (machine.take(choice) !== 0) break
+  machine.observer = null
+  return lines.slice(-linesMax)
+}
+
+function collect(machine: Machine, linesMax: number): { observer: Observer; lines: TimelineLine[] } {
+  const lines: TimelineLine[] = []
+  const disassemble = disassembler(machine)
+  const observer = (event: MachineEvent) => {
+    const text = describe(machine, event, disassemble)
+    if (text === null) return
+    const eip = machine.cpus[event.vcpu].r[EIP] >>> 0
+    const address = event.kind === 'fetch' ? event.address : eip
+    const source = event.kind === 'drain' ? '' : sourceOf(machine.image, address)
+    lines.push({ step: machine.step, icount: machine.icount(event.vcpu), vcpu: event.vcpu, text, source })
+    if (lines.length > linesMax * 2) lines.splice(0, linesMax)
+  }
+  return { observer, lines }
+}
+
 /** The timeline as plain text, a column of `step`, `icount` and vCPU before each event. */
-export function formatTimeline(timeline: Timeline, width: number = 100): string {
+export function formatTimeline(timeline: Pick<Timeline, 'lines'>, width: number = 100): string {
   const head = '  step icount  vCPU  event'
   const rows = timeline.lines.map((line) => {
     const left = `${String(line.step).padStart(6)} ${String(line.icount).padStart(6)}  ${String(line.vcpu).padEnd(4)}  ${line.text}`
@@ -55,15 +78,15 @@ function describe(machine: Machine, event: MachineEvent, disassemble: (bytes: Ui
     case 'instruction':
       return null
     case 'fetch': {
-      const bytes = Array.from(event.bytes!, (byte) => byte.toString(16).padStart(2, '0')).join(' ')
-      return `fetch ${event.stale ? 'STALE ' : ''}${at()}: ${bytes}  ${disassemble(event.bytes!, event.address)}`
+      const bytes = event.stale ? `  (${Array.from(event.bytes!, (byte) => byte.toString(16).padStart(2, '0')).join(' ')})` : ''
+      return `fetch ${event.stale ? 'STALE ' : ''}${at()}: ${disassemble(event.bytes!, event.address)}${bytes}`
     }
     case 'load':
       return `load ${at()} ${value}`
     case 'store':
-      return `store ${at()} ${value} (into the store buffer, ${event.sizeBytes} bytes)`
+      return `store ${at()} ${value} (buffered)`
     case 'drain':
-      return `drain ${at()} ${value} (reaches memory, ${event.sizeBytes} bytes)`
+      return `drain ${at()} ${value}`
     case 'locked-load':
       return `locked load ${at()} ${value}`
     case 'locked-store':
@@ -91,17 +114,20 @@ function describe(machine: Machine, event: MachineEvent, disassemble: (bytes: Ui
   }
 }
 
-function disassembler(): (bytes: Uint8Array, eip: number) => string {
+/** Bytes as an instruction, with symbols for its targets. */
+function disassembler(machine: Machine): (bytes: Uint8Array, eip: number) => string {
   const formatter = new Formatter(FormatterSyntax.Nasm)
   return (bytes, eip) => {
     const decoder = new Decoder(32, bytes, DecoderOptions.None)
     decoder.ip = BigInt(eip >>> 0)
-    return formatter.format(decoder.decode())
+    const text = formatter.format(decoder.decode())
+    return text.replace(/\b([0-9A-F]{4,9})h\b/g, (_, digits: string) => symbolize(machine.image, parseInt(digits, 16)))
   }
 }
 
-function sourceOf(machine: Machine, address: number): string {
-  const lines = machine.image.lines
+/** `file:line` of the code at `address`; empty: unknown. */
+export function sourceOf(image: MachineImage, address: number): string {
+  const lines = image.lines
   let low = 0
   let high = lines.length
   while (low < high) {

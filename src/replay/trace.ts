@@ -35,7 +35,7 @@ export interface Trace {
   readonly sharing: SharingRecord
   /** Packed choices (smp/choice.ts), from the start. */
   readonly schedule: Int32Array
-  /** First hash lane after each step. */
+  /** Check hash (checkHash.ts) after each step. */
   readonly checks: Int32Array
   readonly violation: Violation | null
 }

@@ -1,28 +1,31 @@
 /** What an observer of one execution is told; engines run without one. */
 import type { Op } from '../cpu/decode.ts'
 
-export type EventKind =
+/** Kinds of events. New ones go to the end: traces hash their numbers. */
+export const EVENT_KINDS = [
   /** An instruction retired: `address` is its EIP, `op` the instruction. */
-  | 'instruction'
+  'instruction',
   /** Shared code was fetched: `address`, `bytes`; `stale` when they are not what memory holds. */
-  | 'fetch'
-  | 'load'
+  'fetch',
+  'load',
   /** A store entered the store buffer. */
-  | 'store'
+  'store',
   /** The oldest buffered store reached memory. */
-  | 'drain'
+  'drain',
   /** Access of a locked read-modify-write. */
-  | 'locked-load'
-  | 'locked-store'
-  | 'interrupt'
-  | 'nmi'
-  | 'exception'
-  | 'send'
-  | 'serialize'
-  | 'block'
-  | 'choose'
-  | 'mark'
-  | 'end'
+  'locked-load',
+  'locked-store',
+  'interrupt',
+  'nmi',
+  'exception',
+  'send',
+  'serialize',
+  'block',
+  'choose',
+  'mark',
+  'end',
+] as const
+export type EventKind = (typeof EVENT_KINDS)[number]
 
 export interface MachineEvent {
   readonly kind: EventKind

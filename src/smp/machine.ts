@@ -32,6 +32,7 @@ import { Memory, PageMap } from './memory.ts'
 import type { Model } from './model.ts'
 import type { Monitor, Violation } from './monitor.ts'
 import { Sharing } from './sharing.ts'
+import { symbolize } from './symbols.ts'
 import { VcpuBus } from './vcpuBus.ts'
 
 export interface MachineOptions {
@@ -228,14 +229,7 @@ export class Machine {
 
   /** `name+0x12`, or the bare address. */
   symbolize(address: number): string {
-    let best: { name: string; offset: number } | null = null
-    for (const symbol of this.image.symbols) {
-      const offset = (address >>> 0) - (symbol.address >>> 0)
-      if (offset < 0 || offset >= Math.max(symbol.sizeBytes, 1)) continue
-      if (best === null || offset < best.offset) best = { name: symbol.name, offset }
-    }
-    if (best === null) return hex(address)
-    return best.offset === 0 ? best.name : `${best.name}+${hex(best.offset)}`
+    return symbolize(this.image, address)
   }
 
   icount(v: number): number {
@@ -701,7 +695,3 @@ export class Machine {
 const EXCEPTIONS: readonly string[] = [
   '#DE', '#DB', 'NMI', '#BP', '#OF', '#BR', '#UD', '#NM', '#DF', 'CSO', '#TS', '#NP', '#SS', '#GP', '#PF', '', '#MF', '#AC', '#MC',
 ]
-
-function hex(value: number): string {
-  return '0x' + (value >>> 0).toString(16)
-}

@@ -1,0 +1,74 @@
+// Generated programs and schedules: brute force and the engines agree, undo is exact, schedules say what they did.
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { anySchedule, smallProgram } from '../src/arbitraries.ts'
+import { CHOICES_MAX } from '../src/explore/explorable.ts'
+import { enumerate } from '../src/explore/brute.ts'
+import { explore } from '../src/explore/graph.ts'
+import { assembleImage, makeModel, sample } from '../src/index.ts'
+import { carryOut, elementsOf } from '../src/replay/elements.ts'
+import { makeMachine } from '../src/replay/record.ts'
+import { Machine } from '../src/smp/machine.ts'
+import { PageMap } from '../src/smp/memory.ts'
+import { Sharing } from '../src/smp/sharing.ts'
+
+const RUNS = Number(process.env.XMCHECK_RUNS ?? 60)
+const models = [makeModel(), makeModel({ memory: 'sc' }), makeModel({ cpu: '486' }), makeModel({ partialOverlap: 'wait' })]
+
+describe('generated programs', () => {
+  it('have the states that brute force counts, and walks stay among them', () => {
+    let compared = 0
+    fc.assert(
+      fc.property(smallProgram(), fc.constantFrom(...models), (text, model) => {
+        const image = assembleImage(text, { title: 'generated' })
+        const pages = new PageMap(image.regions)
+        const machines = () => {
+          const sharing = new Sharing(pages.sizeBytes / 4, image.vcpus.length)
+          return () => new Machine(image, model, { sharing, pages })
+        }
+        const brute = enumerate(machines(), { depthMax: 80, executionsMax: 1500 })
+        if (!brute.exhausted) return
+        compared++
+        const graph = explore(machines(), {})
+        expect([graph.verdict, graph.strength, graph.states]).toEqual(['holds', 'complete', brute.states.size])
+        expect(explore(machines(), { seed: 5 }).states).toBe(brute.states.size)
+        expect(sample(machines(), { seed: 1, executions: 30, stepsMax: 90 }).states).toBeLessThanOrEqual(brute.states.size)
+      }),
+      { seed: 7, numRuns: RUNS },
+    )
+    expect(compared).toBeGreaterThan(RUNS / 3)
+  })
+
+  it('are brought back by undo, step by step, and run again to the same state', () => {
+    fc.assert(
+      fc.property(smallProgram(5), anySchedule(), fc.constantFrom(...models), (text, picks, model) => {
+        const image = assembleImage(text, { title: 'generated' })
+        const none = { shared: [], fetchers: [], interruptible: [] }
+        const machine = makeMachine(image, model, none)
+        const list = new Int32Array(CHOICES_MAX)
+        const hashes: string[] = []
+        const schedule: number[] = []
+        const hash = () => `${machine.store.h0} ${machine.store.h1}`
+        for (const pick of picks) {
+          const count = machine.enabled(list)
+          if (count === 0) break
+          hashes.push(hash())
+          schedule.push(list[pick % count])
+          machine.take(schedule.at(-1)!)
+        }
+        const end = hash()
+        expect([machine.store.h0, machine.store.h1]).toEqual(machine.store.fullHash())
+        for (const before of hashes.toReversed()) {
+          machine.undo()
+          expect(hash()).toBe(before)
+        }
+        const again = makeMachine(image, model, none)
+        schedule.forEach((choice) => again.take(choice))
+        expect(`${again.store.h0} ${again.store.h1}`).toBe(end)
+        const elements = elementsOf(makeMachine(image, model, none), schedule)
+        expect(carryOut(makeMachine(image, model, none), elements, schedule.length).schedule).toEqual(schedule)
+      }),
+      { seed: 11, numRuns: RUNS * 3 },
+    )
+  })
+})

@@ -1,0 +1,72 @@
+/**
+ * What an exploration knew to be shared, as words of a schedule line. It decides where steps end, so a schedule
+ * means nothing without it: `share:counter share:lock+0x4 share:site..0x8@3 irq:1`. `..0x8` is a length in bytes
+ * (4 where absent), `@3` the mask of vCPUs that fetch there. By symbol, so that it survives a changed link.
+ */
+import type { MachineImage } from '../smp/image.ts'
+import { PAGE_BYTES, PageMap } from '../smp/memory.ts'
+import { addressOf, symbolAt, symbolize } from '../smp/symbols.ts'
+import type { SharingRecord } from './trace.ts'
+
+export function formatSharing(image: MachineImage, sharing: SharingRecord): string[] {
+  const fetchers = new Map<number, number>()
+  for (let k = 0; k + 1 < sharing.fetchers.length; k += 2) fetchers.set(sharing.fetchers[k], sharing.fetchers[k + 1])
+  const addresses = granuleAddresses(image)
+  const runs: { address: number; sizeBytes: number; mask: number; symbol: unknown }[] = []
+  for (const granule of [...sharing.shared].sort((a, b) => a - b)) {
+    const address = addresses(granule)
+    const mask = fetchers.get(granule) ?? 0
+    const symbol = symbolAt(image, address)?.symbol ?? null
+    const last = runs.at(-1)
+    if (last !== undefined && last.address + last.sizeBytes === address && last.mask === mask && last.symbol === symbol) last.sizeBytes += 4
+    else runs.push({ address, sizeBytes: 4, mask, symbol })
+  }
+  return [
+    ...runs.map(({ address, sizeBytes, mask }) => {
+      const name = symbolize(image, address)
+      const place = addressOf(image, name) === address ? name : `0x${address.toString(16)}`
+      return `share:${place}${sizeBytes === 4 ? '' : `..0x${sizeBytes.toString(16)}`}${mask === 0 ? '' : `@${mask.toString(16)}`}`
+    }),
+    ...sharing.interruptible.map((vcpu) => `irq:${vcpu}`),
+  ]
+}
+
+/** The inverse, for an image that may be another one; `missing`: words that name nothing in it. */
+export function parseSharing(image: MachineImage, words: readonly string[]): { sharing: SharingRecord; missing: string[] } {
+  const shared = new Set<number>()
+  const fetchers: number[] = []
+  const interruptible: number[] = []
+  const missing: string[] = []
+  const pages = new PageMap(image.regions)
+  for (const word of words) {
+    const irq = /^irq:(\d{1,2})$/.exec(word)
+    if (irq !== null && Number(irq[1]) < image.vcpus.length) {
+      interruptible.push(Number(irq[1]))
+      continue
+    }
+    const match = /^share:(.+?)(?:\.\.0x([0-9a-f]{1,6}))?(?:@([0-9a-f]{1,8}))?$/i.exec(word)
+    const address = match === null ? null : addressOf(image, match[1])
+    if (match === null || address === null) {
+      missing.push(word)
+      continue
+    }
+    const mask = match[3] === undefined ? 0 : parseInt(match[3], 16) | 0
+    for (let at = address; at < address + (match[2] === undefined ? 4 : parseInt(match[2], 16)); at += 4) {
+      const offset = at < 2 ** 32 ? pages.offset[at >>> 12] : -1
+      if (offset < 0) continue
+      const granule = (offset + (at & (PAGE_BYTES - 1))) >> 2
+      shared.add(granule)
+      if (mask !== 0) fetchers.push(granule, mask)
+    }
+  }
+  return { sharing: { shared: [...shared], fetchers, interruptible }, missing }
+}
+
+/** Physical address of each granule of memory, by its number. */
+function granuleAddresses(image: MachineImage): (granule: number) => number {
+  const pages: number[] = []
+  const { offset } = new PageMap(image.regions)
+  for (const region of image.regions)
+    for (let at = region.start; at < region.start + region.sizeBytes; at += PAGE_BYTES) pages[offset[at >>> 12] / PAGE_BYTES] = at
+  return (granule) => pages[Math.floor((granule * 4) / PAGE_BYTES)] + ((granule * 4) % PAGE_BYTES)
+}

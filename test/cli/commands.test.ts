@@ -1,0 +1,117 @@
+// The command as its users run it: the bundle, in a directory with nothing of ours.
+import { spawnSync } from 'node:child_process'
+import { copyFileSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { afterAll, describe, expect, it } from 'vitest'
+
+const root = fileURLToPath(new URL('../..', import.meta.url))
+const directory = mkdtempSync(join(tmpdir(), 'xmcheck-'))
+afterAll(() => rmSync(directory, { recursive: true }))
+for (const name of ['ticket', 'ticket-broken', 'sb', 'sb-fence', 'textpoke', 'textpoke-nosync']) copyFileSync(join(root, 'examples', `${name}.o`), join(directory, `${name}.o`))
+
+function xmcheck(...args: string[]): { code: number; out: string; err: string } {
+  const run = spawnSync(process.execPath, [join(root, 'bin', 'xmcheck.mjs'), ...args], { cwd: directory, encoding: 'utf8', env: { ...process.env, NO_COLOR: '1' } })
+  expect(run.stderr, args.join(' ')).not.toMatch(/\n\s+at /)
+  return { code: run.status!, out: run.stdout, err: run.stderr }
+}
+const json = (...args: string[]) => {
+  const { code, out } = xmcheck(...args, '--json')
+  return { code, ...JSON.parse(out) }
+}
+
+describe('check', () => {
+  it('gives the documented exit codes and fields', () => {
+    expect(json('check', 'sb-fence.o')).toMatchObject({ code: 0, version: 1, verdict: 'holds', strength: 'complete', engine: 'graph', bounds: {}, violation: null })
+    const violated = json('check', 'sb.o')
+    expect(violated).toMatchObject({ code: 1, verdict: 'violated', violation: { kind: 'assertion', trace: 'out/check/sb.xmt' } })
+    for (const field of ['states', 'executions', 'events', 'seconds', 'models', 'coverage']) expect(violated).toHaveProperty(field)
+    expect(existsSync(join(directory, 'out/check/sb.xmt'))).toBe(true)
+    expect(xmcheck('check', 'sb.o', '--expect', 'violated').code).toBe(0)
+    expect(xmcheck('check', 'sb.o', '--memory', 'sc', '--expect', 'violated').code).toBe(1)
+    expect(json('check', 'sb-fence.o', '--engine', 'random', '--seed', '9')).toMatchObject({ code: 3, verdict: 'holds', strength: 'sampled' })
+    expect(json('check', 'ticket.o', '--preemptions', '1')).toMatchObject({ code: 3, verdict: 'holds', strength: 'bounded', bounds: { preemptions: 1 } })
+  })
+
+  it('names the biggest sources of a state space that is too large', () => {
+    const { code, out } = xmcheck('check', 'ticket.o', '--states', '5000')
+    expect(code).toBe(3)
+    expect(out).toMatch(/\d+ % of the states come from preemptions; to limit them: --preemptions K/)
+  })
+
+  it('takes the knobs of a profile, and flags before it', () => {
+    expect(json('check', 'sb.o', '--profile', '486').models).toMatchObject({ cpu: '486', fetch: 'ordered:16' })
+    expect(json('check', 'sb.o', '--profile', '486', '--fetch', 'byte', '--set', 'storeBuffer=3').models).toMatchObject({ cpu: '486', fetch: 'byte', storeBuffer: 3 })
+  })
+
+  it.each([
+    ['check'], ['check', 'none.o'], ['check', 'sb.o', '--engine', 'magic'], ['check', 'sb.o', '--seed', 'x'], ['check', 'sb.o', '--set', 'nothing=1'],
+    ['check', 'sb.o', '--fetch', 'ordered:3'], ['check', 'sb.o', '--time', '-1'], ['check', 'sb.o', '--at', '5'], ['check', 'sb.o', '--profile', 'z80'],
+    ['check', 'sb.o', '--engine', 'random', '--states', '5'], ['check', 'sb.o', '--schedule', 'jump'], ['replay', 'sb.o'], ['explain', 'sb.o'], ['minimize', 'none'],
+    ['relink', '--from', '5'], ['nonsense'],
+  ])('%s %s %s %s is a usage error', (...args) => {
+    const { code, err, out } = xmcheck(...args)
+    expect([code, out]).toEqual([2, ''])
+    expect(err.split('\n').length).toBeLessThan(5)
+  })
+})
+
+describe('traces', () => {
+  it('replay, explain, minimise and re-apply from the trace alone', () => {
+    expect(xmcheck('check', 'textpoke-nosync.o', '--out', 'traces').code).toBe(1)
+    const trace = 'traces/textpoke-nosync.xmt'
+    const empty = mkdtempSync(join(tmpdir(), 'xmcheck-empty-'))
+    copyFileSync(join(directory, trace), join(empty, 't.xmt'))
+    const replay = spawnSync(process.execPath, [join(root, 'bin', 'xmcheck.mjs'), 'replay', 't.xmt', '--json'], { cwd: empty, encoding: 'utf8' })
+    rmSync(empty, { recursive: true })
+    expect(replay.status).toBe(1)
+    expect(JSON.parse(replay.stdout)).toMatchObject({ divergence: null, violation: { kind: 'assertion' } })
+    const { out: text } = xmcheck('explain', trace, '--text')
+    for (const line of text.split('\n')) expect(line.length).toBeLessThanOrEqual(72)
+    expect(text).toMatch(/Deciding: step \d+/)
+    const line = text.slice(text.lastIndexOf('Schedule:'))
+    expect(json('check', 'textpoke-nosync.o', '--schedule', line)).toMatchObject({ code: 1, verdict: 'violated', violation: { kind: 'assertion' } })
+    // As a mail program would quote it.
+    expect(xmcheck('check', 'textpoke-nosync.o', '--schedule', line.replace(/^/gm, '> ')).code).toBe(1)
+    expect(json('minimize', trace)).toMatchObject({ code: 0, minimal: true, violation: { kind: 'assertion' } })
+    expect(xmcheck('replay', trace, '--with', 'textpoke-nosync.o')).toMatchObject({ code: 1 })
+    const fixed = xmcheck('replay', trace, '--with', 'textpoke.o')
+    expect(fixed.code).toBe(4)
+    expect(fixed.out).toMatch(/no longer applies at step \d+/)
+  })
+
+  it('pass with the fixed object where the schedule still applies', () => {
+    expect(xmcheck('check', 'sb.o').code).toBe(1)
+    const passes = json('replay', 'out/check/sb.xmt', '--with', 'sb-fence.o')
+    expect(passes).toMatchObject({ code: 0, outcome: 'passes' })
+    expect(passes.extra).toBeGreaterThan(0)
+  })
+
+  it('say so when they were tampered with, or are damaged', () => {
+    xmcheck('check', 'sb.o')
+    const bytes = readFileSync(join(directory, 'out/check/sb.xmt'))
+    writeFileSync(join(directory, 'cut.xmt'), bytes.subarray(0, bytes.length / 2))
+    expect(xmcheck('replay', 'cut.xmt')).toMatchObject({ code: 2, out: '' })
+    writeFileSync(join(directory, 'empty.xmt'), '')
+    expect(xmcheck('minimize', 'empty.xmt')).toMatchObject({ code: 2, out: '' })
+  })
+})
+
+describe('relink', () => {
+  it('judges a layout of the user, by every engine alike', () => {
+    const graph = json('relink', '--at', '0x40001e', '--fetch', 'ordered:16')
+    expect(graph).toMatchObject({ code: 0, cells: [{ verdict: 'violated', vcpus: 2 }, { vcpus: 3 }, { vcpus: 4 }] })
+    const random = json('relink', '--at', '0x40001e', '--fetch', 'ordered:16', '--engine', 'random', '--seed', '3')
+    expect(random).toMatchObject({ code: 0, cells: [{ verdict: 'violated', strength: 'sampled' }, {}, {}] })
+    expect(json('relink', '--at', '0x400012', '--fetch', 'ordered:16', '--time', '9', '--seed', '5')).toMatchObject({ code: 0, cells: [{ verdict: 'holds', strength: 'complete' }, {}, {}] })
+  })
+})
+
+describe('list', () => {
+  it('names knobs, rungs, monitors, profiles and scenarios', () => {
+    const list = json('list')
+    expect(list.monitors.map((monitor: { name: string }) => monitor.name)).toContain('lifetime')
+    for (const field of ['knobs', 'rungs', 'cpus', 'profiles', 'scenarios']) expect(list[field].length).toBeGreaterThan(0)
+  })
+})
