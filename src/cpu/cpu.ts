@@ -15,26 +15,13 @@
 import { type Bus, STOP_FAULT } from './bus.ts'
 import type { CpuClass } from './classes.ts'
 import { IMM, MEM, REG, SREG, type Op, type Operand } from './decode.ts'
+import { deliver, raise } from './delivery.ts'
+import { GP } from './exceptions.ts'
+import { translate } from './paging.ts'
 import {
-  ACTIVITY, CR0, CR2, CR3, CR4, CS, EFLAGS, EIP, ESP, EVENT, EVENT_ERROR, EVENT_EXCEPTION, EVENT_HAS_ERROR, EVENT_VALID,
-  GDT_BASE, GDT_LIMIT, IDT_BASE, IDT_LIMIT, IF, LDTR, NT, REGISTER_WORDS, RF, SEG_ATTR, SEG_BASE, SEG_LIMIT, SELECTOR, SHADOW,
-  SHADOW_MOV_SS, SHADOW_NMI, SHADOW_STI, SHUTDOWN, SS, TF, VM,
+  CS, EFLAGS, EIP, IF, REGISTER_WORDS, SEG_BASE, SEG_LIMIT, SELECTOR, SHADOW, SHADOW_MOV_SS, SHADOW_NMI, SHADOW_STI, SS,
 } from './registers.ts'
-
-export const DE = 0
-export const UD = 6
-export const DF = 8
-export const TS = 10
-export const NP = 11
-export const SF_ = 12
-export const GP = 13
-export const PF_ = 14
-/** Exceptions that push an error code, and those that combine to a double fault (SDM vol. 3A table 7-5). */
-const WITH_ERROR = new Set([DF, TS, NP, SF_, GP, PF_, 17])
-const CONTRIBUTORY = new Set([DE, TS, NP, SF_, GP])
-const PAGING = 1 << 31
-const WRITE_PROTECT = 1 << 16
-const CR4_PSE = 1 << 4
+import { linearAddress } from './segmentation.ts'
 
 export class Cpu {
   readonly r: Int32Array
@@ -75,64 +62,13 @@ export class Cpu {
     this.faultError = error
   }
 
-  /** After STOP_FAULT: the fault becomes the event to deliver, combined with one that was being delivered. */
+  /** After STOP_FAULT: the fault becomes the event to deliver. */
   raise(): void {
-    const r = this.r
-    let vector = this.faultVector
-    let error = this.faultError
-    this.stop = 0
-    if ((r[EVENT] & EVENT_VALID) !== 0) {
-      const first = r[EVENT] & 0xff
-      if (first === DF) {
-        r[ACTIVITY] = SHUTDOWN
-        r[EVENT] = 0
-        return
-      }
-      const second = CONTRIBUTORY.has(vector)
-      if ((CONTRIBUTORY.has(first) && second) || (first === PF_ && (second || vector === PF_))) {
-        vector = DF
-        error = 0
-      }
-    }
-    r[EVENT] = EVENT_VALID | EVENT_EXCEPTION | vector | (WITH_ERROR.has(vector) ? EVENT_HAS_ERROR : 0)
-    r[EVENT_ERROR] = error
+    raise(this)
   }
-
-  /** Delivers r[EVENT] through an interrupt or trap gate at the same privilege (SDM vol. 3A 7.12.1). */
+  /** Delivers r[EVENT]. */
   deliver(): void {
-    const r = this.r
-    const event = r[EVENT]
-    const vector = event & 0xff
-    this.stop = 0
-    if (vector * 8 + 7 > r[IDT_LIMIT] >>> 0) return this.fault(GP, vector * 8 + 2)
-    const low = this.readLinear((r[IDT_BASE] + vector * 8) | 0, 4)
-    const high = this.readLinear((r[IDT_BASE] + vector * 8 + 4) | 0, 4)
-    if (this.stop !== 0) return
-    const type = (high >>> 8) & 0x1f
-    if (type !== 0x0e && type !== 0x0f) return this.fault(GP, vector * 8 + 2)
-    if ((high & 0x8000) === 0) return this.fault(NP, vector * 8 + 2)
-    const selector = low >>> 16
-    const descriptor = this.readDescriptor(selector)
-    if (this.stop !== 0) return
-    const attr = attrOf(descriptor.high)
-    if ((attr & 0x18) !== 0x18) return this.fault(GP, selector & ~3)
-    if ((attr & 0x80) === 0) return this.fault(NP, selector & ~3)
-    let esp = r[ESP]
-    const frame = [r[EFLAGS], r[SELECTOR + CS], r[EIP]]
-    if ((event & EVENT_HAS_ERROR) !== 0) frame.push(r[EVENT_ERROR])
-    for (const value of frame) {
-      esp = (esp - 4) | 0
-      this.writeMemory(SS, esp, 4, value)
-      if (this.stop !== 0) return
-    }
-    r[ESP] = esp
-    this.setSegment(CS, selector, descriptor)
-    r[EIP] = (low & 0xffff) | (high & ~0xffff)
-    r[EFLAGS] &= ~(TF | NT | RF | VM | (type === 0x0e ? IF : 0))
-    r[SHADOW] &= ~3
-    if (vector === 2 && ((event >>> 8) & 7) === 2) r[SHADOW] |= SHADOW_NMI
-    r[EVENT] = 0
-    r[EVENT_ERROR] = 0
+    deliver(this)
   }
 
   canTakeInterrupt(): boolean {
@@ -243,89 +179,13 @@ export class Cpu {
     else this.bus.write16(physical, value)
   }
 
-  /** Segment and limit checks (SDM vol. 3A 6.3): the linear address, or a fault. */
+  /** Linear address of an access of `size` bytes, checked against the segment; may fault. */
   linear(seg: number, offset: number, size: number, write: boolean): number {
-    const r = this.r
-    const attr = r[SEG_ATTR + seg]
-    const limit = r[SEG_LIMIT + seg] >>> 0
-    const last = (offset >>> 0) + size - 1
-    const code = (attr & 8) !== 0
-    const bad =
-      (attr & 0x80) === 0 ||
-      (write ? code || (attr & 2) === 0 : code && (attr & 2) === 0) ||
-      (!code && (attr & 4) !== 0 ? offset >>> 0 <= limit : last > limit)
-    if (bad) this.fault(seg === SS ? SF_ : GP, 0)
-    return (r[SEG_BASE + seg] + offset) | 0
+    return linearAddress(this, seg, offset, size, write)
   }
-
-  /** Two-level page walk (SDM vol. 3A 5.3) where paging is on. */
+  /** Physical address of a linear one; may fault. */
   translate(linear: number, write: boolean): number {
-    const r = this.r
-    if ((r[CR0] & PAGING) === 0) return linear
-    const user = (r[SELECTOR + CS] & 3) === 3
-    const refuse = (present: boolean): number => {
-      if (this.stop === 0) r[CR2] = linear
-      this.fault(PF_, (present ? 1 : 0) | (write ? 2 : 0) | (user ? 4 : 0))
-      return 0
-    }
-    const directory = (r[CR3] & ~0xfff) + (linear >>> 22) * 4
-    const pde = this.bus.walk32(directory)
-    if (this.stop !== 0) return 0
-    if ((pde & 1) === 0) return refuse(false)
-    const large = (pde & 0x80) !== 0 && (r[CR4] & CR4_PSE) !== 0
-    const table = (pde & ~0xfff) + ((linear >>> 12) & 0x3ff) * 4
-    const entry = large ? pde : this.bus.walk32(table)
-    if (this.stop !== 0) return 0
-    if ((entry & 1) === 0) return refuse(false)
-    const rights = pde & entry
-    if ((user && (rights & 4) === 0) || (write && (rights & 2) === 0 && (user || (r[CR0] & WRITE_PROTECT) !== 0))) return refuse(true)
-    if (!large && (pde & 0x20) === 0) this.bus.walkOr(directory, 0x20)
-    const marks = write ? 0x60 : 0x20
-    if ((entry & marks) !== marks) this.bus.walkOr(large ? directory : table, marks)
-    return large ? (pde & 0xffc00000) | (linear & 0x3fffff) : (entry & ~0xfff) | (linear & 0xfff)
-  }
-
-  // --- segments ---------------------------------------------------------------------------------------
-
-  readDescriptor(selector: number): Descriptor {
-    const r = this.r
-    const local = (selector & 4) !== 0
-    const base = local ? r[SEG_BASE + LDTR] : r[GDT_BASE]
-    const limit = (local ? r[SEG_LIMIT + LDTR] : r[GDT_LIMIT]) >>> 0
-    if ((selector & ~3) === 0 || (selector | 7) > limit) {
-      this.fault(GP, selector & ~3)
-      return { low: 0, high: 0 }
-    }
-    const low = this.readLinear((base + (selector & ~7)) | 0, 4)
-    const high = this.readLinear((base + (selector & ~7) + 4) | 0, 4)
-    return { low, high }
-  }
-
-  /** Loads a data segment register (MOV, POP, LDS...; SDM vol. 3A 4.4.4). */
-  loadSegment(seg: number, selector: number): void {
-    if ((selector & ~3) === 0 && seg !== SS && seg !== CS) {
-      this.r[SELECTOR + seg] = selector
-      this.r[SEG_ATTR + seg] = 0
-      return
-    }
-    const descriptor = this.readDescriptor(selector)
-    if (this.stop !== 0) return
-    const attr = attrOf(descriptor.high)
-    const code = (attr & 8) !== 0
-    const wrong = seg === SS ? code || (attr & 2) === 0 : code && (attr & 2) === 0
-    if ((attr & 0x10) === 0 || wrong) return this.fault(GP, selector & ~3)
-    if ((attr & 0x80) === 0) return this.fault(seg === SS ? SF_ : NP, selector & ~3)
-    this.setSegment(seg, selector, descriptor)
-  }
-
-  setSegment(seg: number, selector: number, { low, high }: Descriptor): void {
-    const r = this.r
-    const attr = attrOf(high)
-    const limit = (low & 0xffff) | (high & 0xf0000)
-    r[SELECTOR + seg] = selector
-    r[SEG_BASE + seg] = (low >>> 16) | ((high & 0xff) << 16) | (high & 0xff000000)
-    r[SEG_LIMIT + seg] = (attr & 0x8000) !== 0 ? (limit << 12) | 0xfff : limit
-    r[SEG_ATTR + seg] = attr | 1
+    return translate(this, linear, write)
   }
 
   // --- stack ------------------------------------------------------------------------------------------
@@ -337,14 +197,3 @@ export class Cpu {
     return next
   }
 }
-
-export interface Descriptor {
-  readonly low: number
-  readonly high: number
-}
-
-/** Descriptor bits 40-47 and 52-55 as registers.ts keeps them. */
-function attrOf(high: number): number {
-  return (high >>> 8) & 0xf0ff
-}
-

@@ -3,8 +3,8 @@
  * last access that may stop.
  */
 import type { Cpu } from './cpu.ts'
-import { DE, GP, UD } from './cpu.ts'
 import { IMM, MEM, REG, SREG, type Op } from './decode.ts'
+import { DE, GP, UD } from './exceptions.ts'
 import { addFlags, condition, mask, resultFlags, setFlags, shift, signBit, subFlags } from './flags.ts'
 import { CONDITIONS } from './isa.ts'
 import {
@@ -12,6 +12,7 @@ import {
   FS, GDT_BASE, GDT_LIMIT, GS, HALTED, IDT_BASE, IDT_LIMIT, IF, LDTR, OF, PF, SELECTOR, SF,
   SHADOW, SHADOW_MOV_SS, SHADOW_NMI, SHADOW_STI, SS, TF, TR, ZF, ACTIVITY, DS,
 } from './registers.ts'
+import { loadSegment as loadDataSegment, readDescriptor, setSegment } from './segmentation.ts'
 
 export type Handler = (cpu: Cpu, op: Op) => void
 
@@ -221,7 +222,7 @@ function moveToControl(cpu: Cpu, op: Op): void {
 function loadSegment(cpu: Cpu, op: Op, seg: number, selector: number, popped: number): void {
   if (cpu.stop !== 0) return
   if (seg === CS) return cpu.fault(UD)
-  cpu.loadSegment(seg, selector & 0xffff)
+  loadDataSegment(cpu, seg, selector & 0xffff)
   if (cpu.stop !== 0) return
   if (popped !== 0) cpu.r[ESP] = (cpu.r[ESP] + popped) | 0
   if (seg === SS && op.row!.mnemonic !== 'lss') cpu.r[SHADOW] |= SHADOW_MOV_SS
@@ -314,12 +315,12 @@ const iret: Handler = (cpu, op) => {
   const cs = cpu.readMemory(SS, (r[ESP] + size) | 0, size) & 0xffff
   const flags = cpu.readMemory(SS, (r[ESP] + 2 * size) | 0, size)
   if (cpu.stop !== 0) return
-  const descriptor = cpu.readDescriptor(cs)
+  const descriptor = readDescriptor(cpu, cs)
   if (cpu.stop !== 0 || singleSteps(cpu, flags)) return
   if ((cs & 3) !== (r[SELECTOR + CS] & 3)) return unimplementedFar(cpu, op)
   cpu.bus.serialize()
   if (cpu.stop !== 0) return
-  cpu.setSegment(CS, cs, descriptor)
+  setSegment(cpu, CS, cs, descriptor)
   r[ESP] = (r[ESP] + 3 * size) | 0
   r[EFLAGS] = (r[EFLAGS] & ~LOADABLE) | (flags & LOADABLE) | 2
   r[SHADOW] &= ~SHADOW_NMI
@@ -448,10 +449,10 @@ const storeTable = (base: number, limit: number): Handler => (cpu, op) => {
 const loadSystem = (seg: number): Handler => (cpu, op) => {
   const selector = cpu.get(op, op.a) & 0xffff
   if (cpu.stop !== 0) return
-  const descriptor = cpu.readDescriptor(selector)
+  const descriptor = readDescriptor(cpu, selector)
   if (cpu.stop !== 0) return
   cpu.bus.serialize()
-  if (cpu.stop === 0) cpu.setSegment(seg, selector, descriptor)
+  if (cpu.stop === 0) setSegment(cpu, seg, selector, descriptor)
 }
 
 const farPointer = (seg: number): Handler => (cpu, op) => {
