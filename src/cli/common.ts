@@ -65,8 +65,7 @@ export function checkOptionsOf(flags: SearchFlags): CheckOptions {
   const seed = numberFlag('--seed', flags.seed, 0, 2 ** 32 - 1)
   const preemptions = numberFlag('--preemptions', flags.preemptions, 0, 1000)
   const states = numberFlag('--states', flags.states, 1, STATES_MAX * 4)
-  const seconds = flags.time === undefined ? undefined : Number(flags.time)
-  if (seconds !== undefined && !(seconds > 0 && seconds <= 1e6)) throw new UsageError(`--time ${flags.time}: seconds, above 0, are wanted`)
+  const seconds = secondsFlag(flags.time)
   const engine = flags.engine === 'auto' ? 'graph' : flags.engine
   if (engine === 'random' && states !== undefined) throw new UsageError('--states is for the graph engine; the random one keeps no states')
   return {
@@ -121,6 +120,13 @@ export function knobsOf(flags: ModelFlags): Record<string, KnobValue> {
   if (flags.cpu !== undefined) knobs.cpu = flags.cpu
   if (flags.fetch !== undefined) knobs.fetch = flags.fetch
   return knobs
+}
+
+/** `--time`. @throws UsageError */
+export function secondsFlag(text: string | undefined): number | undefined {
+  const seconds = text === undefined ? undefined : Number(text)
+  if (seconds !== undefined && !(seconds > 0 && seconds <= 1e6)) throw new UsageError(`--time ${text}: seconds, above 0, are wanted`)
+  return seconds
 }
 
 /** A whole number in `low`..`high` from the command line. @throws UsageError */

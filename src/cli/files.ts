@@ -1,5 +1,5 @@
 /** The one module that touches files. */
-import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { UsageError } from './errors.ts'
@@ -25,6 +25,25 @@ export function readSource(path: string): string | null {
     return statSync(path).size > 1 << 20 ? null : readFileSync(path, 'utf8')
   } catch {
     return null
+  }
+}
+
+/**
+ * The files that a command-line path stands for: itself, those below a directory that end in `extension`, or those of a
+ * list (`@FILE`, one path a line, relative to the list). @throws UsageError
+ */
+export function filesBelow(path: string, extension: string): string[] {
+  if (path.startsWith('@')) {
+    const lines = new TextDecoder().decode(readFile(path.slice(1))).split('\n').map((line) => line.trim())
+    const folder = dirname(path.slice(1))
+    return lines.filter((line) => line !== '' && !line.startsWith('#')).flatMap((line) => filesBelow(join(folder, line), extension))
+  }
+  try {
+    if (!statSync(path).isDirectory()) return [path]
+    const names = readdirSync(path, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith(extension))
+    return names.sort().map((name) => join(path, name))
+  } catch (error) {
+    throw new UsageError(`${path}: cannot be read (${(error as NodeJS.ErrnoException).code ?? 'unknown error'})`)
   }
 }
 

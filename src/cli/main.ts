@@ -8,6 +8,7 @@ import { addCheck } from './check.ts'
 import { DivergedError, EXIT, UsageError } from './errors.ts'
 import { addExplain } from './explain.ts'
 import { addList } from './list.ts'
+import { addLitmus } from './litmus.ts'
 import { addMinimize } from './minimize.ts'
 import { addRelink } from './relink.ts'
 import { addReplay } from './replay.ts'
@@ -18,7 +19,7 @@ const program = new Command('xmcheck')
   .description('explores the interleavings of real i386 machine code on several vCPUs')
   .showHelpAfterError('(xmcheck help shows what there is)')
   .exitOverride()
-for (const add of [addRelink, addCheck, addReplay, addMinimize, addExplain, addList]) add(program)
+for (const add of [addRelink, addCheck, addReplay, addMinimize, addExplain, addLitmus, addList]) add(program)
 for (const command of program.commands) command.exitOverride()
 // The reader of a pipe may leave early (`| head`).
 process.stdout.on('error', () => process.exit())

@@ -52,9 +52,9 @@ export function parseSharing(image: MachineImage, words: readonly string[]): { s
     }
     const mask = match[3] === undefined ? 0 : parseInt(match[3], 16) | 0
     for (let at = address; at < address + (match[2] === undefined ? 4 : parseInt(match[2], 16)); at += 4) {
-      const offset = at < 2 ** 32 ? pages.offset[at >>> 12] : -1
+      const offset = at < 2 ** 32 ? pages.find(at) : -1
       if (offset < 0) continue
-      const granule = (offset + (at & (PAGE_BYTES - 1))) >> 2
+      const granule = offset >> 2
       shared.add(granule)
       if (mask !== 0) fetchers.push(granule, mask)
     }
@@ -65,8 +65,8 @@ export function parseSharing(image: MachineImage, words: readonly string[]): { s
 /** Physical address of each granule of memory, by its number. */
 function granuleAddresses(image: MachineImage): (granule: number) => number {
   const pages: number[] = []
-  const { offset } = new PageMap(image.regions)
+  const map = new PageMap(image.regions)
   for (const region of image.regions)
-    for (let at = region.start; at < region.start + region.sizeBytes; at += PAGE_BYTES) pages[offset[at >>> 12] / PAGE_BYTES] = at
+    for (let at = region.start; at < region.start + region.sizeBytes; at += PAGE_BYTES) pages[map.find(at) / PAGE_BYTES] = at
   return (granule) => pages[Math.floor((granule * 4) / PAGE_BYTES)] + ((granule * 4) % PAGE_BYTES)
 }

@@ -33,6 +33,7 @@ import type { Model } from './model.ts'
 import type { Monitor, Violation } from './monitor.ts'
 import { Sharing } from './sharing.ts'
 import { symbolize } from './symbols.ts'
+import type { StoreBuffer } from './storeBuffer.ts'
 import { VcpuBus } from './vcpuBus.ts'
 
 export interface MachineOptions {
@@ -237,6 +238,10 @@ export class Machine {
   }
   pending(v: number): string {
     return PENDING_NAMES[this.#quiet(v, PENDING)]
+  }
+  /** The store buffer of vCPU `v`, to look at. */
+  buffer(v: number): StoreBuffer {
+    return this.#buses[v].buffer
   }
 
   // --- for the buses and monitors ---------------------------------------------------------------------

@@ -10,8 +10,8 @@ const PAGES = 1 << 20
 
 /** The page table of an image: computed once, shared by the machines that run it. */
 export class PageMap {
-  /** Page number to offset in bytes from the start of memory; -1 unmapped. */
-  readonly offset = new Int32Array(PAGES).fill(-1)
+  /** Page number to offset in bytes from the start of memory, plus 1; 0 unmapped (so that the table costs nothing to make). */
+  readonly #offset = new Int32Array(PAGES)
   /** Page number to access bits (image.ts). */
   readonly access = new Uint8Array(PAGES)
   readonly sizeBytes: number
@@ -20,14 +20,20 @@ export class PageMap {
     let next = 0
     for (const region of regions) {
       for (let page = region.start >>> 12; page < (region.start + region.sizeBytes) / PAGE_BYTES; page++) {
-        if (this.offset[page] < 0) {
-          this.offset[page] = next
+        if (this.#offset[page] === 0) {
+          this.#offset[page] = next + 1
           next += PAGE_BYTES
         }
         this.access[page] |= region.access
       }
     }
     this.sizeBytes = next
+  }
+
+  /** Offset of physical address `address` from the start of memory; -1: nothing is mapped there. */
+  find(address: number): number {
+    const offset = this.#offset[address >>> 12]
+    return offset === 0 ? -1 : offset - 1 + (address & (PAGE_BYTES - 1))
   }
 }
 
@@ -51,8 +57,8 @@ export class Memory {
 
   /** Byte index in the store of a physical address; negative where nothing is mapped. */
   index(physical: number): number {
-    const offset = this.map.offset[physical >>> 12]
-    return offset < 0 ? -1 : this.#base + offset + (physical & 0xfff)
+    const offset = this.map.find(physical)
+    return offset < 0 ? -1 : this.#base + offset
   }
 
   /** Index of the dword granule that holds byte `index`, counted from the start of memory. */

@@ -1,0 +1,110 @@
+/** `xmcheck litmus FILES|DIRECTORIES`: herd's litmus tests on the machine. */
+import type { Command } from 'commander'
+import { LitmusError } from '../guest/litmus/litmusError.ts'
+import { formatLitmus, runLitmus, stateText, type LitmusResult } from '../litmus/run.ts'
+import { makeModel } from '../smp/model.ts'
+import { addModelFlags, addOutputFlags, knobsOf, numberFlag, secondsFlag, type ModelFlags, type OutputFlags } from './common.ts'
+import { EXIT, UsageError } from './errors.ts'
+import { filesBelow, readFile } from './files.ts'
+
+interface Flags extends ModelFlags, OutputFlags {
+  readonly time?: string
+  readonly states?: string
+  readonly expected?: string
+}
+
+export function addLitmus(program: Command): void {
+  const command = program
+    .command('litmus')
+    .description("run litmus tests in herd's format (X86 and X86_64, narrowed to 32 bits)")
+    .argument('<paths...>', 'files, directories (searched for *.litmus), or @FILE: a list of paths')
+    .option('--time <seconds>', 'stop each test after so many seconds')
+    .option('--states <n>', 'stop each test after so many states')
+    .option('--expected <file>', 'compare with recorded final states (JSON lines: path or name, full_states, sc_full_states)')
+  addOutputFlags(addModelFlags(command)).action(litmus)
+}
+
+interface Line {
+  readonly path: string
+  readonly result: LitmusResult | null
+  readonly error: string | null
+  /** As recorded; null: nothing is. */
+  readonly asExpected: boolean | null
+}
+
+function litmus(paths: readonly string[], flags: Flags): void {
+  const model = makeModel(knobsOf(flags))
+  const seconds = secondsFlag(flags.time)
+  const states = numberFlag('--states', flags.states, 1, 2 ** 31)
+  const limits = { ...(seconds === undefined ? {} : { seconds }), ...(states === undefined ? {} : { states }) }
+  const expected = flags.expected === undefined ? null : readExpected(flags.expected, model.sc)
+  const lines: Line[] = []
+  for (const path of paths.flatMap((one) => filesBelow(one, '.litmus'))) {
+    let line: Line
+    try {
+      const result = runLitmus(new TextDecoder().decode(readFile(path)), model, limits)
+      line = { path, result, error: null, asExpected: compare(expected, path, result) }
+    } catch (error) {
+      if (!(error instanceof LitmusError) && !(error instanceof UsageError)) throw error
+      const where = error instanceof LitmusError ? `${path}${error.line > 0 ? `:${error.line}` : ''}: ` : ''
+      line = { path, result: null, error: where + error.message, asExpected: null }
+      process.stderr.write(`xmcheck: ${line.error}\n`)
+    }
+    lines.push(line)
+    if (!flags.json && line.result !== null) process.stdout.write(`${formatLitmus(line.result)}\n`)
+    if (line.asExpected === false) process.stderr.write(`xmcheck: ${path}: not as recorded\n`)
+  }
+  if (flags.json) process.stdout.write(`${JSON.stringify({ version: 1, command: 'litmus', models: model.knobs, tests: lines.map(toJson) })}\n`)
+  if (lines.some((line) => line.error !== null)) process.exitCode = EXIT.usage
+  else if (lines.some((line) => line.asExpected === false)) process.exitCode = EXIT.violated
+  else process.exitCode = lines.some((line) => line.result!.reasons.length > 0) ? EXIT.open : EXIT.complete
+}
+
+function toJson({ path, result, error, asExpected }: Line): unknown {
+  if (result === null) return { path, name: null, result: null, error }
+  return {
+    path,
+    name: result.test.name,
+    result: result.ok ? 'Ok' : 'No',
+    observation: result.observation,
+    finalStates: finalStates(result),
+    executions: result.executions,
+    seconds: result.seconds,
+    positive: result.positive,
+    negative: result.negative,
+    strength: result.reasons.length === 0 ? 'complete' : 'bounded',
+    reasons: result.reasons,
+    ...(asExpected === null ? {} : { asExpected }),
+  }
+}
+
+const finalStates = ({ states }: LitmusResult) => states.map((state) => stateText(state.all, [...state.all.keys()].sort()))
+
+type Expected = ReadonlyMap<string, readonly string[]>
+
+function readExpected(path: string, sc: boolean): Expected {
+  const expected = new Map<string, readonly string[]>()
+  const lines = new TextDecoder().decode(readFile(path)).split('\n')
+  lines.forEach((line, k) => {
+    if (line.trim() === '') return
+    let row: Record<string, unknown>
+    try {
+      row = JSON.parse(line) as Record<string, unknown>
+    } catch {
+      throw new UsageError(`${path}:${k + 1}: it is not JSON`)
+    }
+    const states = row[sc ? 'sc_full_states' : 'full_states'] ?? row.finalStates
+    if (!Array.isArray(states)) throw new UsageError(`${path}:${k + 1}: full_states is missing`)
+    const names = [row.path, row.name].filter((name) => typeof name === 'string')
+    // The path is the better name: tests of several folders share theirs.
+    if (names.length > 0) expected.set(names[0] as string, [...(states as string[])].sort())
+  })
+  return expected
+}
+
+function compare(expected: Expected | null, path: string, result: LitmusResult): boolean | null {
+  if (expected === null) return null
+  const key = [...expected.keys()].find((name) => path === name || path.endsWith(`/${name}`)) ?? result.test.name
+  const states = expected.get(key)
+  return states !== undefined && states.join('\n') === finalStates(result).sort().join('\n')
+}

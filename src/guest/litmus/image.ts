@@ -1,0 +1,132 @@
+/** From a litmus test to a machine image, and from a machine at the end of a run to the test's final state. */
+import { assembleImage } from '../asm/index.ts'
+import { InputError } from '../inputError.ts'
+import type { MachineImage } from '../../smp/image.ts'
+import { evaluate, placesOf, type Formula } from './formula.ts'
+import { LitmusError } from './litmusError.ts'
+import type { LitmusTest, Variable } from './parse.ts'
+import { displayName, registerNamed, type RegisterName } from './registers.ts'
+import { checked, translateThread, variableName, type ThreadCode } from './translate.ts'
+
+/** Where variables are: an address that no value of a test is likely to be. */
+const DATA_START = 0x6d5a_4000
+const LINE_BYTES = 64
+
+/** What can be read of a machine that has ended. */
+export interface FinalView {
+  /** Value of a 32-bit register of a vCPU. */
+  register(vcpu: number, name: string): number
+  /** 1 to 4 bytes of memory, zero-extended. */
+  memory(address: number, sizeBytes: number): number
+}
+
+export interface LitmusImage {
+  readonly test: LitmusTest
+  readonly image: MachineImage
+  /** All places of a final state, sorted: `0:rax`, `x`, `t[0]`. */
+  readonly places: readonly string[]
+  /** Places that the condition and `locations` name. */
+  readonly observed: readonly string[]
+  /** Values of `places` as herd writes them: signed decimal, or the name of a variable where one's address stands. */
+  read(view: FinalView): ReadonlyMap<string, string>
+  /** Value of a formula in a state. */
+  satisfies(formula: Formula, state: ReadonlyMap<string, string>): boolean
+}
+
+/** @throws LitmusError */
+export function litmusImage(test: LitmusTest): LitmusImage {
+  const named = [...placesOf(test.condition), ...(test.filter === null ? [] : placesOf(test.filter)), ...test.locations]
+  const extra = (thread: number): RegisterName[] =>
+    [...test.registers.keys(), ...named].filter((place) => place.startsWith(`${thread}:`)).map((place) => registerNamed(place.slice(place.indexOf(':') + 1))!)
+  const threads = test.threads.map((rows, k) => translateThread(rows, k, test.arch, extra(k)))
+  const variables = allVariables(test, threads, named)
+  const image = link(test, threads, variables)
+  const addresses = new Map([...variables.keys()].map((name) => [name, image.symbols.find((symbol) => symbol.name === variableName(name))!.address >>> 0]))
+  const names = new Map([...addresses].map(([name, address]) => [address, name]))
+
+  const readers = new Map<string, (view: FinalView) => string>()
+  threads.forEach(({ registers }, k) => {
+    for (const [whole, place] of registers) readers.set(`${k}:${displayName(whole, test.arch)}`, (view) => showWord(view.register(k, place), names))
+  })
+  for (const variable of variables.values())
+    for (let k = 0; k < variable.count; k++) {
+      const address = addresses.get(variable.name)! + k * variable.sizeBytes
+      readers.set(variable.count === 1 ? variable.name : `${variable.name}[${k}]`, (view) => showVariable(view, address, variable, names))
+    }
+  // A whole array stands for its first element.
+  const elementOf = (place: string) => (readers.has(place) ? place : readers.has(`${place}[0]`) ? `${place}[0]` : place)
+  for (const place of named) if (!readers.has(elementOf(place))) throw new LitmusError(0, `the condition names ${place}, which the test does not have`)
+  const places = [...readers.keys()].sort()
+  return {
+    test,
+    image,
+    places,
+    observed: [...new Set(named.map(elementOf))].sort(),
+    read: (view) => new Map(places.map((place) => [place, readers.get(place)!(view)])),
+    satisfies: (formula, state) => evaluate(formula, (place, other) => sameValue(state.get(elementOf(place))!, other, names)),
+  }
+}
+
+function allVariables(test: LitmusTest, threads: readonly ThreadCode[], named: readonly string[]): Map<string, Variable> {
+  const variables = new Map(test.variables)
+  const add = (name: string) => {
+    if (!variables.has(name)) variables.set(name, { name, sizeBytes: 4, count: 1, signed: true, values: [], line: 0 })
+  }
+  for (const { variables: used } of threads) for (const name of used) add(name)
+  for (const place of named) if (!place.includes(':')) add(place.replace(/\[\d+\]$/, ''))
+  const isSymbol = (value: string) => /^[A-Za-z_]\w*$/.test(value)
+  for (const { value } of test.registers.values()) if (isSymbol(value)) add(value)
+  for (const variable of [...variables.values()]) for (const value of variable.values) if (isSymbol(value)) add(value)
+  return variables
+}
+
+function link(test: LitmusTest, threads: readonly ThreadCode[], variables: ReadonlyMap<string, Variable>): MachineImage {
+  const value = (text: string, line: number) => {
+    const label = /^P(\d+):(\w+)$/.exec(text)
+    if (label !== null) return `P${label[1]}_${label[2]}`
+    return variables.has(text) ? variableName(text) : checked(text, line)
+  }
+  const code = threads.map(({ lines, registers }, k) => {
+    const loads = [...test.registers]
+      .filter(([place]) => place.startsWith(`${k}:`))
+      .map(([place, init]) => `    mov ${registers.get(registerNamed(place.slice(place.indexOf(':') + 1))!.whole)}, ${value(init.value, init.line)}`)
+    return [`thread_P${k}:`, ...loads, ...lines, '    ret'].join('\n')
+  })
+  const sizes: Readonly<Record<number, string>> = { 1: 'db', 2: 'dw', 4: 'dd', 8: 'dd' }
+  const data = [...variables.values()].map((variable) => {
+    const elements = Array.from({ length: variable.count }, (_, k) => {
+      const text = value(variable.values[k] ?? '0', variable.line)
+      return variable.sizeBytes === 8 ? `${text}, ${text.startsWith('-') ? -1 : 0}` : text
+    })
+    return `align ${LINE_BYTES}\n${variableName(variable.name)}: ${sizes[variable.sizeBytes]} ${elements.join(', ')}`
+  })
+  const source = [
+    ...threads.map((_, k) => `.vcpu thread_P${k}`), ...code, `section .data 0x${DATA_START.toString(16)} rw`, `dd 0`, ...data, `align ${LINE_BYTES}`, 'dd 0',
+  ].join('\n')
+  try {
+    return assembleImage(source, { title: test.name })
+  } catch (error) {
+    if (!(error instanceof InputError)) throw error
+    throw new LitmusError(0, `unsupported: ${error.what.replace(/^line \d+, column \d+: /, '').split('\n')[0]}`)
+  }
+}
+
+function showWord(value: number, names: ReadonlyMap<number, string>): string {
+  return names.get(value >>> 0) ?? String(value | 0)
+}
+
+function showVariable(view: FinalView, address: number, variable: Variable, names: ReadonlyMap<number, string>): string {
+  const bytes = Math.min(variable.sizeBytes, 4)
+  const raw = view.memory(address, bytes)
+  if (bytes === 4) return names.get(raw >>> 0) ?? String(variable.signed ? raw | 0 : raw >>> 0)
+  const shift = 32 - bytes * 8
+  return String(variable.signed ? (raw << shift) >> shift : raw)
+}
+
+/** Compares as 32-bit numbers, however either is written. */
+function sameValue(value: string, other: string, names: ReadonlyMap<number, string>): boolean {
+  if (value === other.replace(/^&/, '')) return true
+  if ([...names.values()].includes(other)) return false
+  const number = Number(other)
+  return Number.isInteger(number) && /^-?\d+$/.test(value) && ((Number(value) ^ number) | 0) === 0
+}

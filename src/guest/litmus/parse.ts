@@ -1,0 +1,245 @@
+/**
+ * herd's litmus format for x86 (both dialects): header, initial state, code in columns, condition. What it says is
+ * kept as written; translate.ts gives instructions their meaning.
+ */
+import { LitmusError } from './litmusError.ts'
+import { parseFormula, type Formula } from './formula.ts'
+import { displayName, registerNamed } from './registers.ts'
+
+export interface Variable {
+  readonly name: string
+  /** Bytes of one element; elements. */
+  readonly sizeBytes: number
+  readonly count: number
+  readonly signed: boolean
+  /** Initial values of the elements, as written (numbers, or names of variables). */
+  readonly values: readonly string[]
+  readonly line: number
+}
+
+export interface Row {
+  readonly text: string
+  readonly line: number
+}
+
+export interface LitmusTest {
+  readonly arch: 'X86' | 'X86_64'
+  readonly name: string
+  /** Code by thread. */
+  readonly threads: readonly (readonly Row[])[]
+  readonly variables: ReadonlyMap<string, Variable>
+  /** `0:rax` (the spelling of final states) to its initial value, as written, and the line. */
+  readonly registers: ReadonlyMap<string, { readonly value: string; readonly line: number }>
+  /** Places to print besides those of the condition. */
+  readonly locations: readonly string[]
+  readonly filter: Formula | null
+  readonly quantifier: 'exists' | '~exists' | 'forall'
+  readonly condition: Formula
+  /** The condition as written, on one line. */
+  readonly conditionText: string
+}
+
+/** Largest file that is read, in characters; most threads, rows and elements of an array. */
+const LENGTH_MAX = 1 << 20
+const THREADS_MAX = 16
+const ROWS_MAX = 1000
+const ELEMENTS_MAX = 1024
+
+const TYPE_BYTES: Readonly<Record<string, number>> = {
+  char: 1, int8_t: 1, uint8_t: 1, short: 2, int16_t: 2, uint16_t: 2, int: 4, unsigned: 4, int32_t: 4, uint32_t: 4, long: 8, int64_t: 8, uint64_t: 8,
+  intptr_t: 8, uintptr_t: 8, atomic_t: 4, atomic_int: 4, signed: 4,
+}
+const QUALIFIERS = new Set(['volatile', 'const', 'static', '_Atomic', 'signed'])
+
+/** @throws LitmusError */
+export function parseLitmus(source: string): LitmusTest {
+  if (source.length > LENGTH_MAX) throw new LitmusError(0, `the file has more than ${LENGTH_MAX} characters`)
+  const text = withoutComments(source.replace(/\r\n?/g, '\n'))
+  const lineAt = (offset: number) => countLines(text, offset)
+  const first = /^\s*(\S+)[ \t]+([^\n]+)/.exec(text)
+  if (first === null) throw new LitmusError(1, 'a litmus test begins with its architecture and name: X86 SB')
+  const arch = first[1]
+  if (arch !== 'X86' && arch !== 'X86_64') throw new LitmusError(lineAt(first[0].length), `architecture '${arch.slice(0, 40)}': X86 and X86_64 are run here`)
+  const open = text.indexOf('{', first[0].length)
+  if (open < 0) throw new LitmusError(lineAt(text.length), "the initial state, { ... }, is missing")
+  const close = matching(text, open)
+  if (close < 0) throw new LitmusError(lineAt(open), "the '{' of the initial state has no '}'")
+
+  const tail = /^[ \t]*(?:locations\b|filter\b|final\b|exists\b|forall\b|~[ \t]*exists\b|not[ \t]+exists\b)/m
+  const rest = text.slice(close + 1)
+  const found = tail.exec(rest)
+  if (found === null) throw new LitmusError(lineAt(text.trimEnd().length), 'the condition (exists, ~exists or forall) is missing')
+  const threads = parseCode(rest.slice(0, found.index), lineAt(close))
+  const normalize = normalizerFor(arch, threads.length)
+  const state = parseInit(text.slice(open + 1, close), lineAt(open), normalize)
+  const end = parseTail(rest.slice(found.index), lineAt(close + 1 + found.index), normalize)
+  return { arch, name: first[2].trim(), threads, ...state, ...end }
+}
+
+/** Spelling of places in final states: `0:rax`, `x`, `t[1]`. */
+function normalizerFor(arch: string, threads: number): (place: string, line: number) => string {
+  return (place, line) => {
+    const register = /^(\d+):(%?\w+)$/.exec(place.replace(/\s+/g, ''))
+    if (register === null) return place.replace(/^\[([^\]]+)\]$/, '$1').replace(/^&/, '')
+    const known = registerNamed(register[2])
+    if (known === null) throw new LitmusError(line, `'${register[2]}' is not a register of the i386`)
+    if (Number(register[1]) >= threads) throw new LitmusError(line, `there is no thread P${register[1]}`)
+    return `${Number(register[1])}:${displayName(known.whole, arch)}`
+  }
+}
+
+/** Comments become blanks of the same lines. */
+function withoutComments(text: string): string {
+  let out = ''
+  let depth = 0
+  let quoted = false
+  for (let k = 0; k < text.length; k++) {
+    const two = text.slice(k, k + 2)
+    if (depth === 0 && text[k] === '"') quoted = !quoted
+    if (text[k] === '\n') quoted = false
+    if (!quoted && two === '(*') {
+      depth++
+      k++
+    } else if (depth > 0 && two === '*)') {
+      depth--
+      k++
+    } else out += depth === 0 || text[k] === '\n' ? text[k] : ' '
+  }
+  return out
+}
+
+function countLines(text: string, offset: number): number {
+  let lines = 1
+  for (let at = text.indexOf('\n'); at >= 0 && at < offset; at = text.indexOf('\n', at + 1)) lines++
+  return lines
+}
+
+function matching(text: string, open: number): number {
+  let depth = 0
+  for (let k = open; k < text.length; k++) {
+    if (text[k] === '{') depth++
+    if (text[k] === '}' && --depth === 0) return k
+  }
+  return -1
+}
+
+function parseCode(text: string, firstLine: number): Row[][] {
+  const rows: { cells: string[]; line: number }[] = []
+  let line = firstLine
+  for (const piece of text.split(';')) {
+    const start = line + (/^\s*/.exec(piece)![0].match(/\n/g)?.length ?? 0)
+    line += piece.match(/\n/g)?.length ?? 0
+    if (piece.trim() === '') continue
+    rows.push({ cells: piece.split('|').map((cell) => cell.trim().replace(/\s+/g, ' ')), line: start })
+  }
+  if (rows.length === 0) throw new LitmusError(firstLine, 'the code (P0 | P1 ;) is missing')
+  if (rows.length > ROWS_MAX) throw new LitmusError(rows[ROWS_MAX].line, `more than ${ROWS_MAX} rows`)
+  const [head, ...body] = rows
+  head.cells.forEach((cell, k) => {
+    if (cell !== `P${k}`) throw new LitmusError(head.line, `thread ${k} is named '${cell.slice(0, 40)}', not P${k}`)
+  })
+  if (head.cells.length > THREADS_MAX) throw new LitmusError(head.line, `more than ${THREADS_MAX} threads`)
+  for (const row of body)
+    if (row.cells.length > head.cells.length) throw new LitmusError(row.line, `${row.cells.length} columns, but ${head.cells.length} threads`)
+  return head.cells.map((_, k) => body.map((row) => ({ text: row.cells[k] ?? '', line: row.line })).filter((row) => row.text !== ''))
+}
+
+type Normalize = (place: string, line: number) => string
+
+function parseInit(text: string, firstLine: number, normalize: Normalize): Pick<LitmusTest, 'variables' | 'registers'> {
+  const variables = new Map<string, Variable>()
+  const registers = new Map<string, { value: string; line: number }>()
+  let line = firstLine
+  for (const piece of splitOutside(text)) {
+    const start = line + (/^\s*/.exec(piece)![0].match(/\n/g)?.length ?? 0)
+    line += piece.match(/\n/g)?.length ?? 0
+    const entry = piece.trim().replace(/\s+/g, ' ')
+    if (entry !== '') parseEntry(entry, start, normalize, variables, registers)
+  }
+  return { variables, registers }
+}
+
+/** At semicolons outside of braces. */
+function splitOutside(text: string): string[] {
+  const out: string[] = []
+  let depth = 0
+  let from = 0
+  for (let k = 0; k < text.length; k++) {
+    if (text[k] === '{') depth++
+    if (text[k] === '}') depth--
+    if (text[k] === ';' && depth === 0) {
+      out.push(text.slice(from, k))
+      from = k + 1
+    }
+  }
+  out.push(text.slice(from))
+  return out
+}
+
+function parseEntry(
+  entry: string, line: number, normalize: Normalize, variables: Map<string, Variable>, registers: Map<string, { value: string; line: number }>,
+): void {
+  const equals = entry.indexOf('=')
+  const left = (equals < 0 ? entry : entry.slice(0, equals)).trim()
+  const right = equals < 0 ? null : entry.slice(equals + 1).trim().replace(/^&/, '')
+  const words = left.replace(/\*/g, ' * ').replace(/\s*\[/g, '[').split(/\s+/).filter((word) => !QUALIFIERS.has(word))
+  const target = words.at(-1) ?? ''
+  const types = words.slice(0, -1)
+  const isPointer = types.includes('*')
+  let sizeBytes = 4
+  for (const type of types) {
+    if (type === '*') continue
+    const bytes = Object.hasOwn(TYPE_BYTES, type) ? TYPE_BYTES[type] : 0
+    if (bytes === 0) throw new LitmusError(line, `initial state: type '${type.slice(0, 40)}' is not supported`)
+    sizeBytes = bytes
+  }
+  if (isPointer) sizeBytes = 4
+  const signed = !types.some((type) => type.startsWith('u'))
+  if (/^\d+:/.test(target)) {
+    registers.set(normalize(target, line), { value: right ?? '0', line })
+    return
+  }
+  const match = /^\[?([A-Za-z_.$][\w.$]*)\]?(?:\[(\d{1,5})\])?$/.exec(target)
+  if (match === null) throw new LitmusError(line, `initial state: '${entry.slice(0, 60)}' is not understood`)
+  const name = match[1]
+  const values = right === null ? [] : right.startsWith('{') ? right.slice(1, right.lastIndexOf('}')).split(',').map((one) => one.trim()) : [right]
+  const known = variables.get(name)
+  const count = match[2] !== undefined && types.length > 0 ? Number(match[2]) : Math.max(values.length, 1)
+  if (count > ELEMENTS_MAX || values.length > count) throw new LitmusError(line, `initial state: ${name} has ${values.length} values for ${Math.min(count, ELEMENTS_MAX)} elements`)
+  // `t[1]=2` sets one element of an array that was declared before.
+  if (match[2] !== undefined && types.length === 0) {
+    const at = Number(match[2])
+    const old = known ?? { name, sizeBytes, count: at + 1, signed, values: [], line }
+    const filled = Array.from({ length: Math.max(old.count, at + 1) }, (_, k) => (k === at ? (values[0] ?? '0') : (old.values[k] ?? '0')))
+    variables.set(name, { ...old, count: filled.length, values: filled })
+    return
+  }
+  if (known !== undefined && types.length === 0) variables.set(name, { ...known, values })
+  else variables.set(name, { name, sizeBytes, count, signed, values: values.length > 0 ? values : (known?.values ?? []), line })
+}
+
+function parseTail(
+  text: string, firstLine: number, normalize: Normalize,
+): Pick<LitmusTest, 'locations' | 'filter' | 'quantifier' | 'condition' | 'conditionText'> {
+  let rest = text
+  const lineOf = () => firstLine + (text.slice(0, text.length - rest.length).match(/\n/g)?.length ?? 0)
+  let locations: string[] = []
+  const list = /^\s*locations\s*\[([^\]]*(?:\[[^\]]*\][^\]]*)*)\]\s*;?/.exec(rest)
+  if (list !== null) {
+    locations = list[1].split(';').map((one) => one.trim().replace(/\s+\w+\*?$/, '').replace(/:\s*(?:int|long|char)\w*$/, '')).filter((one) => one !== '').map((one) => normalize(one, lineOf()))
+    rest = rest.slice(list[0].length)
+  }
+  let filter: Formula | null = null
+  const filtered = /^\s*filter\b([\s\S]*?)(?=^\s*(?:~?\s*exists|forall|not\s+exists|final)\b)/m.exec(rest)
+  if (filtered !== null) {
+    filter = parseFormula(filtered[1], lineOf(), normalize)
+    rest = rest.slice(filtered[0].length)
+  }
+  const match = /^\s*(?:final\s+)?(~\s*exists|not\s+exists|exists|forall)\b/.exec(rest)
+  if (match === null) throw new LitmusError(lineOf(), 'the condition (exists, ~exists or forall) is missing')
+  const line = lineOf()
+  rest = rest.slice(match[0].length)
+  const conditionText = rest.trim().replace(/\s+/g, ' ').replace(/;$/, '').trim()
+  const quantifier = match[1] === 'exists' || match[1] === 'forall' ? match[1] : '~exists'
+  return { locations, filter, quantifier, condition: parseFormula(conditionText, line, normalize), conditionText }
+}

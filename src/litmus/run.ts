@@ -1,0 +1,111 @@
+/** One litmus test on the machine: all classes of executions, their final states, and what herd would say of them. */
+import { countClasses } from '../explore/classes.ts'
+import { litmusImage, type FinalView } from '../guest/litmus/image.ts'
+import { LitmusError } from '../guest/litmus/litmusError.ts'
+import { parseLitmus, type LitmusTest } from '../guest/litmus/parse.ts'
+import { EAX, EBP, EBX, ECX, EDI, EDX, ESI } from '../cpu/registers.ts'
+import { Machine } from '../smp/machine.ts'
+import { PageMap } from '../smp/memory.ts'
+import type { Model } from '../smp/model.ts'
+import { Sharing } from '../smp/sharing.ts'
+
+export interface LitmusState {
+  /** The observed places, then all places, to their values. */
+  readonly all: ReadonlyMap<string, string>
+  /** Executions (classes) that end in it. */
+  readonly executions: number
+  readonly satisfies: boolean
+}
+
+export interface LitmusResult {
+  readonly test: LitmusTest
+  readonly observed: readonly string[]
+  readonly states: readonly LitmusState[]
+  /** The condition as quantified is met. */
+  readonly ok: boolean
+  readonly observation: 'Always' | 'Sometimes' | 'Never'
+  readonly positive: number
+  readonly negative: number
+  readonly executions: number
+  readonly events: number
+  readonly seconds: number
+  /** Why the states may not be all; empty: they are. */
+  readonly reasons: readonly string[]
+}
+
+export interface LitmusLimits {
+  readonly states?: number
+  readonly seconds?: number
+}
+
+/** Pairs of state and class that one test may have. */
+const STATES_MAX = 4_000_000
+const REGISTERS: Readonly<Record<string, number>> = { eax: EAX, ebx: EBX, ecx: ECX, edx: EDX, esi: ESI, edi: EDI, ebp: EBP }
+
+/** @throws LitmusError where the test cannot be read or run */
+export function runLitmus(source: string, model: Model, limits: LitmusLimits = {}): LitmusResult {
+  const started = performance.now()
+  const loaded = litmusImage(parseLitmus(source))
+  const { image, test } = loaded
+  const pages = new PageMap(image.regions)
+  const sharing = new Sharing(pages.sizeBytes / 4, image.vcpus.length)
+  const found = new Map<string, { all: ReadonlyMap<string, string>; executions: number }>()
+  const count = countClasses(
+    () => new Machine(image, model, { sharing, pages }),
+    { states: STATES_MAX, ...limits },
+    (machine) => {
+      const all = loaded.read(viewOf(machine))
+      if (test.filter !== null && !loaded.satisfies(test.filter, all)) return
+      const key = stateText(all, loaded.places)
+      const known = found.get(key)
+      if (known === undefined) found.set(key, { all, executions: 1 })
+      else known.executions++
+    },
+    () => found.clear(),
+  )
+  if (count.violation !== null) throw new LitmusError(0, `the test does not run through: ${count.violation.kind}: ${count.violation.message}`)
+  const states = [...found.keys()].sort().map((key) => ({ ...found.get(key)!, satisfies: loaded.satisfies(test.condition, found.get(key)!.all) }))
+  const positive = sum(states.filter((state) => state.satisfies))
+  const negative = sum(states.filter((state) => !state.satisfies))
+  const observation = positive === 0 ? 'Never' : negative === 0 ? 'Always' : 'Sometimes'
+  const ok = test.quantifier === 'exists' ? positive > 0 : test.quantifier === '~exists' ? positive === 0 : negative === 0
+  const reasons = [...count.weaknesses, ...(count.exhausted ? [] : ['the search was stopped by a limit: there may be more states'])]
+  return {
+    test, observed: loaded.observed, states, ok, observation, positive, negative, executions: count.classes, events: count.events,
+    seconds: (performance.now() - started) / 1000, reasons,
+  }
+}
+
+const sum = (states: readonly { executions: number }[]) => states.reduce((total, state) => total + state.executions, 0)
+
+function viewOf(machine: Machine): FinalView {
+  return {
+    register: (vcpu, name) => machine.cpus[vcpu].r[REGISTERS[name]],
+    memory: (address, sizeBytes) => machine.memory.load(machine.memory.index(address), sizeBytes),
+  }
+}
+
+/** `0:rax=1 x=2`, sorted by place. */
+export function stateText(state: ReadonlyMap<string, string>, places: readonly string[]): string {
+  return places.map((place) => `${place}=${state.get(place)}`).join(' ')
+}
+
+const KINDS = { exists: 'Allowed', '~exists': 'Forbidden', forall: 'Required' } as const
+
+/** herd's output for one test. */
+export function formatLitmus(result: LitmusResult): string {
+  const { test, observed, states, ok, observation, positive, negative } = result
+  const shown = new Set(states.map((state) => observed.map((place) => `${/:/.test(place) ? place : `[${place}]`}=${state.all.get(place)};`).join(' ')))
+  return [
+    `Test ${test.name} ${KINDS[test.quantifier]}`,
+    `States ${shown.size}`,
+    ...[...shown].sort(),
+    ok ? 'Ok' : 'No',
+    'Witnesses',
+    `Positive: ${positive} Negative: ${negative}`,
+    `Condition ${test.quantifier} ${test.conditionText}`,
+    `Observation ${test.name} ${observation} ${positive} ${negative}`,
+    ...result.reasons.map((reason) => `Warning: ${reason}`),
+    '',
+  ].join('\n')
+}
