@@ -6,25 +6,28 @@ import type { Store } from '../state/store.ts'
 import type { Region } from './image.ts'
 
 export const PAGE_BYTES = 4096
-const PAGES = 1 << 20
+const DIRECTORY_PAGES = 1024
+/** Stands for every stretch of 4 MB in which nothing is mapped. */
+const EMPTY = new Int32Array(DIRECTORY_PAGES)
 
-/** The page table of an image: computed once, shared by the machines that run it. */
+/** The page table of an image, in two levels as the i386 has it: computed once, shared by the machines that run it. */
 export class PageMap {
-  /** Page number to offset in bytes from the start of memory, plus 1; 0 unmapped (so that the table costs nothing to make). */
-  readonly #offset = new Int32Array(PAGES)
-  /** Page number to access bits (image.ts). */
-  readonly access = new Uint8Array(PAGES)
+  /** By directory and page: offset in bytes from the start of memory, plus the access bits (image.ts), plus 8; 0: unmapped. */
+  readonly #entries: Int32Array[] = new Array<Int32Array>(DIRECTORY_PAGES).fill(EMPTY)
   readonly sizeBytes: number
 
   constructor(regions: readonly Region[]) {
     let next = 0
     for (const region of regions) {
       for (let page = region.start >>> 12; page < (region.start + region.sizeBytes) / PAGE_BYTES; page++) {
-        if (this.#offset[page] === 0) {
-          this.#offset[page] = next + 1
+        const directory = page >>> 10
+        if (this.#entries[directory] === EMPTY) this.#entries[directory] = new Int32Array(DIRECTORY_PAGES)
+        const table = this.#entries[directory]
+        if (table[page & 1023] === 0) {
+          table[page & 1023] = next | MAPPED
           next += PAGE_BYTES
         }
-        this.access[page] |= region.access
+        table[page & 1023] |= region.access
       }
     }
     this.sizeBytes = next
@@ -32,10 +35,16 @@ export class PageMap {
 
   /** Offset of physical address `address` from the start of memory; -1: nothing is mapped there. */
   find(address: number): number {
-    const offset = this.#offset[address >>> 12]
-    return offset === 0 ? -1 : offset - 1 + (address & (PAGE_BYTES - 1))
+    const entry = this.#entries[address >>> 22][(address >>> 12) & 1023]
+    return entry === 0 ? -1 : (entry & ~(PAGE_BYTES - 1)) + (address & (PAGE_BYTES - 1))
+  }
+
+  /** Access bits of the page of `address`; 0: nothing is mapped there. */
+  access(address: number): number {
+    return this.#entries[address >>> 22][(address >>> 12) & 1023] & ~MAPPED & (PAGE_BYTES - 1)
   }
 }
+const MAPPED = 8
 
 export class Memory {
   readonly map: PageMap
@@ -67,7 +76,7 @@ export class Memory {
   }
 
   allows(physical: number, access: number): boolean {
-    return (this.map.access[physical >>> 12] & access) !== 0
+    return (this.map.access(physical) & access) !== 0
   }
 
   /** Little-endian load of 1 to 4 bytes at byte index `at`. */
