@@ -70,6 +70,7 @@ function toJson({ path, result, error, asExpected }: Line): unknown {
     finalStates: finalStates(result),
     executions: result.executions,
     seconds: result.seconds,
+    spins: result.spins,
     positive: result.positive,
     negative: result.negative,
     strength: result.reasons.length === 0 ? 'complete' : 'bounded',

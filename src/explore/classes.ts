@@ -13,6 +13,8 @@ export interface ClassCount {
   readonly classes: number
   readonly states: number
   readonly events: number
+  /** A loop came back to a state: of the executions that differ in how often it did, some are counted and some not. */
+  readonly spins: boolean
   /** Every class was met; false: a limit ended the search. */
   readonly exhausted: boolean
   /** Kind of a violation that was met; null: none. */
@@ -62,6 +64,7 @@ class ClassSearch {
   #b = 0
   #events = 0
   #exhausted = true
+  #spins = false
   #violation: ClassCount['violation'] = null
 
   constructor(machine: Machine, limits: ClassLimits, started: number, onEnd: (machine: Machine) => void) {
@@ -81,25 +84,29 @@ class ClassSearch {
     machine.observer = null
     return {
       classes: this.#ended.size, states: this.#seen.size, events: this.#events, exhausted: this.#exhausted,
-      violation: this.#violation, weaknesses: [...machine.weaknesses],
+      violation: this.#violation, spins: this.#spins, weaknesses: [...machine.weaknesses],
     }
   }
 
   #search(): void {
     const machine = this.#machine
     const list = new Int32Array(CHOICES_MAX)
-    const frames: { choices: Int32Array; next: number; undo: number; a: number; b: number }[] = []
+    const frames: { choices: Int32Array; next: number; undo: number; a: number; b: number; state: string }[] = []
+    const path = new Set<string>()
+    const stateOf = () => `${machine.store.h0},${machine.store.h1}`
     const enter = () => {
       this.#seen.add(this.#key())
       const count = machine.enabled(list)
       if (count === 0) this.#end()
-      frames.push({ choices: list.slice(0, count), next: 0, undo: this.#undo.length, a: this.#a, b: this.#b })
+      const state = stateOf()
+      path.add(state)
+      frames.push({ choices: list.slice(0, count), next: 0, undo: this.#undo.length, a: this.#a, b: this.#b, state })
     }
     enter()
     while (frames.length > 0) {
       const frame = frames[frames.length - 1]
       if (frame.next === frame.choices.length || !this.#exhausted) {
-        frames.pop()
+        path.delete(frames.pop()!.state)
         if (frames.length > 0) this.#leave(frames[frames.length - 1])
         continue
       }
@@ -107,7 +114,11 @@ class ClassSearch {
       const outcome = machine.take(frame.choices[frame.next++])
       if (outcome === 1) this.#violation ??= machine.violation
       if (outcome !== 0 || this.#seen.has(this.#key())) this.#leave(frame)
-      else enter()
+      else if (path.has(stateOf())) {
+        // Round a loop, back to a state on the way here: whatever follows follows there too. A failed spin.
+        this.#spins = true
+        this.#leave(frame)
+      } else enter()
     }
   }
 

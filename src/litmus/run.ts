@@ -29,6 +29,8 @@ export interface LitmusResult {
   readonly executions: number
   readonly events: number
   readonly seconds: number
+  /** Spin loops were cut: the number of executions includes some failed turns. */
+  readonly spins: boolean
   /** Why the states may not be all; empty: they are. */
   readonly reasons: readonly string[]
 }
@@ -71,7 +73,7 @@ export function runLitmus(source: string, model: Model, limits: LitmusLimits = {
   const ok = test.quantifier === 'exists' ? positive > 0 : test.quantifier === '~exists' ? positive === 0 : negative === 0
   const reasons = [...count.weaknesses, ...(count.exhausted ? [] : ['the search was stopped by a limit: there may be more states'])]
   return {
-    test, observed: loaded.observed, states, ok, observation, positive, negative, executions: count.classes, events: count.events,
+    test, observed: loaded.observed, states, ok, observation, positive, negative, executions: count.classes, events: count.events, spins: count.spins,
     seconds: (performance.now() - started) / 1000, reasons,
   }
 }

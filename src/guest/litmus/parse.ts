@@ -80,6 +80,7 @@ export function parseLitmus(source: string): LitmusTest {
 function normalizerFor(arch: string, threads: number): (place: string, line: number) => string {
   return (place, line) => {
     const register = /^(\d+):(%?\w+)$/.exec(place.replace(/\s+/g, ''))
+    if (register === null && /^\s*\d+\s*:/.test(place)) throw new LitmusError(line, `'${place.slice(0, 40)}' is not a register`)
     if (register === null) return place.replace(/^\[([^\]]+)\]$/, '$1').replace(/^&/, '')
     const known = registerNamed(register[2])
     if (known === null) throw new LitmusError(line, `'${register[2]}' is not a register of the i386`)
@@ -230,7 +231,7 @@ function parseTail(
     rest = rest.slice(list[0].length)
   }
   let filter: Formula | null = null
-  const filtered = /^\s*filter\b([\s\S]*?)(?=^\s*(?:~?\s*exists|forall|not\s+exists|final)\b)/m.exec(rest)
+  const filtered = /^\s*filter\b([\s\S]*?)(?=(?:~\s*exists|\bexists|\bforall|\bnot\s+exists|\bfinal)\b)/.exec(rest)
   if (filtered !== null) {
     filter = parseFormula(filtered[1], lineOf(), normalize)
     rest = rest.slice(filtered[0].length)

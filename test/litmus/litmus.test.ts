@@ -1,0 +1,143 @@
+// herd's verdicts and an independent machine's counts of executions: test/litmus/expected.jsonl.
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { describe, expect, it } from 'vitest'
+import { generator } from '../../src/explore/generator.ts'
+import { LitmusError } from '../../src/guest/litmus/litmusError.ts'
+import { parseLitmus } from '../../src/guest/litmus/parse.ts'
+import { formatLitmus, runLitmus, stateText } from '../../src/litmus/run.ts'
+import { makeModel } from '../../src/smp/model.ts'
+
+interface Row {
+  path: string
+  verdict: string
+  observation: string
+  full_states: string[]
+  sc_full_states: string[]
+  tso_execs: number
+  sc_execs: number
+}
+const here = new URL('./', import.meta.url)
+const shared = new URL('../../../shared/litmus/', import.meta.url)
+const tso = makeModel()
+const sc = makeModel({ memory: 'sc' })
+const textOf = (url: URL) => readFileSync(url, 'utf8')
+const rowsOf = (folder: URL) => textOf(new URL('expected.jsonl', folder)).trim().split('\n').map((line) => JSON.parse(line) as Row)
+const statesOf = (source: string, model = tso) => {
+  const result = runLitmus(source, model)
+  return { ...result, texts: result.states.map((state) => stateText(state.all, [...state.all.keys()].sort())).sort() }
+}
+/** A test around the given code. */
+const made = (arch: string, init: string, code: string, condition: string) => `${arch} made\n"doc"\n{${init}}\n${code}\n${condition}\n`
+
+describe.each([['of our own', here], ['of the shared collection', shared]])('litmus tests %s', (_, folder) => {
+  const present = existsSync(new URL('expected.jsonl', folder))
+  it.skipIf(!present)('end in the recorded states, by as many classes of executions, under TSO and SC', () => {
+    for (const row of rowsOf(folder)) {
+      const source = textOf(new URL(row.path, folder))
+      const result = statesOf(source)
+      expect([row.path, result.texts, result.executions, result.ok ? 'Ok' : 'No', result.observation, result.reasons]).toEqual([
+        row.path, [...row.full_states].sort(), row.tso_execs, row.verdict, row.observation, [],
+      ])
+      const ordered = statesOf(source, sc)
+      expect([row.path, ordered.texts, ordered.executions]).toEqual([row.path, [...row.sc_full_states].sort(), row.sc_execs])
+    }
+  })
+})
+
+describe('the format', () => {
+  it('has arrays, typed and symbolic values, brackets and upper case', () => {
+    const { texts } = statesOf(made('X86_64', 'int64_t t[2]={1,-1}; uint8_t b=255; int8_t s=255; 0:rax=t; 0:RCX=8; uint64_t x;', ' P0 ;\n movq 8(%rax),%rbx ;\n addl $5,(%rax,%rcx,1) ;\n movzbl b(%rip),%edx ;\n', 'locations [t; b;] exists (t[1]=4 /\\ 0:rdx=0xff)'))
+    expect(texts).toEqual(['0:rax=t[0] 0:rbx=-1 0:rcx=8 0:rdx=255 b=255 s=-1 t[0]=1 t[1]=4 x=0'.replace('t[0] 0', 't 0')])
+  })
+
+  it('has labels, jumps and spin loops', () => {
+    const { texts, executions } = statesOf(made('X86', 'x=0;', ' P0 | P1 ;\n MOV [x],$1 | l: MOV EAX,[x] ;\n | CMP EAX,$0 ;\n | JE l ;\n', 'forall (1:EAX=1)'))
+    expect(texts).toEqual(['1:EAX=1 x=1'])
+    expect(executions).toBeGreaterThan(0)
+  })
+
+  it('has every connective, filters and quantifiers', () => {
+    const code = ' P0 | P1 ;\n MOV [x],$1 | MOV EAX,[x] ;\n'
+    const judge = (condition: string) => {
+      const { ok, observation } = runLitmus(made('X86', '', code, condition), tso)
+      return `${ok ? 'Ok' : 'No'} ${observation}`
+    }
+    expect(judge('exists (1:EAX=1 \\/ false)')).toBe('Ok Sometimes')
+    expect(judge('~exists 1:EAX=2')).toBe('Ok Never')
+    expect(judge('forall not (1:EAX=1 /\\ [x]=0)')).toBe('Ok Always')
+    expect(judge('exists (1:EAX<>0 => true)')).toBe('Ok Always')
+    expect(judge('filter (1:EAX=1) forall (1:EAX=1 /\\ ~(x=0))')).toBe('Ok Always')
+  })
+
+  it('narrows r8 to r15 and byte registers', () => {
+    const { texts } = statesOf(made('X86_64', '0:rsi=300;', ' P0 ;\n movq $7,%r9 ;\n movb %sil,(x) ;\n movl %r9d,(y) ;\n movb $1,%r10b ;\n', 'exists (0:r9=7)'))
+    expect(texts).toEqual(['0:r10=1 0:r9=7 0:rsi=300 x=44 y=7'])
+  })
+
+  it('stores to code by label', () => {
+    const { texts } = statesOf(made('X86', '', ' P0 ;\n MOV [P0:l+1],$9 ;\n l: MOV EAX,$5 ;\n', 'exists (0:EAX=9)'))
+    expect(texts).toEqual(['0:EAX=9'])
+    const two = statesOf(made('X86', '', ' P0 | P1 ;\n MOV [P1:l+1],$9 | l: MOV EAX,$5 ;\n', 'exists (1:EAX=9)'))
+    expect(two.texts).toEqual(['1:EAX=5', '1:EAX=9'])
+  })
+
+  it('prints as herd does', () => {
+    const sb = textOf(new URL('tests/handwritten/SB+lfences.litmus', here))
+    expect(formatLitmus(runLitmus(sb, tso)).split('\n')).toEqual([
+      'Test SB+lfences Allowed', 'States 4', '0:EAX=0; 1:EBX=0;', '0:EAX=0; 1:EBX=1;', '0:EAX=1; 1:EBX=0;', '0:EAX=1; 1:EBX=1;', 'Ok', 'Witnesses', 'Positive: 1 Negative: 3',
+      'Condition exists (0:EAX=0 /\\ 1:EBX=0)', 'Observation SB+lfences Sometimes 1 3', '',
+    ])
+  })
+})
+
+describe('what cannot be run', () => {
+  it.each([
+    ['', 1, /begins with/], ['ARM x\n{}\n P0 ;\n', 1, /architecture 'ARM'/], ['X86 x\n{\n', 2, /no '}'/], ['X86 x\n{}\n P0 ;\n MOV EAX,$1 ;\n', 4, /condition/],
+    [made('X86', '', ' P0 ;\n FXSAVE [x] ;\n', 'exists (x=1)'), 5, /FXSAVE/], [made('X86_64', '', ' P0 ;\n movq $5000000000,(x) ;\n', 'exists (x=1)'), 5, /64 bits/],
+    [made('X86', '', ' P0 ;\n JMP nowhere ;\n', 'exists (x=1)'), 5, /no label/], [made('X86', '', ' P0 ;\n MOV [x],$1 ;\n', 'exists (x=1'), 7, /'\)'/],
+    [made('X86', '', ' P0 ;\n MOV [x],$1 ;\n', 'exists (3:EAX=1)'), 7, /thread P3/], [made('X86', '', ' P0 ;\n LOCK MOV EAX,EBX ;\n', 'exists (x=1)'), 5, /LOCK/],
+    [made('X86', 'struct x;', ' P0 ;\n NOP ;\n', 'exists (x=1)'), 3, /type 'struct'/], [made('X86', '', ' P0 | P2 ;\n NOP | NOP ;\n', 'exists (x=1)'), 4, /named 'P2'/],
+  ])('%# is named with its line', (source, line, message) => {
+    let error: unknown
+    try {
+      runLitmus(source, tso)
+    } catch (caught) {
+      error = caught
+    }
+    expect(error).toBeInstanceOf(LitmusError)
+    expect((error as LitmusError).message).toMatch(message)
+    expect((error as LitmusError).line).toBe(line)
+  })
+
+  it('a mutilated file is a LitmusError or runs, never anything else', () => {
+    const random = generator(99)
+    const files = readdirSync(new URL('tests/handwritten/', here)).map((name) => textOf(new URL(`tests/handwritten/${name}`, here)))
+    for (let k = 0; k < 1500; k++) {
+      const chars = [...files[random() % files.length]]
+      for (let edits = 1 + (random() % 3); edits > 0; edits--) {
+        const at = random() % chars.length
+        const kind = random() % 3
+        if (kind === 0) chars.splice(at, 1 + (random() % 6))
+        else if (kind === 1) chars[at] = String.fromCharCode(32 + (random() % 95))
+        else chars.splice(at, 0, '{}()[];|$%,:=~/\\"*P0x'[random() % 21])
+      }
+      const source = chars.join('')
+      try {
+        runLitmus(source, tso, { states: 3000 })
+      } catch (error) {
+        if (!(error instanceof LitmusError)) throw new Error(`${source}\n${(error as Error).stack}`)
+      }
+    }
+  })
+
+  it('in a loop that does not end is an execution that does not end', () => {
+    const { states, reasons } = runLitmus(made('X86', '', ' P0 ;\n l: JMP l ;\n', 'exists (x=0)'), tso)
+    expect([states, reasons]).toEqual([[], []])
+  })
+
+  it('is bounded when a limit stops it', () => {
+    const sb = textOf(new URL('tests/handwritten/SB+lfences.litmus', here))
+    expect(runLitmus(sb, tso, { states: 4 }).reasons).not.toEqual([])
+    expect(() => parseLitmus('X86 x\n{}'.padEnd(2 << 20))).toThrow(LitmusError)
+  })
+})
