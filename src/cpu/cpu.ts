@@ -16,10 +16,12 @@ import { type Bus, STOP_FAULT } from './bus.ts'
 import type { CpuClass } from './classes.ts'
 import { IMM, MEM, REG, SREG, type Op, type Operand } from './decode.ts'
 import { deliver, raise } from './delivery.ts'
+import { executeWatched } from './debug.ts'
 import { GP } from './exceptions.ts'
+import { isUser, stackMask } from './modes.ts'
 import { translate } from './paging.ts'
 import {
-  CS, EFLAGS, EIP, IF, REGISTER_WORDS, SEG_BASE, SEG_LIMIT, SELECTOR, SHADOW, SHADOW_MOV_SS, SHADOW_NMI, SHADOW_STI, SS,
+  AC, CS, DR7, EFLAGS, EIP, ESP, ID, IF, REGISTER_WORDS, RF, SEG_BASE, SEG_LIMIT, SELECTOR, SHADOW, SHADOW_MOV_SS, SHADOW_NMI, SS, TF, VIF, VIP,
 } from './registers.ts'
 import { linearAddress } from './segmentation.ts'
 
@@ -30,29 +32,50 @@ export class Cpu {
   stop = 0
   faultVector = 0
   faultError = 0
-  /** Name of an instruction that the table knows and this CPU does not execute. */
-  unimplemented: string | null = null
-  /** Address of the instruction after the one that executes. */
+  /** Linear address of a page fault: CR2 once it is raised. */
+  faultAddress = 0
+  /** Of a #UD: that xmcheck does not model the instruction, or that the CPU class does not have it. */
+  remark: string | null = null
+  /** EFLAGS bits that the class has. */
+  readonly flagsMask: number
+  /** EIP of the instruction after the one that executes. */
   next = 0
+  /** Initial local APIC id, as CPUID reports it. */
+  apicId = 0
+  // Of the instruction that executes, for debug.ts: data breakpoints touched (DR6 bits), RF stays as it is now, it switched tasks.
+  debugHits = 0
+  keepsRf = false
+  switchedTask = false
 
   /** @param words the machine's state; @param base first word of the register block */
   constructor(words: Int32Array, base: number, bus: Bus, cls: CpuClass) {
     this.r = words.subarray(base, base + REGISTER_WORDS)
     this.bus = bus
     this.cls = cls
+    this.flagsMask = flagsOf(cls)
   }
 
   execute(op: Op): void {
     const r = this.r
-    const shadow = r[SHADOW] & (SHADOW_STI | SHADOW_MOV_SS)
     this.stop = 0
-    this.unimplemented = null
+    this.remark = null
     this.next = (r[EIP] + op.length) | 0
+    if ((this.next - 1) >>> 0 > r[SEG_LIMIT + CS] >>> 0) return this.fault(GP, 0)
+    if (((r[EFLAGS] & (TF | RF)) | (r[SHADOW] & 3) | (r[DR7] & 0xff)) !== 0) {
+      this.debugHits = 0
+      this.keepsRf = false
+      this.switchedTask = false
+      return executeWatched(this, op)
+    }
     op.handler(this, op)
-    if (this.stop !== 0) return
-    r[EIP] = this.next
-    // The shadow covers the one instruction after the one that cast it.
-    if (shadow !== 0 && (r[SHADOW] & 3) === shadow) r[SHADOW] &= ~3
+    if (this.stop === 0) r[EIP] = this.next
+  }
+
+  /** The REP instruction that executes goes on with its next iteration: EIP stays, and an interrupt here pushes RF set. */
+  repeat(): void {
+    this.next = this.r[EIP]
+    this.r[EFLAGS] |= RF
+    this.keepsRf = true
   }
 
   fault(vector: number, error: number = 0): void {
@@ -84,7 +107,7 @@ export class Cpu {
       this.fault(GP, 0)
       return 0
     }
-    return this.translate((this.r[SEG_BASE + CS] + offset) | 0, false)
+    return translate(this, (this.r[SEG_BASE + CS] + offset) | 0, false, isUser(this.r), true)
   }
 
   // --- operands ---------------------------------------------------------------------------------------
@@ -114,15 +137,17 @@ export class Cpu {
     }
   }
 
+  /** Value of the destination of a read-modify-write instruction, as `get`. */
+  getForUpdate(op: Op, operand: Operand): number {
+    if (operand.kind !== MEM) return this.register(operand.value, operand.size)
+    if (op.lock) this.bus.locked = true
+    return this.readForUpdate(op.seg, this.address(op), operand.size)
+  }
+
   /** Writes a general operand; a register only when nothing has stopped. */
   set(op: Op, operand: Operand, value: number): void {
     if (operand.kind === MEM) this.writeMemory(op.seg, this.address(op), operand.size, value)
     else if (this.stop === 0) this.setRegister(operand.value, operand.size, value)
-  }
-
-  /** A read-modify-write instruction is about to touch its destination. */
-  beginLocked(op: Op): void {
-    if (op.lock) this.bus.locked = true
   }
 
   register(index: number, size: number): number {
@@ -152,29 +177,61 @@ export class Cpu {
     if (this.stop === 0) this.writeLinear(linear, size, value)
   }
 
+  /** Reads what an instruction will write back: a fault is a write's (SDM vol. 3A 5.7, W/R). */
+  readForUpdate(seg: number, offset: number, size: number): number {
+    const linear = this.linear(seg, offset, size, true)
+    if (this.stop !== 0) return 0
+    const user = isUser(this.r)
+    if ((linear & 0xfff) + size > 0x1000) return this.readAcross(linear, size, user, true)
+    const physical = translate(this, linear, true, user, false)
+    return this.stop !== 0 ? 0 : this.readPhysical(physical, size)
+  }
+
   readLinear(linear: number, size: number): number {
+    return this.readAs(linear, size, isUser(this.r))
+  }
+  writeLinear(linear: number, size: number, value: number): void {
+    this.writeAs(linear, size, value, isUser(this.r))
+  }
+  /** Accesses to descriptor tables and task state: supervisor's at any CPL (SDM vol. 3A 5.6). */
+  readSystem(linear: number, size: number): number {
+    return this.readAs(linear, size, false)
+  }
+  writeSystem(linear: number, size: number, value: number): void {
+    this.writeAs(linear, size, value, false)
+  }
+
+  readAs(linear: number, size: number, user: boolean): number {
     if (this.stop !== 0) return 0
-    if ((linear & 0xfff) + size > 0x1000) {
-      let value = 0
-      for (let b = 0; b < size; b++) value |= this.readLinear((linear + b) | 0, 1) << (b * 8)
-      return value
-    }
-    const physical = this.translate(linear, false)
-    if (this.stop !== 0) return 0
+    if ((linear & 0xfff) + size > 0x1000) return this.readAcross(linear, size, user, false)
+    const physical = translate(this, linear, false, user, false)
+    return this.stop !== 0 ? 0 : this.readPhysical(physical, size)
+  }
+
+  private readPhysical(physical: number, size: number): number {
     return size === 4 ? this.bus.read32(physical) : size === 1 ? this.bus.read8(physical) : this.bus.read16(physical)
   }
 
-  writeLinear(linear: number, size: number, value: number): void {
+  /** Across a page boundary: both pages must be accessible before a byte is read. */
+  private readAcross(linear: number, size: number, user: boolean, write: boolean): number {
+    const first = translate(this, linear, write, user, false)
+    const room = 0x1000 - (linear & 0xfff)
+    const second = this.stop !== 0 ? 0 : translate(this, (linear + room) | 0, write, user, false)
+    let value = 0
+    for (let b = 0; b < size && this.stop === 0; b++) value |= this.bus.read8(b < room ? first + b : second + b - room) << (b * 8)
+    return this.stop !== 0 ? 0 : value
+  }
+
+  writeAs(linear: number, size: number, value: number, user: boolean): void {
+    if (this.stop !== 0) return
+    const physical = translate(this, linear, true, user, false)
     if (this.stop !== 0) return
     if ((linear & 0xfff) + size > 0x1000) {
       // Both pages must be writable before a byte is written (SDM vol. 3A 7.5: faults restart the instruction).
-      this.translate((linear + size - 1) | 0, true)
-      for (let b = 0; b < size; b++) this.writeLinear((linear + b) | 0, 1, (value >>> (b * 8)) & 0xff)
-      return
-    }
-    const physical = this.translate(linear, true)
-    if (this.stop !== 0) return
-    if (size === 4) this.bus.write32(physical, value)
+      const room = 0x1000 - (linear & 0xfff)
+      const second = translate(this, (linear + room) | 0, true, user, false)
+      for (let b = 0; b < size && this.stop === 0; b++) this.bus.write8(b < room ? physical + b : second + b - room, (value >>> (b * 8)) & 0xff)
+    } else if (size === 4) this.bus.write32(physical, value)
     else if (size === 1) this.bus.write8(physical, value)
     else this.bus.write16(physical, value)
   }
@@ -183,17 +240,39 @@ export class Cpu {
   linear(seg: number, offset: number, size: number, write: boolean): number {
     return linearAddress(this, seg, offset, size, write)
   }
-  /** Physical address of a linear one; may fault. */
+  /** Physical address of a linear one, for an access at the present privilege level; may fault. */
   translate(linear: number, write: boolean): number {
-    return translate(this, linear, write)
+    return translate(this, linear, write, isUser(this.r), false)
+  }
+  translateSystem(linear: number, write: boolean): number {
+    return translate(this, linear, write, false, false)
   }
 
   // --- stack ------------------------------------------------------------------------------------------
 
-  /** Writes below the stack pointer `esp`; the caller commits the new one. */
+  /** Writes below the stack pointer `esp`; the caller commits the new one. SS.B says which bits of it count. */
   pushAt(esp: number, size: number, value: number): number {
-    const next = (esp - size) | 0
-    this.writeMemory(SS, next, size, value)
-    return next
+    const mask = stackMask(this.r)
+    const offset = (esp - size) & mask
+    this.writeMemory(SS, offset, size, value)
+    return (esp & ~mask) | offset
   }
+
+  /** Reads `above` bytes over the stack pointer. */
+  readStack(above: number, size: number): number {
+    const r = this.r
+    return this.readMemory(SS, (r[ESP] + above) & stackMask(r), size)
+  }
+
+  /** The stack pointer moved up by `bytes`. */
+  espAbove(bytes: number): number {
+    const r = this.r
+    const mask = stackMask(r)
+    return (r[ESP] & ~mask) | ((r[ESP] + bytes) & mask)
+  }
+}
+
+/** CF PF AF ZF SF TF IF DF OF IOPL NT RF VM, and what later parts added (SDM vol. 1 3.4.3). */
+function flagsOf({ features }: CpuClass): number {
+  return 0x37fd5 | (features.has('486') ? AC : 0) | (features.has('vme') ? VIF | VIP : 0) | (features.has('cpuid') ? ID : 0)
 }

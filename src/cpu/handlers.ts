@@ -3,33 +3,60 @@
  * last access that may stop.
  */
 import type { Cpu } from './cpu.ts'
-import { IMM, MEM, REG, SREG, type Op } from './decode.ts'
+import type { Feature } from './classes.ts'
+import { MEM, REG, SREG, type Op } from './decode.ts'
 import { DE, GP, UD } from './exceptions.ts'
 import { addFlags, condition, mask, resultFlags, setFlags, shift, signBit, subFlags } from './flags.ts'
+import { BRANCH } from './instructions/branch.ts'
+import { FAR } from './instructions/far.ts'
+import { FPU } from './instructions/fpuState.ts'
+import type { Handler } from './instructions/handler.ts'
+import { IO } from './instructions/io.ts'
+import { MSR } from './instructions/msr.ts'
+import { moveSegment, SEGMENT } from './instructions/segments.ts'
+import { STACK } from './instructions/stack.ts'
+import { moveSystem, SYSTEM } from './instructions/system.ts'
 import { CONDITIONS } from './isa.ts'
 import {
-  AF, CF, CR0, CS, DF, DR0, EAX, EBP, EBX, ECX, EDI, EDX, EFLAGS, EIP, ES, ESI, ESP, EVENT, EVENT_INT3, EVENT_INT_N, EVENT_VALID,
-  FS, GDT_BASE, GDT_LIMIT, GS, HALTED, IDT_BASE, IDT_LIMIT, IF, LDTR, OF, PF, SELECTOR, SF,
-  SHADOW, SHADOW_MOV_SS, SHADOW_NMI, SHADOW_STI, SS, TF, TR, ZF, ACTIVITY, DS,
+  AF, CF, DF, EAX, EBX, ECX, EDI, EDX, EFLAGS, ES, ESI, OF, PF, SF, ZF,
 } from './registers.ts'
-import { loadSegment as loadDataSegment, readDescriptor, setSegment } from './segmentation.ts'
 
-export type Handler = (cpu: Cpu, op: Op) => void
+export type { Handler }
 
 const GUEST_CALL_TAG = 0x584d
-/** EFLAGS bits that POPF and IRET load at privilege level 0. */
-const LOADABLE = 0x257fd5
 
 export const invalid: Handler = (cpu) => cpu.fault(UD)
 export const tooLong: Handler = (cpu) => cpu.fault(GP, 0)
 
 const unimplemented: Handler = (cpu, op) => {
   cpu.fault(UD)
-  cpu.unimplemented = op.row!.mnemonic
+  cpu.remark = `xmcheck does not implement ${op.row!.mnemonic}`
 }
 
 export function handlerOf(mnemonic: string): Handler {
   return HANDLERS.get(mnemonic) ?? unimplemented
+}
+
+/** What a class must have for an instruction to exist there; elsewhere it is an invalid opcode. */
+const NEEDS: readonly (readonly [Feature, readonly string[]])[] = [
+  ['486', ['bswap', 'cmpxchg', 'xadd', 'invlpg', 'invd', 'wbinvd']],
+  ['cpuid', ['cpuid']],
+  ['tsc', ['rdtsc']],
+  ['msr', ['rdmsr', 'wrmsr']],
+  ['cx8', ['cmpxchg8b']],
+  ['sep', ['sysenter', 'sysexit']],
+  ['rdpmc', ['rdpmc']],
+  ['cmov', CONDITIONS.map((name) => `cmov${name}`)],
+  ['fxsr', ['fxsave', 'fxrstor']],
+  ['fences', ['lfence', 'mfence', 'sfence']],
+]
+
+function guard(feature: Feature, handler: Handler): Handler {
+  return (cpu, op) => {
+    if (cpu.cls.features.has(feature)) return handler(cpu, op)
+    cpu.fault(UD)
+    cpu.remark = `the ${cpu.cls.name} has no ${op.row!.mnemonic}`
+  }
 }
 
 type Combine = (cpu: Cpu, a: number, b: number, size: number) => number
@@ -37,8 +64,7 @@ type Combine = (cpu: Cpu, a: number, b: number, size: number) => number
 /** destination = combine(destination, source); flags are the combiner's, applied after the write. */
 function binary(combine: Combine, flagsOf: (cpu: Cpu, a: number, b: number, size: number) => number, writes = true): Handler {
   return (cpu, op) => {
-    if (writes) cpu.beginLocked(op)
-    const a = cpu.get(op, op.a)
+    const a = writes ? cpu.getForUpdate(op, op.a) : cpu.get(op, op.a)
     if (cpu.stop !== 0) return
     const b = cpu.get(op, op.b)
     if (cpu.stop !== 0) return
@@ -64,8 +90,7 @@ const xor: Combine = (_cpu, a, b) => a ^ b
 /** INC and DEC leave CF alone; NOT touches no flag. */
 function unary(apply: (a: number, size: number) => number, flagsOf: (a: number, size: number) => number, which: number): Handler {
   return (cpu, op) => {
-    cpu.beginLocked(op)
-    const a = cpu.get(op, op.a)
+    const a = cpu.getForUpdate(op, op.a)
     if (cpu.stop !== 0) return
     cpu.set(op, op.a, apply(a, op.a.size))
     if (cpu.stop === 0 && which !== 0) setFlags(cpu.r, flagsOf(a, op.a.size), which)
@@ -74,7 +99,7 @@ function unary(apply: (a: number, size: number) => number, flagsOf: (a: number, 
 
 const shifter = (kind: number): Handler => (cpu, op) => {
   const count = cpu.get(op, op.b) & 31
-  const a = cpu.get(op, op.a)
+  const a = cpu.getForUpdate(op, op.a)
   if (cpu.stop !== 0 || count === 0) return
   const before = cpu.r[EFLAGS]
   const result = shift(cpu.r, kind, a, count, op.a.size)
@@ -88,7 +113,7 @@ const shifter = (kind: number): Handler => (cpu, op) => {
 const doubleShift = (left: boolean): Handler => (cpu, op) => {
   const bits = op.opSize * 8
   const count = cpu.get(op, op.c) & 31
-  const a = cpu.get(op, op.a)
+  const a = cpu.getForUpdate(op, op.a)
   if (cpu.stop !== 0 || count === 0) return
   const b = cpu.get(op, op.b)
   const joined = left ? (BigInt(a >>> 0) << BigInt(bits)) | BigInt(b >>> 0) : (BigInt(b >>> 0) << BigInt(bits)) | BigInt(a >>> 0)
@@ -103,13 +128,14 @@ const doubleShift = (left: boolean): Handler => (cpu, op) => {
 
 /** BT, BTS, BTR, BTC: a register bit offset reaches beyond the operand in memory (SDM vol. 2A, BT). */
 const bitTest = (change: ((value: number, bit: number) => number) | null): Handler => (cpu, op) => {
-  if (change) cpu.beginLocked(op)
+  if (op.lock) cpu.bus.locked = true
   const bits = op.opSize * 8
   const offset = cpu.get(op, op.b)
   const bit = 1 << (offset & (bits - 1))
   const signed = op.opSize === 4 ? offset : (offset << 16) >> 16
   const at = op.a.kind === MEM ? cpu.address(op) + (op.b.kind === REG ? (signed >> (op.opSize === 4 ? 5 : 4)) * op.opSize : 0) : 0
-  const value = op.a.kind === MEM ? cpu.readMemory(op.seg, at | 0, op.opSize) : cpu.get(op, op.a)
+  const memory = change ? cpu.readForUpdate : cpu.readMemory
+  const value = op.a.kind === MEM ? memory.call(cpu, op.seg, at | 0, op.opSize) : cpu.get(op, op.a)
   if (cpu.stop !== 0) return
   if (change) {
     if (op.a.kind === MEM) cpu.writeMemory(op.seg, at | 0, op.opSize, change(value, bit))
@@ -188,168 +214,15 @@ const extendMove = (signed: boolean): Handler => (cpu, op) => {
 }
 
 const mov: Handler = (cpu, op) => {
-  if (op.a.kind === SREG) return loadSegment(cpu, op, op.a.value, cpu.get(op, op.b), 0)
-  if (op.a.kind > SREG) return moveToControl(cpu, op)
-  if (op.b.kind > SREG) return cpu.set(op, op.a, op.b.kind === 5 ? cpu.r[CR0 + controlIndex(op.b.value)] : cpu.r[debugIndex(op.b.value)])
+  if (op.a.kind > SREG || op.b.kind > SREG) return moveSystem(cpu, op)
+  if (op.a.kind === SREG || op.b.kind === SREG) return moveSegment(cpu, op)
   const value = cpu.get(op, op.b)
-  if (cpu.stop !== 0) return
-  // A segment register is stored as a word, whatever the operand size (SDM vol. 2B, MOV).
-  if (op.b.kind === SREG && op.a.kind === MEM) return cpu.writeMemory(op.seg, cpu.address(op), 2, value)
-  cpu.set(op, op.a, value)
-}
-
-/** CR0 CR2 CR3 CR4 stand next to each other in the register block. */
-function controlIndex(number: number): number {
-  return number === 0 ? 0 : number - 1
-}
-function debugIndex(number: number): number {
-  return number < 4 ? DR0 + number : DR0 + (number & 1) + 4
-}
-
-function moveToControl(cpu: Cpu, op: Op): void {
-  const value = cpu.get(op, op.b)
-  const control = op.a.kind === 5
-  if (control && (op.a.value === 1 || op.a.value > 4)) return cpu.fault(UD)
-  cpu.bus.serialize()
-  if (cpu.stop !== 0) return
-  if (!control) cpu.r[debugIndex(op.a.value)] = value
-  else {
-    cpu.r[CR0 + controlIndex(op.a.value)] = op.a.value === 0 ? value | 0x10 : value
-    cpu.bus.invalidateTlb(op.a.value !== 3)
-  }
-}
-
-function loadSegment(cpu: Cpu, op: Op, seg: number, selector: number, popped: number): void {
-  if (cpu.stop !== 0) return
-  if (seg === CS) return cpu.fault(UD)
-  loadDataSegment(cpu, seg, selector & 0xffff)
-  if (cpu.stop !== 0) return
-  if (popped !== 0) cpu.r[ESP] = (cpu.r[ESP] + popped) | 0
-  if (seg === SS && op.row!.mnemonic !== 'lss') cpu.r[SHADOW] |= SHADOW_MOV_SS
-}
-
-const push: Handler = (cpu, op) => {
-  const value = cpu.get(op, op.a)
-  if (cpu.stop !== 0) return
-  const esp = cpu.pushAt(cpu.r[ESP], op.opSize, value)
-  if (cpu.stop === 0) cpu.r[ESP] = esp
-}
-
-const pop: Handler = (cpu, op) => {
-  const r = cpu.r
-  const esp = r[ESP]
-  const value = cpu.readMemory(SS, esp, op.opSize)
-  if (cpu.stop !== 0) return
-  if (op.a.kind === SREG) return loadSegment(cpu, op, op.a.value, value, op.opSize)
-  // The address of a memory operand is computed with the new ESP (SDM vol. 2B, POP).
-  if (op.a.kind === MEM && op.base === ESP) op.disp = (op.disp + op.opSize) | 0
-  cpu.set(op, op.a, value)
-  if (op.a.kind === MEM && op.base === ESP) op.disp = (op.disp - op.opSize) | 0
-  if (cpu.stop === 0 && !(op.a.kind === REG && op.a.value === ESP)) r[ESP] = (esp + op.opSize) | 0
-}
-
-function pushMany(cpu: Cpu, size: number, values: readonly number[]): void {
-  let esp = cpu.r[ESP]
-  for (const value of values) {
-    esp = cpu.pushAt(esp, size, value)
-    if (cpu.stop !== 0) return
-  }
-  cpu.r[ESP] = esp
-}
-
-const popa: Handler = (cpu, op) => {
-  const r = cpu.r
-  const values: number[] = []
-  for (let k = 0; k < 8; k++) {
-    values.push(cpu.readMemory(SS, (r[ESP] + k * op.opSize) | 0, op.opSize))
-    if (cpu.stop !== 0) return
-  }
-  const esp = (r[ESP] + 8 * op.opSize) | 0
-  values.forEach((value, k) => {
-    if (7 - k !== ESP) cpu.setRegister(7 - k, op.opSize, value)
-  })
-  r[ESP] = esp
-}
-
-function jumpTo(cpu: Cpu, op: Op, target: number): void {
-  cpu.next = op.opSize === 4 ? target | 0 : target & 0xffff
-  if (cpu.cls.queueBytes > 0) cpu.bus.branch()
-}
-
-const call: Handler = (cpu, op) => {
-  if (isFar(op)) return unimplementedFar(cpu, op)
-  const target = op.a.kind === IMM ? cpu.next + op.a.value : cpu.get(op, op.a)
-  if (cpu.stop !== 0) return
-  const esp = cpu.pushAt(cpu.r[ESP], op.opSize, cpu.next)
-  if (cpu.stop !== 0) return
-  cpu.r[ESP] = esp
-  jumpTo(cpu, op, target)
-}
-
-const jmp: Handler = (cpu, op) => {
-  if (isFar(op)) return unimplementedFar(cpu, op)
-  const target = op.a.kind === IMM ? cpu.next + op.a.value : cpu.get(op, op.a)
-  if (cpu.stop === 0) jumpTo(cpu, op, target)
-}
-
-function isFar(op: Op): boolean {
-  return op.row!.operands[0] === 'Ap' || op.row!.operands[0] === 'Mp'
-}
-function unimplementedFar(cpu: Cpu, op: Op): void {
-  cpu.fault(UD)
-  cpu.unimplemented = `far ${op.row!.mnemonic}`
-}
-
-const ret: Handler = (cpu, op) => {
-  const r = cpu.r
-  const target = cpu.readMemory(SS, r[ESP], op.opSize)
-  if (cpu.stop !== 0) return
-  r[ESP] = (r[ESP] + op.opSize + (op.a.kind === IMM ? op.a.value : 0)) | 0
-  jumpTo(cpu, op, target)
-}
-
-const iret: Handler = (cpu, op) => {
-  const r = cpu.r
-  const size = op.opSize
-  const eip = cpu.readMemory(SS, r[ESP], size)
-  const cs = cpu.readMemory(SS, (r[ESP] + size) | 0, size) & 0xffff
-  const flags = cpu.readMemory(SS, (r[ESP] + 2 * size) | 0, size)
-  if (cpu.stop !== 0) return
-  const descriptor = readDescriptor(cpu, cs)
-  if (cpu.stop !== 0 || singleSteps(cpu, flags)) return
-  if ((cs & 3) !== (r[SELECTOR + CS] & 3)) return unimplementedFar(cpu, op)
-  cpu.bus.serialize()
-  if (cpu.stop !== 0) return
-  setSegment(cpu, CS, cs, descriptor)
-  r[ESP] = (r[ESP] + 3 * size) | 0
-  r[EFLAGS] = (r[EFLAGS] & ~LOADABLE) | (flags & LOADABLE) | 2
-  r[SHADOW] &= ~SHADOW_NMI
-  jumpTo(cpu, op, eip)
-}
-
-/** TF is not executed yet: an instruction that would set it is refused by name rather than run as if it were clear. */
-function singleSteps(cpu: Cpu, flags: number): boolean {
-  if ((flags & TF) === 0) return false
-  cpu.fault(UD)
-  cpu.unimplemented = 'single-stepping (TF)'
-  return true
-}
-
-const loop = (taken: (cpu: Cpu) => boolean): Handler => (cpu, op) => {
-  const count = mask(cpu.register(ECX, op.addrSize) - 1, op.addrSize)
-  cpu.setRegister(ECX, op.addrSize, count)
-  if (count !== 0 && taken(cpu)) jumpTo(cpu, op, cpu.next + op.a.value)
-}
-
-/** INT n, INT3, INTO: EIP is past the instruction when the event is delivered. */
-const software = (type: number, vector: (op: Op) => number): Handler => (cpu, op) => {
-  cpu.r[EVENT] = EVENT_VALID | type | vector(op)
+  if (cpu.stop === 0) cpu.set(op, op.a, value)
 }
 
 const cmpxchg: Handler = (cpu, op) => {
-  cpu.beginLocked(op)
   const size = op.a.size
-  const old = cpu.get(op, op.a)
+  const old = cpu.getForUpdate(op, op.a)
   if (cpu.stop !== 0) return
   const expected = cpu.register(EAX, size)
   const equal = mask(old, size) === mask(expected, size)
@@ -361,7 +234,7 @@ const cmpxchg: Handler = (cpu, op) => {
 }
 
 const cmpxchg8b: Handler = (cpu, op) => {
-  cpu.beginLocked(op)
+  if (op.lock) cpu.bus.locked = true
   const r = cpu.r
   const linear = cpu.linear(op.seg, cpu.address(op), 8, true)
   if (cpu.stop !== 0) return
@@ -381,9 +254,8 @@ const cmpxchg8b: Handler = (cpu, op) => {
 }
 
 const xadd: Handler = (cpu, op) => {
-  cpu.beginLocked(op)
   const size = op.a.size
-  const old = cpu.get(op, op.a)
+  const old = cpu.getForUpdate(op, op.a)
   if (cpu.stop !== 0) return
   const added = cpu.get(op, op.b)
   if (op.a.kind === MEM) {
@@ -400,7 +272,7 @@ const xadd: Handler = (cpu, op) => {
 const xchg: Handler = (cpu, op) => {
   // XCHG with memory is locked with or without the prefix.
   if (op.a.kind === MEM) cpu.bus.locked = true
-  const a = cpu.get(op, op.a)
+  const a = cpu.getForUpdate(op, op.a)
   if (cpu.stop !== 0) return
   const b = cpu.get(op, op.b)
   cpu.set(op, op.a, b)
@@ -409,59 +281,14 @@ const xchg: Handler = (cpu, op) => {
 
 /** A multi-byte NOP, or a call to the checker where its displacement carries the tag. */
 const nop: Handler = (cpu, op) => {
-  if (op.modrm < 0 || op.mod !== 2 || op.rm !== 0 || op.disp >>> 16 !== GUEST_CALL_TAG) return
+  if (op.modrm < 0) return
+  if (op.mod !== 2 || op.rm !== 0 || op.disp >>> 16 !== GUEST_CALL_TAG) {
+    if (!cpu.cls.features.has('nopl')) cpu.fault(UD)
+    return
+  }
   const r = cpu.r
   const result = cpu.bus.guestCall(op.disp & 0xffff, r[EAX], r[EDX], r[ECX])
   if (cpu.stop === 0) r[EAX] = result
-}
-
-const serializing = (apply: (cpu: Cpu, op: Op) => void): Handler => (cpu, op) => {
-  cpu.bus.serialize()
-  if (cpu.stop === 0) apply(cpu, op)
-}
-
-const cpuid = serializing((cpu) => {
-  const r = cpu.r
-  const leaf = r[EAX]
-  r[EAX] = leaf === 0 ? 1 : cpu.cls.family << 8
-  r[EBX] = leaf === 0 ? 0x656d7878 : 0
-  r[EDX] = leaf === 0 ? 0x6d6b6365 : 0x8111
-  r[ECX] = leaf === 0 ? 0x63686563 : 0
-})
-
-const loadTable = (base: number, limit: number): Handler => (cpu, op) => {
-  const at = cpu.address(op)
-  const size = cpu.readMemory(op.seg, at, 2)
-  const start = cpu.readMemory(op.seg, (at + 2) | 0, 4)
-  if (cpu.stop !== 0) return
-  cpu.bus.serialize()
-  if (cpu.stop !== 0) return
-  cpu.r[base] = op.opSize === 2 ? start & 0xffffff : start
-  cpu.r[limit] = size
-}
-
-const storeTable = (base: number, limit: number): Handler => (cpu, op) => {
-  const at = cpu.address(op)
-  cpu.writeMemory(op.seg, at, 2, cpu.r[limit])
-  cpu.writeMemory(op.seg, (at + 2) | 0, 4, cpu.r[base])
-}
-
-const loadSystem = (seg: number): Handler => (cpu, op) => {
-  const selector = cpu.get(op, op.a) & 0xffff
-  if (cpu.stop !== 0) return
-  const descriptor = readDescriptor(cpu, selector)
-  if (cpu.stop !== 0) return
-  cpu.bus.serialize()
-  if (cpu.stop === 0) setSegment(cpu, seg, selector, descriptor)
-}
-
-const farPointer = (seg: number): Handler => (cpu, op) => {
-  const at = cpu.address(op)
-  const offset = cpu.readMemory(op.seg, at, op.opSize)
-  const selector = cpu.readMemory(op.seg, (at + op.opSize) | 0, 2)
-  if (cpu.stop !== 0) return
-  loadSegment(cpu, op, seg, selector, 0)
-  if (cpu.stop === 0) cpu.set(op, op.a, offset)
 }
 
 // --- string instructions: one iteration an execution ---------------------------------------------------
@@ -484,7 +311,7 @@ function stringOp(usesSource: boolean, usesDestination: boolean, compares: boole
     const count = mask(cpu.register(ECX, wide) - 1, wide)
     cpu.setRegister(ECX, wide, count)
     const goesOn = count !== 0 && (!compares || ((r[EFLAGS] & ZF) !== 0) === (op.rep === 0xf3))
-    if (goesOn) cpu.next = r[EIP]
+    if (goesOn) cpu.repeat()
   }
 }
 const elementSize = (op: Op) => ((op.row!.opcode[0] & 1) === 0 ? 1 : op.opSize)
@@ -553,56 +380,13 @@ const HANDLERS = new Map<string, Handler>([
     const v = cpu.register(op.a.value, 4)
     cpu.setRegister(op.a.value, 4, (v << 24) | ((v & 0xff00) << 8) | ((v >>> 8) & 0xff00) | (v >>> 24))
   }],
-  ['push', push],
-  ['pop', pop],
-  ['pusha', (cpu, op) => pushMany(cpu, op.opSize, Array.from(cpu.r.subarray(EAX, EDI + 1)))],
-  ['popa', popa],
-  ['pushf', (cpu, op) => pushMany(cpu, op.opSize, [cpu.r[EFLAGS] & ~0x30000])],
-  ['popf', (cpu, op) => {
-    const value = cpu.readMemory(SS, cpu.r[ESP], op.opSize)
-    if (cpu.stop !== 0 || singleSteps(cpu, value)) return
-    const loadable = op.opSize === 4 ? LOADABLE & ~0x10000 : LOADABLE & 0xffff
-    cpu.r[ESP] = (cpu.r[ESP] + op.opSize) | 0
-    cpu.r[EFLAGS] = (cpu.r[EFLAGS] & ~loadable) | (value & loadable) | 2
-  }],
-  ['enter', (cpu, op) => {
-    if (op.imm2 !== 0) return unimplementedFar(cpu, op)
-    const esp = cpu.pushAt(cpu.r[ESP], op.opSize, cpu.register(EBP, op.opSize))
-    if (cpu.stop !== 0) return
-    cpu.setRegister(EBP, op.opSize, esp)
-    cpu.r[ESP] = (esp - op.a.value) | 0
-  }],
-  ['leave', (cpu, op) => {
-    const value = cpu.readMemory(SS, cpu.r[EBP], op.opSize)
-    if (cpu.stop !== 0) return
-    cpu.r[ESP] = (cpu.r[EBP] + op.opSize) | 0
-    cpu.setRegister(EBP, op.opSize, value)
-  }],
-  ['call', call],
-  ['jmp', jmp],
-  ['ret', ret],
-  ['iret', iret],
-  ['loop', loop(() => true)],
-  ['loope', loop((cpu) => (cpu.r[EFLAGS] & ZF) !== 0)],
-  ['loopne', loop((cpu) => (cpu.r[EFLAGS] & ZF) === 0)],
-  ['jcxz', (cpu, op) => {
-    if (cpu.register(ECX, op.addrSize) === 0) jumpTo(cpu, op, cpu.next + op.a.value)
-  }],
   ...CONDITIONS.flatMap((name, code): [string, Handler][] => [
-    [`j${name}`, (cpu, op) => {
-      if (condition(cpu.r[EFLAGS], code)) jumpTo(cpu, op, cpu.next + op.a.value)
-    }],
     [`set${name}`, (cpu, op) => cpu.set(op, op.a, condition(cpu.r[EFLAGS], code) ? 1 : 0)],
     [`cmov${name}`, (cpu, op) => {
       const value = cpu.get(op, op.b)
       if (cpu.stop === 0 && condition(cpu.r[EFLAGS], code)) cpu.set(op, op.a, value)
     }],
   ]),
-  ['int3', software(EVENT_INT3, () => 3)],
-  ['int', software(EVENT_INT_N, (op) => op.a.value)],
-  ['into', (cpu) => {
-    if ((cpu.r[EFLAGS] & OF) !== 0) cpu.r[EVENT] = EVENT_VALID | EVENT_INT3 | 4
-  }],
   ['ud2', invalid],
   ['cmpxchg', cmpxchg],
   ['cmpxchg8b', cmpxchg8b],
@@ -616,12 +400,6 @@ const HANDLERS = new Map<string, Handler>([
   ['cmc', (cpu) => { cpu.r[EFLAGS] ^= CF }],
   ['cld', flag(DF, false)],
   ['std', flag(DF, true)],
-  ['cli', flag(IF, false)],
-  ['sti', (cpu) => {
-    if ((cpu.r[EFLAGS] & IF) === 0) cpu.r[SHADOW] |= SHADOW_STI
-    cpu.r[EFLAGS] |= IF
-  }],
-  ['hlt', (cpu) => { cpu.r[ACTIVITY] = HALTED }],
   ['nop', nop],
   ['pause', () => {}],
   ['lfence', () => {}],
@@ -637,39 +415,15 @@ const HANDLERS = new Map<string, Handler>([
     const value = cpu.readMemory(op.seg, op.addrSize === 4 ? at : at & 0xffff, 1)
     if (cpu.stop === 0) cpu.setRegister(EAX, 1, value)
   }],
-  ['in', (cpu, op) => {
-    cpu.bus.fence()
-    const value = cpu.stop === 0 ? cpu.bus.in(cpu.get(op, op.b) & 0xffff, op.a.size) : 0
-    if (cpu.stop === 0) cpu.set(op, op.a, value)
-  }],
-  ['out', (cpu, op) => {
-    cpu.bus.fence()
-    if (cpu.stop === 0) cpu.bus.out(cpu.get(op, op.a) & 0xffff, op.b.size, cpu.get(op, op.b))
-  }],
-  ['rdtsc', (cpu) => {
-    const low = cpu.bus.tsc()
-    if (cpu.stop !== 0) return
-    cpu.r[EAX] = low
-    cpu.r[EDX] = cpu.bus.high
-  }],
-  ['cpuid', cpuid],
-  ['invd', serializing(() => {})],
-  ['wbinvd', serializing(() => {})],
-  ['invlpg', serializing((cpu, op) => cpu.bus.invalidatePage(cpu.address(op)))],
-  ['clts', (cpu) => { cpu.r[CR0] &= ~8 }],
-  ['smsw', (cpu, op) => cpu.set(op, op.a, cpu.r[CR0])],
-  ['lgdt', loadTable(GDT_BASE, GDT_LIMIT)],
-  ['lidt', loadTable(IDT_BASE, IDT_LIMIT)],
-  ['sgdt', storeTable(GDT_BASE, GDT_LIMIT)],
-  ['sidt', storeTable(IDT_BASE, IDT_LIMIT)],
-  ['ltr', loadSystem(TR)],
-  ['lldt', loadSystem(LDTR)],
-  ['str', (cpu, op) => cpu.set(op, op.a, cpu.r[SELECTOR + TR])],
-  ['sldt', (cpu, op) => cpu.set(op, op.a, cpu.r[SELECTOR + LDTR])],
-  ['les', farPointer(ES)],
-  ['lds', farPointer(DS)],
-  ['lss', farPointer(SS)],
-  ['lfs', farPointer(FS)],
-  ['lgs', farPointer(GS)],
+  ...BRANCH,
+  ...FAR,
+  ...FPU,
+  ...IO,
+  ...MSR,
+  ...SEGMENT,
+  ...STACK,
+  ...SYSTEM,
 ])
 
+for (const [feature, mnemonics] of NEEDS)
+  for (const mnemonic of mnemonics) HANDLERS.set(mnemonic, guard(feature, HANDLERS.get(mnemonic)!))

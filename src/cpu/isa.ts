@@ -78,7 +78,7 @@ const TEXT: string[] = [
   'sgdt 0f01 0 Ms', 'sidt 0f01 1 Ms', 'lgdt 0f01 2 Ms', 'lidt 0f01 3 Ms', 'smsw 0f01 4 Ev', 'lmsw 0f01 6 Ew', 'invlpg 0f01 7 M',
   'lar 0f02 r Gv,Ew', 'lsl 0f03 r Gv,Ew', 'clts 0f06 -', 'invd 0f08 -', 'wbinvd 0f09 -', 'ud2 0f0b -',
   'nop 0f1f r Ev', 'mov 0f20 r Rd,Cd', 'mov 0f21 r Rd,Dd', 'mov 0f22 r Cd,Rd', 'mov 0f23 r Dd,Rd',
-  'wrmsr 0f30 -', 'rdtsc 0f31 -', 'rdmsr 0f32 -', 'sysenter 0f34 -', 'sysexit 0f35 -', 'cpuid 0fa2 -',
+  'wrmsr 0f30 -', 'rdtsc 0f31 -', 'rdmsr 0f32 -', 'rdpmc 0f33 -', 'sysenter 0f34 -', 'sysexit 0f35 -', 'cpuid 0fa2 -',
   'bt 0fa3 r Ev,Gv', 'shld 0fa4 r Ev,Gv,Ib', 'shld 0fa5 r Ev,Gv,CL', 'bts 0fab r Ev,Gv lock', 'shrd 0fac r Ev,Gv,Ib', 'shrd 0fad r Ev,Gv,CL',
   'fxsave 0fae 0 M', 'fxrstor 0fae 1 M', 'lfence 0fae 5', 'mfence 0fae 6', 'sfence 0fae 7',
   'imul 0faf r Gv,Ev', 'cmpxchg 0fb0 r Eb,Gb lock', 'cmpxchg 0fb1 r Ev,Gv lock', 'lss 0fb2 r Gz,Mp', 'btr 0fb3 r Ev,Gv lock',

@@ -80,11 +80,15 @@ export const WAIT_FOR_SIPI = 3
 export const SHADOW_STI = 1
 export const SHADOW_MOV_SS = 2
 export const SHADOW_NMI = 4
+/** Data breakpoints that MOV SS or POP SS hit (DR6 bits 0-3 from this bit on); they are reported after the next instruction. */
+export const SHADOW_HITS_SHIFT = 8
 
 /**
  * EVENT: bits 0-7 vector, 8-10 type, bit 11 has error code, bit 31 valid (the layout of a VM-entry
  * interruption-information field, SDM vol. 3C 25.8.3). Type: 0 external interrupt, 2 NMI, 3 hardware
- * exception (fault or trap), 4 software interrupt (INT n), 6 software exception (INT3, INTO).
+ * exception (fault or trap), 4 software interrupt (INT n), 5 INT1, 6 software exception (INT3, INTO).
+ * Bits 12-15 are ours: bytes by which EIP goes back when a software event (4-6) cannot be delivered.
+ * Bit 16: a fault, which pushes RF set (SDM vol. 3A 19.3.1.1).
  */
 export const EVENT_VALID = 0x80000000 | 0
 export const EVENT_HAS_ERROR = 0x800
@@ -92,7 +96,54 @@ export const EVENT_EXTERNAL = 0 << 8
 export const EVENT_NMI = 2 << 8
 export const EVENT_EXCEPTION = 3 << 8
 export const EVENT_INT_N = 4 << 8
+export const EVENT_INT1 = 5 << 8
 export const EVENT_INT3 = 6 << 8
+export const EVENT_TYPE = 7 << 8
+export const EVENT_LENGTH_SHIFT = 12
+export const EVENT_FAULT = 1 << 16
+
+/** CR0 bits. */
+export const CR0_PE = 1 << 0
+export const CR0_MP = 1 << 1
+export const CR0_EM = 1 << 2
+export const CR0_TS = 1 << 3
+export const CR0_ET = 1 << 4
+export const CR0_NE = 1 << 5
+export const CR0_WP = 1 << 16
+export const CR0_AM = 1 << 18
+export const CR0_NW = 1 << 29
+export const CR0_CD = 1 << 30
+export const CR0_PG = 1 << 31
+
+/** CR4 bits. */
+export const CR4_VME = 1 << 0
+export const CR4_PVI = 1 << 1
+export const CR4_TSD = 1 << 2
+export const CR4_DE = 1 << 3
+export const CR4_PSE = 1 << 4
+export const CR4_PAE = 1 << 5
+export const CR4_PGE = 1 << 7
+export const CR4_PCE = 1 << 8
+export const CR4_OSFXSR = 1 << 9
+
+/** EFER bits. */
+export const EFER_NXE = 1 << 11
+
+/** Segment attributes (SEG_ATTR): descriptor bits 40-47 and 52-55. */
+export const ATTR_ACCESSED = 1 << 0
+/** Writable data, readable code. */
+export const ATTR_RW = 1 << 1
+/** Conforming code, expand-down data. */
+export const ATTR_CONFORMING = 1 << 2
+export const ATTR_EXPAND_DOWN = 1 << 2
+export const ATTR_CODE = 1 << 3
+/** S: a code or data segment, not a system one. */
+export const ATTR_SEGMENT = 1 << 4
+export const ATTR_DPL_SHIFT = 5
+export const ATTR_PRESENT = 1 << 7
+/** D of code, B of a stack: 32 bits. */
+export const ATTR_BIG = 1 << 14
+export const ATTR_GRANULAR = 1 << 15
 
 /** EFLAGS bits. */
 export const CF = 1 << 0

@@ -584,7 +584,7 @@ export class Machine {
     const at = this.symbolize(cpu.r[EIP])
     const vector = cpu.faultVector
     if (!this.#handled.has(vector)) {
-      const missing = cpu.unimplemented === null ? '' : ` (xmcheck does not implement ${cpu.unimplemented})`
+      const missing = cpu.remark === null ? '' : ` (${cpu.remark})`
       return this.violate('unhandled-exception', v, `exception ${vector} (${EXCEPTIONS[vector] ?? '?'}) at ${at} has no handler${missing}`)
     }
     this.observer?.({ kind: 'exception', vcpu: v, address: vector, sizeBytes: 0, value: cpu.faultError })

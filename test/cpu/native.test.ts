@@ -6,7 +6,7 @@ import type { Bus } from '../../src/cpu/bus.ts'
 import { classOf } from '../../src/cpu/classes.ts'
 import { Cpu } from '../../src/cpu/cpu.ts'
 import { decode } from '../../src/cpu/decode.ts'
-import { AF, CF, EAX, ECX, EDX, EFLAGS, OF, PF, REGISTER_WORDS, SF, ZF } from '../../src/cpu/registers.ts'
+import { AF, CF, CS, EAX, ECX, EDX, EFLAGS, OF, PF, REGISTER_WORDS, SEG_LIMIT, SF, ZF } from '../../src/cpu/registers.ts'
 
 type Vector = [string, number, number, number, number, number, number, number, number]
 const vectors = JSON.parse(gunzipSync(readFileSync(new URL('native/vectors.json.gz', import.meta.url))).toString()) as Vector[]
@@ -37,6 +37,7 @@ it('results and defined flags equal those of the real CPU', () => {
     words[ECX] = c
     words[EDX] = d
     words[EFLAGS] = f | 2
+    words[SEG_LIMIT + CS] = -1
     cpu.execute(op)
     const count = op.row === null ? 0 : ((op.c.kind !== 0 ? cpuCount(op.c.kind, op.c.value, c) : cpuCount(op.b.kind, op.b.value, c)) & 31)
     const defined = (CF | PF | AF | ZF | SF | OF) & ~undefinedFlags(op.row?.mnemonic ?? '', count, op.a.size * 8)

@@ -1,0 +1,172 @@
+/** Identification, counters and model-specific registers. */
+import type { Cpu } from '../cpu.ts'
+import { GP } from '../exceptions.ts'
+import { cplOf } from '../modes.ts'
+import {
+  CR4, CR4_PCE, CR4_TSD, EAX, EBX, ECX, EDX, EFER_NXE, MSR_APIC_BASE, MSR_EFER, MSR_PAT_HI, MSR_PAT_LO, MSR_SYSENTER_CS, MSR_SYSENTER_EIP,
+  MSR_SYSENTER_ESP,
+} from '../registers.ts'
+import type { CpuClass, Feature } from '../classes.ts'
+import { serializing, type Handler, type HandlerRow } from './handler.ts'
+import { privileged } from './system.ts'
+
+// --- CPUID ----------------------------------------------------------------------------------------------
+
+/** Bits of CPUID.1:EDX by feature; bit 0 (FPU) is always set. MCE and MCA are not there: nothing ever checks in. */
+const EDX_BITS: readonly (readonly [number, Feature])[] = [
+  [1, 'vme'], [2, 'de'], [3, 'pse'], [4, 'tsc'], [5, 'msr'], [6, 'pae'], [8, 'cx8'], [9, 'apic'], [11, 'sep'], [12, 'mtrr'], [13, 'pge'],
+  [15, 'cmov'], [16, 'pat'], [24, 'fxsr'],
+]
+const ECX_X2APIC = 1 << 21
+const EXTENDED_EDX_NX = 1 << 20
+/** Physical and linear address bits (leaf 80000008). */
+const ADDRESS_BITS = 32 | (32 << 8)
+
+/** "GenuineIntel": the classes are Intel's parts, and software keys what it knows of them by this name. */
+const VENDOR = [0x756e6547, 0x6c65746e, 0x49656e69]
+
+function featureBits({ features }: CpuClass): number {
+  let bits = 1
+  for (const [bit, feature] of EDX_BITS) if (features.has(feature)) bits |= 1 << bit
+  return bits
+}
+
+/** EAX, EBX, ECX, EDX of a leaf. */
+function leaf(cpu: Cpu, number: number): readonly [number, number, number, number] {
+  const { features, signature } = cpu.cls
+  const extended = features.has('nx') ? 0x80000008 : 0
+  switch (number >>> 0) {
+    case 1:
+      return [signature, features.has('apic') ? cpu.apicId << 24 : 0, features.has('x2apic') ? ECX_X2APIC : 0, featureBits(cpu.cls)]
+    case 0x80000000:
+      if (extended !== 0) return [extended, 0, 0, 0]
+      break
+    case 0x80000001:
+      if (extended !== 0) return [signature, 0, 0, EXTENDED_EDX_NX]
+      break
+    case 0x80000008:
+      if (extended !== 0) return [ADDRESS_BITS, 0, 0, 0]
+      break
+    case 0:
+      return [1, VENDOR[0], VENDOR[2], VENDOR[1]]
+  }
+  return [0, 0, 0, 0]
+}
+
+const cpuid = serializing((cpu) => {
+  const r = cpu.r
+  const [eax, ebx, ecx, edx] = leaf(cpu, r[EAX])
+  r[EAX] = eax
+  r[EBX] = ebx
+  r[ECX] = ecx
+  r[EDX] = edx
+})
+
+// --- counters -------------------------------------------------------------------------------------------
+
+const rdtsc: Handler = (cpu) => {
+  const r = cpu.r
+  if ((r[CR4] & CR4_TSD) !== 0 && cplOf(r) !== 0) return cpu.fault(GP, 0)
+  const low = cpu.bus.tsc()
+  if (cpu.stop !== 0) return
+  r[EAX] = low
+  r[EDX] = cpu.bus.high
+}
+
+/** Two counters, which nothing can start: their event selectors are not there. */
+const rdpmc: Handler = (cpu) => {
+  const r = cpu.r
+  if ((r[CR4] & CR4_PCE) === 0 && cplOf(r) !== 0) return cpu.fault(GP, 0)
+  if (r[ECX] >>> 0 > 1) return cpu.fault(GP, 0)
+  r[EAX] = 0
+  r[EDX] = 0
+}
+
+// --- MSRs -----------------------------------------------------------------------------------------------
+
+const TSC = 0x10
+const APIC_BASE = 0x1b
+/** Microcode revision: reads 0, takes an update without effect. */
+const BIOS_UPDATE = 0x79
+const BIOS_SIGNATURE = 0x8b
+const SYSENTER_CS = 0x174
+const SYSENTER_ESP = 0x175
+const SYSENTER_EIP = 0x176
+const PAT = 0x277
+const EFER = 0xc0000080
+
+const apicBaseBits = (cpu: Cpu) => 0xfffff900 | (cpu.cls.features.has('x2apic') ? 0x400 : 0)
+
+const rdmsr: Handler = privileged((cpu) => {
+  const r = cpu.r
+  const { features } = cpu.cls
+  const answer = (low: number, high = 0) => {
+    r[EAX] = low
+    r[EDX] = high
+  }
+  const msr = r[ECX] >>> 0
+  if (msr === TSC && features.has('tsc')) {
+    const low = cpu.bus.tsc()
+    return cpu.stop === 0 ? answer(low, cpu.bus.high) : undefined
+  }
+  if (msr === APIC_BASE && features.has('apic')) return answer(r[MSR_APIC_BASE])
+  if (msr === BIOS_SIGNATURE && features.has('pae')) return answer(0)
+  if (msr === SYSENTER_CS && features.has('sep')) return answer(r[MSR_SYSENTER_CS])
+  if (msr === SYSENTER_ESP && features.has('sep')) return answer(r[MSR_SYSENTER_ESP])
+  if (msr === SYSENTER_EIP && features.has('sep')) return answer(r[MSR_SYSENTER_EIP])
+  if (msr === PAT && features.has('pat')) return answer(r[MSR_PAT_LO], r[MSR_PAT_HI])
+  if (msr === EFER && features.has('nx')) return answer(r[MSR_EFER])
+  const found = cpu.bus.readMsr(msr)
+  if (cpu.stop !== 0) return
+  if (!found) return cpu.fault(GP, 0)
+  answer(cpu.bus.low, cpu.bus.high)
+})
+
+/** Whether all four memory types of a PAT half exist (SDM vol. 3A 13.12.2). */
+function validPat(half: number): boolean {
+  for (let n = 0; n < 4; n++) {
+    const type = (half >>> (n * 8)) & 0xff
+    if (type > 7 || type === 2 || type === 3) return false
+  }
+  return true
+}
+
+const wrmsr: Handler = privileged(
+  serializing((cpu) => {
+    const r = cpu.r
+    const { features } = cpu.cls
+    const msr = r[ECX] >>> 0
+    const low = r[EAX]
+    const high = r[EDX]
+    if (msr === APIC_BASE && features.has('apic')) {
+      const enabled = (low & 0x800) !== 0
+      const x2apic = (low & 0x400) !== 0
+      if (high !== 0 || (low & ~apicBaseBits(cpu)) !== 0 || (x2apic && !enabled)) return cpu.fault(GP, 0)
+      r[MSR_APIC_BASE] = low
+    } else if ((msr === BIOS_SIGNATURE || msr === BIOS_UPDATE) && features.has('pae')) {
+      // No microcode to update.
+    } else if (msr === SYSENTER_CS && features.has('sep')) r[MSR_SYSENTER_CS] = low
+    else if (msr === SYSENTER_ESP && features.has('sep')) r[MSR_SYSENTER_ESP] = low
+    else if (msr === SYSENTER_EIP && features.has('sep')) r[MSR_SYSENTER_EIP] = low
+    else if (msr === PAT && features.has('pat')) {
+      if (!validPat(low) || !validPat(high)) return cpu.fault(GP, 0)
+      r[MSR_PAT_LO] = low
+      r[MSR_PAT_HI] = high
+    } else if (msr === EFER && features.has('nx')) {
+      if ((low & ~EFER_NXE) !== 0 || high !== 0) return cpu.fault(GP, 0)
+      r[MSR_EFER] = low
+      cpu.bus.invalidateTlb(true)
+    } else {
+      const known = cpu.bus.writeMsr(msr, low, high)
+      if (cpu.stop === 0 && !known) cpu.fault(GP, 0)
+    }
+  }),
+)
+
+export const MSR: readonly HandlerRow[] = [
+  ['cpuid', cpuid],
+  ['rdtsc', rdtsc],
+  ['rdpmc', rdpmc],
+  ['rdmsr', rdmsr],
+  ['wrmsr', wrmsr],
+]
