@@ -82,9 +82,10 @@ export class FetchView {
    * Notes that `writer` is about to store `sizeBytes` at `physical`. Call before memory changes.
    * @param writer vCPU; its own view passes the write at once where the CPU compares stores with what it
    *   has fetched (Pentium and later, SDM vol. 3A 11.6)
+   * @returns whether it may be seen stale
    */
-  push(writer: number, physical: number, sizeBytes: number, low: number, high: number): void {
-    if (this.#model.fetch.kind === 'coherent' || !this.#sharing.codeShared) return
+  push(writer: number, physical: number, sizeBytes: number, low: number, high: number): boolean {
+    if (this.#model.fetch.kind === 'coherent' || !this.#sharing.codeShared) return false
     const memory = this.#memory
     const at = memory.index(physical)
     let changed = 0
@@ -93,7 +94,7 @@ export class FetchView {
       if (memory.u8[at + b] !== byteOf(low, high, b)) changed |= 1 << b
       if (this.#sharing.fetchers[memory.granule(at + b)] !== 0) fetched = true
     }
-    if (changed === 0 || !fetched) return
+    if (changed === 0 || !fetched) return false
     if (this.entries === this.#model.fetchHistory) {
       this.capped = true
       this.#remove(0)
@@ -115,6 +116,7 @@ export class FetchView {
       if (v === writer && passed === 0xff) this.#passOlder(v, physical, sizeBytes)
     }
     this.#compact()
+    return true
   }
 
   /** Core serialisation on `vcpu`: nothing that was fetched before may be executed after. */

@@ -1,5 +1,6 @@
 /** What the machine does for a call from the guest (guestCalls.ts). */
 import { AT_BLOCK, AT_CHOOSE, AT_MARK, AT_SEND, BUFFER_COUNT, ENDED, IRR, KICKED, NMI_PENDING, STATUS } from './layout.ts'
+import { FP_LIFETIME, FP_RESOURCE_WRITE, RESOURCE_MARKS, RESOURCE_VCPU } from './footprint.ts'
 import { GUEST_CALLS } from './guestCalls.ts'
 import type { Machine } from './machine.ts'
 import type { VcpuBus } from './vcpuBus.ts'
@@ -57,6 +58,8 @@ export function callGuest(machine: Machine, vcpu: number, bus: VcpuBus, call: nu
         }
       }
       if (!event(AT_MARK)) return 0
+      machine.footprint.add(FP_RESOURCE_WRITE, RESOURCE_MARKS, 0)
+      if (call === GUEST_CALLS.free || call === GUEST_CALLS.alloc) machine.footprint.add(FP_LIFETIME, eax, edx >>> 0)
       machine.onMark(vcpu, call, eax, edx)
       machine.observer?.({ kind: 'mark', vcpu, address: eax >>> 0, sizeBytes: 0, value: call })
       return eax
@@ -67,6 +70,7 @@ export function callGuest(machine: Machine, vcpu: number, bus: VcpuBus, call: nu
       }
       if (!event(AT_BLOCK)) return 0
       machine.setWord(vcpu, KICKED, 0)
+      machine.footprint.add(FP_RESOURCE_WRITE, RESOURCE_VCPU + vcpu, 0)
       machine.observer?.({ kind: 'block', vcpu, address: 0, sizeBytes: 0, value: 0 })
       return eax
     case GUEST_CALLS.vcpu:
@@ -93,6 +97,7 @@ function send(
     return 0
   }
   if (!event(AT_SEND)) return 0
+  machine.footprint.add(FP_RESOURCE_WRITE, RESOURCE_VCPU + target, 0)
   if (call === GUEST_CALLS.kick) machine.setWord(target, KICKED, 1)
   else {
     machine.sharing.noteInterruptible(target)

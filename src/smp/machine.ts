@@ -20,6 +20,7 @@ import { choiceArgument, choiceKind, choiceVcpu, DRAIN, INTERRUPT, NMI, packChoi
 import { CodeWindow } from './codeWindow.ts'
 import type { Observer } from './events.ts'
 import { FetchView, historyWords } from './fetchView.ts'
+import { Footprint, FP_MEMORY_READ, FP_RESOURCE_READ, FP_RESOURCE_WRITE, FP_WRITE, RESOURCE_HISTORY, RESOURCE_VCPU } from './footprint.ts'
 import { callGuest } from './guestServices.ts'
 import type { MachineImage } from './image.ts'
 import {
@@ -71,6 +72,8 @@ export class Machine {
   readonly fetchView: FetchView
   readonly cpus: readonly Cpu[]
   readonly coverage: Coverage
+  /** What the last step touched. */
+  readonly footprint = new Footprint()
   /** Why `complete` cannot be claimed; empty: it can. */
   readonly weaknesses = new Set<string>()
   violation: Violation | null = null
@@ -154,6 +157,7 @@ export class Machine {
   take(choice: number): number {
     this.#pushMark()
     this.step++
+    this.footprint.clear()
     const v = choiceVcpu(choice)
     const argument = choiceArgument(choice)
     switch (choiceKind(choice)) {
@@ -211,6 +215,42 @@ export class Machine {
       default:
         return !sc
     }
+  }
+
+  // --- for partial-order reduction (explore/dpor) ---
+
+  get vcpuCount(): number {
+    return this.cpus.length
+  }
+  get granules(): { readonly memory: number; granuleOf(physical: number): number } {
+    const { memory } = this
+    return { memory: memory.map.sizeBytes / 4, granuleOf: (physical) => memory.granule(memory.index(physical)) }
+  }
+  bufferedStoresOf(v: number): number {
+    return this.#buses[v].buffer.count
+  }
+  /** Physical address and size of each, oldest first. */
+  bufferedStoresList(v: number): [number, number][] {
+    const { buffer } = this.#buses[v]
+    return Array.from({ length: buffer.count }, (_, k) => [buffer.address(k), buffer.size(k)])
+  }
+  needsDrains(v: number): boolean {
+    if (this.model.sc) return true
+    const pending = this.#quiet(v, PENDING)
+    return pending === AT_LOCKED || pending === AT_FENCE || pending === AT_SERIALIZE || pending === AT_SEND || pending === AT_STORE
+  }
+  alternatives(v: number): number {
+    const pending = this.#quiet(v, PENDING)
+    if (pending === AT_FETCH || pending === AT_BOUNDARY || pending === AT_LOCAL) return 2
+    return this.#quiet(v, PENDING_WAYS)
+  }
+  canBeBlocked(v: number): boolean {
+    return this.#quiet(v, PENDING) === AT_BLOCK
+  }
+  get unreducible(): string | null {
+    if (this.sharing.interruptible.includes(1)) return 'dpor does not handle interrupts and NMIs; use --engine graph'
+    if (this.model.partialWait) return 'dpor does not handle partialOverlap=wait; use --engine graph'
+    return null
   }
 
   bufferedStores(): number {
@@ -283,7 +323,7 @@ export class Machine {
   writeMemory(v: number, physical: number, sizeBytes: number, low: number, high: number): void {
     const at = this.memory.index(physical)
     if (this.store.w[PHASE] === PHASE_RUN) {
-      this.fetchView.push(v, physical, sizeBytes, low, high)
+      if (this.fetchView.push(v, physical, sizeBytes, low, high)) this.footprint.add(FP_RESOURCE_WRITE, RESOURCE_HISTORY, 0)
       if (this.model.cpu.queueBytes > 0 && this.sharing.fetchers[this.memory.granule(at)] !== 0)
         this.weaken(`code was written; the prefetch queue of the ${this.model.cpu.name} is not modelled`)
     }
@@ -413,6 +453,7 @@ export class Machine {
     const physical = buffer.address(0)
     const size = buffer.size(0)
     const low = buffer.low(0)
+    this.footprint.add(FP_WRITE, physical, size)
     this.writeMemory(v, physical, size, low, buffer.high(0))
     buffer.shift()
     for (const monitor of this.#monitors) monitor.onDrain?.(v, physical, size)
@@ -436,6 +477,7 @@ export class Machine {
   }
 
   #inject(v: number, event: number): void {
+    this.footprint.add(FP_RESOURCE_WRITE, RESOURCE_VCPU + v, 0)
     this.setWord(v, EVENT, event)
     this.setWord(v, ACTIVITY, ACTIVE)
     this.#buses[v].grant(false, AT_NOTHING, 0)
@@ -554,6 +596,8 @@ export class Machine {
     const view = this.fetchView
     const eip = this.cpus[v].r[EIP]
     window.enumerate(view, v)
+    for (let b = 0; b < window.available; b++) this.footprint.add(FP_MEMORY_READ, window.physical[b], 1)
+    this.footprint.add(FP_RESOURCE_READ, RESOURCE_HISTORY, 0)
     if (variant >= view.count) throw new Error(`fetch variant ${variant} of ${view.count}`)
     if (this.model.fetch.kind === 'strict' && view.races(v, variant)) {
       this.violate('code-race', v, `executes code at ${this.symbolize(eip)} that was modified since vCPU ${v} last serialised`)

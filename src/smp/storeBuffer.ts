@@ -60,6 +60,15 @@ export class StoreBuffer {
     return -1
   }
 
+  /** The newest entry that holds the byte at `physical`; -1: none. */
+  sourceOf(physical: number): number {
+    for (let k = this.count - 1; k >= 0; k--) {
+      const offset = (physical - this.address(k)) | 0
+      if (offset >= 0 && offset < this.size(k)) return k
+    }
+    return -1
+  }
+
   /** Whether any buffered store touches `physical .. physical + sizeBytes`. */
   overlaps(physical: number, sizeBytes: number): boolean {
     for (let k = 0; k < this.count; k++) {

@@ -11,6 +11,7 @@ import type { Bus } from '../cpu/bus.ts'
 import { STOP_PARK } from '../cpu/bus.ts'
 import type { Cpu } from '../cpu/cpu.ts'
 import type { EventKind } from './events.ts'
+import { FP_FENCE, FP_MEMORY_READ, FP_READ, FP_RESOURCE_READ, FP_WRITE, RESOURCE_HISTORY } from './footprint.ts'
 import { READ, WRITE } from './image.ts'
 import {
   ANSWERS, ANSWERS_MAX, ANSWER_COUNT, AT_FENCE, AT_LOAD, AT_LOCKED, AT_SERIALIZE, AT_STORE, PHASE, PHASE_RUN,
@@ -122,6 +123,8 @@ export class VcpuBus implements Bus {
     const g = machine.memory.granule(at)
     const seen = machine.sharing.noteRead(g, g, WALKER)
     if ((machine.sharing.noteWrite(g, g, this.#bit) || seen) && this.#running && !this.gate(AT_LOAD, physical, 4, 1)) return
+    machine.footprint.add(FP_MEMORY_READ, physical, 4)
+    machine.footprint.add(FP_WRITE, physical, 4)
     machine.writeMemory(this.#vcpu, physical, 4, machine.memory.load(at, 4) | bits, 0)
     this.record(0)
   }
@@ -129,6 +132,7 @@ export class VcpuBus implements Bus {
   fence(): void {
     if (this.cpu.stop !== 0 || this.#replayed()) return
     if (this.buffer.count > 0) return this.park(AT_FENCE, 0, 0, 1)
+    this.#machine.footprint.add(FP_FENCE, 0, 0)
     this.record(0)
   }
 
@@ -136,9 +140,11 @@ export class VcpuBus implements Bus {
     if (this.cpu.stop !== 0 || this.#replayed()) return
     const machine = this.#machine
     if (this.buffer.count > 0) return this.park(AT_SERIALIZE, 0, 0, 1)
+    machine.footprint.add(FP_FENCE, 0, 0)
     if (machine.fetchIsVisible && this.#running) {
       if (!this.gate(AT_SERIALIZE, 0, 0, 1)) return
       machine.fetchView.serialize(this.#vcpu)
+      machine.footprint.add(FP_RESOURCE_READ, RESOURCE_HISTORY, 0)
       this.#observe('serialize', 0, 0, 0)
     }
     this.record(0)
@@ -253,7 +259,10 @@ export class VcpuBus implements Bus {
     this.high = sizeBytes === 8 ? memory.load(at + 4, 4) : 0
     if (this.locked) {
       if (!this.#openLock(visible, physical, sizeBytes)) return 0
-      if (visible) this.#observe('locked-load', physical, sizeBytes, value)
+      if (visible) {
+        machine.footprint.add(FP_READ, physical, sizeBytes)
+        this.#observe('locked-load', physical, sizeBytes, value)
+      }
     } else if (visible) {
       if (machine.model.partialWait && !this.buffer.coversOrMisses(physical, sizeBytes)) {
         this.park(AT_LOAD, physical, sizeBytes, 1)
@@ -262,6 +271,7 @@ export class VcpuBus implements Bus {
       if (!this.gate(AT_LOAD, physical, sizeBytes, 1)) return 0
       value = this.buffer.forward(physical, low, value)
       if (sizeBytes === 8) this.high = this.buffer.forward(physical + 4, 4, this.high)
+      machine.footprint.addLoad(this.buffer, physical, sizeBytes)
       this.#observe('load', physical, sizeBytes, value)
     }
     this.record(value)
@@ -319,6 +329,7 @@ export class VcpuBus implements Bus {
   #halfWord(physical: number, at: number, count: number): number {
     if (this.#cursor < this.#answered) return this.#answers[this.#cursor++]
     const value = this.buffer.forward(physical, count, this.#machine.memory.load(at, count))
+    this.#machine.footprint.addLoad(this.buffer, physical, count)
     this.#observe('load', physical, count, value)
     this.record(value)
     this.#machine.onAccess(this.#vcpu, physical, count, false)
@@ -338,6 +349,7 @@ export class VcpuBus implements Bus {
     const memory = machine.memory
     const visible = this.#running && machine.sharing.noteRead(memory.granule(at), memory.granule(at + sizeBytes - 1), WALKER)
     if (visible && !this.gate(AT_LOAD, physical, sizeBytes, 1)) return 0
+    if (visible) machine.footprint.add(FP_MEMORY_READ, physical, sizeBytes)
     const value = memory.load(at, 4)
     this.high = sizeBytes === 8 ? memory.load(at + 4, 4) : 0
     this.record(value)
@@ -355,7 +367,10 @@ export class VcpuBus implements Bus {
     if (this.#running) visible = machine.sharing.noteWrite(memory.granule(at), memory.granule(at + sizeBytes - 1), this.#bit)
     if (this.locked) {
       if (!this.#openLock(visible, physical, sizeBytes)) return
-      if (visible) this.#observe('locked-store', physical, sizeBytes, low)
+      if (visible) {
+        machine.footprint.add(FP_WRITE, physical, sizeBytes)
+        this.#observe('locked-store', physical, sizeBytes, low)
+      }
       machine.writeMemory(this.#vcpu, physical, sizeBytes, low, high)
     } else if (!visible) machine.writeMemory(this.#vcpu, physical, sizeBytes, low, high)
     else if (!this.#enqueue(physical, sizeBytes, low, high)) return
@@ -391,6 +406,7 @@ export class VcpuBus implements Bus {
       this.park(AT_LOCKED, physical, sizeBytes, 1)
       return false
     }
+    this.#machine.footprint.add(FP_FENCE, 0, 0)
     if (!visible) return true
     if (!this.gate(AT_LOCKED, physical, sizeBytes, 1)) return false
     this.#lockOpen = true

@@ -1,0 +1,158 @@
+/**
+ * Footprints of events as the reduction compares them: up to 4 bytes of one dword are a *cell* in one number,
+ *
+ * ```
+ *  29                6 5    2 1  0
+ * [ granule + 1       ][ mask ][kind]      0: touches nothing
+ * ```
+ *
+ * and an event that touches several is the negative number of a list. Resources are granules beyond memory.
+ */
+import {
+  FP_FENCE, FP_LIFETIME, FP_MEMORY_READ, FP_READ, FP_RESOURCE_READ, FP_RESOURCE_WRITE, FP_WORDS, FP_WRITE, type Footprint,
+} from '../../smp/footprint.ts'
+
+export const CELL_READ = 0
+export const CELL_WRITE = 1
+/** A read that never sees the own store buffer. */
+export const CELL_MEMORY_READ = 2
+
+export const NOTHING = 0
+/** The event has not been seen yet. */
+export const UNKNOWN = 0x7fffffff
+
+export const cellKind = (cell: number): number => cell & 3
+export const cellMask = (cell: number): number => (cell >> 2) & 15
+export const cellGranule = (cell: number): number => (cell >> 6) - 1
+export const makeCell = (granule: number, mask: number, kind: number): number => ((granule + 1) << 6) | (mask << 2) | kind
+
+/** Physical addresses to granules. */
+export interface Granules {
+  granuleOf(physical: number): number
+  /** Granules of memory; resource k is number `memory + k`. */
+  readonly memory: number
+}
+
+export class Cells {
+  /** Cells of the last `read`, and for each the own buffer entry that it was forwarded from (-1: memory). */
+  cells = new Int32Array(16)
+  sources = new Int32Array(16)
+  count = 0
+  /** A fence before the first access, and one after it. */
+  fenceBefore = false
+  fenceAfter = false
+  /** Memory became dead or live. */
+  lifetime = false
+  readonly #granules: Granules
+  readonly #lists: Int32Array[] = [new Int32Array(0)]
+  readonly #numbers = new Map<string, number>()
+
+  constructor(granules: Granules) {
+    this.#granules = granules
+  }
+
+  read(footprint: Footprint): void {
+    this.count = 0
+    this.fenceBefore = false
+    this.fenceAfter = false
+    this.lifetime = false
+    const { words, length } = footprint
+    for (let at = 0; at < length; at += FP_WORDS) {
+      const address = words[at + 1]
+      switch (words[at]) {
+        case FP_READ:
+          this.#addBytes(address, words[at + 2], CELL_READ, words[at + 3])
+          break
+        case FP_WRITE:
+          this.#addBytes(address, words[at + 2], CELL_WRITE, -1)
+          break
+        case FP_MEMORY_READ:
+          this.#addBytes(address, words[at + 2], CELL_MEMORY_READ, -1)
+          break
+        case FP_RESOURCE_READ:
+          this.#add(makeCell(this.#granules.memory + address, 15, CELL_MEMORY_READ), -1)
+          break
+        case FP_RESOURCE_WRITE:
+          this.#add(makeCell(this.#granules.memory + address, 15, CELL_WRITE), -1)
+          break
+        case FP_FENCE:
+          if (this.count === 0) this.fenceBefore = true
+          else this.fenceAfter = true
+          break
+        case FP_LIFETIME:
+          this.lifetime = true
+      }
+    }
+  }
+
+  /** The number of the cells of the last `read`. */
+  number(): number {
+    if (this.count === 0) return NOTHING
+    if (this.count === 1) return this.cells[0]
+    const key = this.cells.subarray(0, this.count).join()
+    const known = this.#numbers.get(key)
+    if (known !== undefined) return known
+    const number = -this.#lists.length
+    this.#lists.push(this.cells.slice(0, this.count))
+    this.#numbers.set(key, number)
+    return number
+  }
+
+  /** Whether two events of different vCPUs touch the same bytes, and one of them writes there. */
+  conflict(a: number, b: number): boolean {
+    if (a === NOTHING || b === NOTHING) return false
+    if (a === UNKNOWN || b === UNKNOWN) return true
+    if (a > 0 && b > 0) return a >> 6 === b >> 6 && (a & b & 60) !== 0 && ((a | b) & CELL_WRITE) !== 0
+    if (a < 0) {
+      const list = this.#lists[-a]
+      for (let k = 0; k < list.length; k++) if (this.conflict(list[k], b)) return true
+      return false
+    }
+    return this.conflict(b, a)
+  }
+
+  /** Whether an event and a drain of its own vCPU do not commute: it reads memory past the buffer. */
+  ownConflict(event: number, drain: number): boolean {
+    if (event > 0) return cellKind(event) === CELL_MEMORY_READ && this.conflict(event, drain)
+    if (event === NOTHING) return false
+    return this.#lists[-event].some((cell) => this.ownConflict(cell, drain))
+  }
+
+  #addBytes(physical: number, sizeBytes: number, kind: number, source: number): void {
+    for (let done = 0; done < sizeBytes; ) {
+      const first = (physical + done) & 3
+      const count = Math.min(4 - first, sizeBytes - done)
+      this.#add(makeCell(this.#granules.granuleOf(physical + done), ((1 << count) - 1) << first, kind), source)
+      done += count
+    }
+  }
+
+  /** Adds a cell; a write absorbs the read of the same bytes. */
+  #add(cell: number, source: number): void {
+    for (let k = this.count - 1; k >= 0; k--) {
+      const other = this.cells[k]
+      if (other === cell && this.sources[k] === source) return
+      if (cellKind(other) === CELL_READ && cellKind(cell) === CELL_WRITE && this.sources[k] < 0 && other >> 2 === cell >> 2) {
+        this.cells[k] = cell
+        return
+      }
+      if (other >> 6 === cell >> 6 && cellKind(other) === cellKind(cell) && this.sources[k] === source) {
+        this.cells[k] = other | cell
+        return
+      }
+    }
+    if (this.count === this.cells.length) {
+      this.cells = grown(this.cells)
+      this.sources = grown(this.sources)
+    }
+    this.cells[this.count] = cell
+    this.sources[this.count++] = source
+  }
+}
+
+/** A copy of twice the length. */
+export function grown(from: Int32Array): Int32Array<ArrayBuffer> {
+  const to = new Int32Array(from.length * 2)
+  to.set(from)
+  return to
+}

@@ -1,0 +1,546 @@
+/**
+ * Optimal dynamic partial-order reduction with source sets and wakeup trees (Abdulla, Aronis, Jonsson,
+ * Sagonas, JACM 64(4), 2017), by undo: the machine stays where the execution is, and only what differs between
+ * one execution and the next is carried out. For programs whose executions end; one execution a class
+ * (trail.ts) where the environment has no choices, at least one where it has.
+ */
+import { choiceKind, choiceVcpu, DRAIN, RUN } from '../../smp/choice.ts'
+import type { Violation } from '../../smp/monitor.ts'
+import { CHOICES_MAX, type Limits, type Progress, type Search } from '../explorable.ts'
+import type { Verdict } from '../verdict.ts'
+import { Cells, grown, NOTHING, UNKNOWN } from './cells.ts'
+import type { Reducible } from './reducible.ts'
+import { processOf, Trail, type OwnReads } from './trail.ts'
+import { WakeupTree } from './wakeupTree.ts'
+
+const PASSES_MAX = 64
+const SLICE_EVENTS = 65536
+const EVENTS_BETWEEN_CHECKS = 1024
+/** Events of one execution at the most. */
+const DEPTH_MAX = 100_000
+
+/** Ways to end of one execution. */
+export interface Counts {
+  /** Executions that ran to their end: one a class. */
+  complete: number
+  /** Stopped by an assumption. */
+  cut: number
+  /** A vCPU waits for what comes too late, or came too early, in this execution. */
+  discarded: number
+  /** Found to be equivalent to one that was explored. */
+  redundant: number
+}
+
+/** Ways to break the engine on purpose; tests demand that they are noticed. */
+export type Fault = 'no-drain-race' | 'no-sleep-wakeup' | 'lost-race'
+
+export interface DporOptions extends Limits {
+  readonly fault?: Fault
+  /** Called at the end of each complete execution, with the machine standing there. */
+  readonly onComplete?: (machine: Reducible) => void
+}
+
+export class DporSearch implements Search {
+  readonly #makeMachine: () => Reducible
+  readonly #options: DporOptions
+  readonly #started = performance.now()
+  #pass: Pass
+  #passes = 1
+  #problem: string | null = null
+
+  constructor(makeMachine: () => Reducible, options: DporOptions = {}) {
+    this.#makeMachine = makeMachine
+    this.#options = options
+    this.#pass = new Pass(makeMachine(), options, this.#started)
+  }
+
+  advance(): boolean {
+    const outcome = this.#pass.advance()
+    if (outcome !== 'grown') return outcome === 'paused'
+    if (this.#passes++ === PASSES_MAX) {
+      this.#problem = 'the set of shared memory did not settle'
+      return false
+    }
+    const machine = this.#makeMachine()
+    machine.sharing.grown = false
+    this.#pass = new Pass(machine, this.#options, this.#started)
+    return true
+  }
+
+  stop(): void {
+    this.#pass.stop('the search was interrupted')
+  }
+
+  progress(): Progress {
+    return { states: this.#pass.events, events: this.#pass.events, preemptions: 0 }
+  }
+
+  counts(): Counts {
+    return this.#pass.counts
+  }
+
+  verdict(): Verdict {
+    return this.#pass.verdict(this.#problem)
+  }
+}
+
+class Pass {
+  readonly counts: Counts = { complete: 0, cut: 0, discarded: 0, redundant: 0 }
+  events = 0
+  readonly #machine: Reducible
+  readonly #options: DporOptions
+  readonly #started: number
+  readonly #cells: Cells
+  readonly #trail: Trail
+  readonly #tree = new WakeupTree()
+  /** Per node of the execution: the unexplored siblings (wakeupTree.ts), and where its sleep set begins. */
+  #siblings = new Int32Array(256)
+  #sleepAt = new Int32Array(257)
+  /** Whether event d was carried out by the machine (an execution that an assumption cuts stays before it). */
+  #real = new Uint8Array(256)
+  #sleepChoice = new Int32Array(256)
+  #sleepTouched = new Int32Array(256)
+  #sleepOwn: (OwnReads | null)[] = []
+  /** Entries of the sleep sets in use. */
+  #sleepers = 0
+  readonly #choices = new Int32Array(CHOICES_MAX)
+  /** Per vCPU: it goes no further in this execution, since event d (-1: it does). */
+  readonly #stopped: Int32Array
+  #stoppedCount = 0
+  /** Events from here on are new since the last execution ended. */
+  #newFrom = 0
+  /** The event that blocks (Reducible.canBeBlocked), by depth. */
+  #blockable = new Uint8Array(256)
+  #sequence = new Int32Array(256)
+  #length = 0
+  readonly #drained: Int32Array
+  #anyOwn = false
+  #entering = true
+  #over = false
+  #problem: string | null = null
+  #violation: Violation | null = null
+  #schedule: number[] | null = null
+  #unreducible: string | null = null
+
+  constructor(machine: Reducible, options: DporOptions, started: number) {
+    this.#machine = machine
+    this.#options = options
+    this.#started = started
+    const vcpus = machine.vcpuCount
+    this.#cells = new Cells(machine.granules)
+    this.#trail = new Trail(vcpus, machine.granules.memory + 2 + vcpus, this.#cells)
+    this.#stopped = new Int32Array(vcpus).fill(-1)
+    this.#drained = new Int32Array(vcpus)
+    for (let v = 0; v < vcpus; v++) this.#trail.startWith(v, machine.bufferedStoresOf(v))
+    this.#unreducible = machine.unreducible
+    if (machine.violation !== null) this.#violated()
+  }
+
+  stop(problem: string): void {
+    this.#problem ??= problem
+    this.#over = true
+  }
+
+  advance(): 'paused' | 'over' | 'grown' {
+    const until = this.events + SLICE_EVENTS
+    let check = this.events + EVENTS_BETWEEN_CHECKS
+    while (!this.#over) {
+      if (this.#unreducible !== null) break
+      if (!this.#step()) break
+      if (this.#machine.sharing.grown && this.#machine.violation === null) return 'grown'
+      if (this.events >= check) {
+        this.#checkLimits()
+        check = this.events + EVENTS_BETWEEN_CHECKS
+      }
+      if (this.events >= until && !this.#over) return 'paused'
+    }
+    if (this.#machine.sharing.grown && this.#violation === null && this.#problem === null) return 'grown'
+    this.#over = true
+    return 'over'
+  }
+
+  verdict(problem: string | null): Verdict {
+    const { violation: _, weaknesses } = this.#machine
+    const problems = [problem, this.#problem, this.#unreducible].filter((one) => one !== null)
+    const common = {
+      bounds: {}, states: this.events + 1, executions: this.counts.complete, events: this.events,
+      seconds: (performance.now() - this.#started) / 1000, engine: 'dpor', cost: null,
+    }
+    if (this.#violation !== null)
+      return { ...common, verdict: 'violated', strength: 'complete', reasons: [], violation: this.#violation, schedule: this.#schedule }
+    const unfinished = problems.length > 0 || !this.#over
+    return {
+      ...common,
+      verdict: unfinished ? 'unknown' : 'holds',
+      strength: unfinished || weaknesses.size > 0 ? 'bounded' : 'complete',
+      reasons: [...problems, ...weaknesses],
+      violation: null,
+      schedule: null,
+    }
+  }
+
+  /** One event further, or back. False: everything is explored. */
+  #step(): boolean {
+    const trail = this.#trail
+    const d = trail.depth
+    if (this.#entering) {
+      if (d + 2 > this.#siblings.length) this.#growNodes()
+      this.#entering = false
+      if (this.#siblings[d] === 0 && !this.#choose(d)) {
+        this.#end()
+        return !this.#over && this.#back()
+      }
+    }
+    const node = this.#siblings[d]
+    if (node === 0) return this.#back()
+    this.#siblings[d] = this.#tree.next[node]
+    const planned = this.#tree.touched[node] !== UNKNOWN
+    const choice = this.#tree.choice[node]
+    const below = this.#tree.child[node]
+    this.#tree.free(node)
+    if (!this.#enabled(choice)) {
+      // A fence that had nothing to wait for in this order is no event of its own.
+      this.#siblings[d] = this.#splice(below, this.#siblings[d])
+      return true
+    }
+    if (planned && this.#machine.alternatives(choiceVcpu(choice)) > 1) this.#addAlternatives(choice, d)
+    this.#take(choice, d, below)
+    return true
+  }
+
+  /** What else the process could do here, besides what was planned: other orders of halves, other data. */
+  #addAlternatives(choice: number, d: number): void {
+    const count = this.#machine.enabled(this.#choices)
+    for (let k = 0; k < count; k++) {
+      const other = this.#choices[k]
+      if (other === choice || processOf(other) !== processOf(choice) || this.#sleepsAs(d, other)) continue
+      let known = false
+      for (let node = this.#siblings[d]; node !== 0 && !known; node = this.#tree.next[node]) known = this.#tree.choice[node] === other
+      if (!known) this.#siblings[d] = this.#splice(this.#siblings[d], this.#tree.make(other, UNKNOWN, null))
+    }
+  }
+
+  #sleepsAs(d: number, choice: number): boolean {
+    for (let k = this.#sleepAt[d]; k < this.#sleepers; k++) if (this.#sleepChoice[k] === choice) return true
+    return false
+  }
+
+  /** `list` before `rest`. */
+  #splice(list: number, rest: number): number {
+    if (list === 0) return rest
+    let last = list
+    while (this.#tree.next[last] !== 0) last = this.#tree.next[last]
+    this.#tree.next[last] = rest
+    return list
+  }
+
+  #take(choice: number, d: number, below: number): void {
+    const machine = this.#machine
+    const trail = this.#trail
+    const vcpu = choiceVcpu(choice)
+    const drain = choiceKind(choice) === DRAIN
+    const running = machine.running()
+    const before = machine.bufferedStoresOf(vcpu)
+    const fenced = !drain && machine.needsDrains(vcpu)
+    this.#blockable[d] = !drain && machine.canBeBlocked(vcpu) ? 1 : 0
+    const outcome = machine.take(choice)
+    this.events++
+    this.#cells.read(machine.footprint)
+    if (this.#cells.lifetime) this.#unreducible = 'dpor does not handle XM_FREE and XM_ALLOC; use --engine graph'
+    if (outcome === 1) {
+      this.#violation = machine.violation
+      this.#schedule = [...this.#realChoices(), choice]
+      this.#over = true
+      return
+    }
+    const cut = outcome === 2
+    const stores = drain || cut ? 0 : machine.bufferedStoresOf(vcpu) - before
+    if (cut) {
+      // The others go on without it: what they do may show another order in which it is not cut.
+      machine.undo()
+      this.#stopped[vcpu] = d
+      this.#stoppedCount++
+    }
+    this.#real[d] = cut ? 0 : 1
+    trail.push(choice, stores, fenced, !running)
+    if (trail.own[d] !== null) this.#anyOwn = true
+    this.#sleepAt[d + 1] = this.#sleepers
+    this.#passOnSleep(d)
+    this.#siblings[d + 1] = below
+    this.#entering = true
+    if (d + 2 > DEPTH_MAX) this.stop(`an execution of more than ${DEPTH_MAX} events`)
+  }
+
+  /** Who slept before event d and is independent of it sleeps on. */
+  #passOnSleep(d: number): void {
+    const trail = this.#trail
+    const from = this.#sleepAt[d]
+    const to = this.#sleepAt[d + 1]
+    for (let k = from; k < to; k++) {
+      if (this.#options.fault !== 'no-sleep-wakeup') {
+        if (this.#clash(this.#sleepChoice[k], this.#sleepTouched[k], this.#sleepOwn[k], trail.choice[d], trail.touched[d], trail.own[d], trail.drained)) continue
+      } else if (processOf(this.#sleepChoice[k]) === trail.process[d]) continue
+      this.#addSleeper(this.#sleepChoice[k], this.#sleepTouched[k], this.#sleepOwn[k])
+    }
+  }
+
+  /** Whether two events that are possible in one state are dependent there. */
+  #clash(a: number, aTouched: number, aOwn: OwnReads | null, b: number, bTouched: number, bOwn: OwnReads | null, drained: Int32Array): boolean {
+    const aVcpu = choiceVcpu(a)
+    const bVcpu = choiceVcpu(b)
+    if (aVcpu === bVcpu) {
+      const aDrain = choiceKind(a) === DRAIN
+      const bDrain = choiceKind(b) === DRAIN
+      if (aDrain === bDrain) return true
+      return aDrain ? this.#cells.ownConflict(bTouched, aTouched) : this.#cells.ownConflict(aTouched, bTouched)
+    }
+    if (aOwn === null && bOwn === null) return this.#cells.conflict(aTouched, bTouched)
+    return this.#trail.dependent(aTouched, aOwn, aVcpu, bTouched, bOwn, bVcpu, drained)
+  }
+
+  #addSleeper(choice: number, touched: number, own: OwnReads | null): void {
+    const at = this.#sleepers++
+    if (at === this.#sleepChoice.length) {
+      this.#sleepChoice = grown(this.#sleepChoice)
+      this.#sleepTouched = grown(this.#sleepTouched)
+    }
+    this.#sleepChoice[at] = choice
+    this.#sleepTouched[at] = touched
+    this.#sleepOwn[at] = own
+  }
+
+  /** Goes back over the last event, which sleeps from now on. False: there is none. */
+  #back(): boolean {
+    const trail = this.#trail
+    if (trail.depth === 0) return false
+    const d = trail.depth - 1
+    const choice = trail.choice[d]
+    const touched = trail.touched[d]
+    const own = trail.own[d]
+    if (this.#real[d] === 1) this.#machine.undo()
+    const vcpu = choiceVcpu(choice)
+    if (this.#stopped[vcpu] === d) {
+      this.#stopped[vcpu] = -1
+      this.#stoppedCount--
+    }
+    trail.pop()
+    this.#sleepers = this.#sleepAt[d + 1]
+    this.#addSleeper(choice, touched, own)
+    this.#sleepAt[d + 1] = this.#sleepers
+    if (d < this.#newFrom) this.#newFrom = d
+    return true
+  }
+
+  #enabled(choice: number): boolean {
+    const vcpu = choiceVcpu(choice)
+    if (choiceKind(choice) === DRAIN) return this.#machine.bufferedStoresOf(vcpu) > 0
+    if (this.#stopped[vcpu] >= 0) return false
+    if (choiceKind(choice) === RUN) return this.#machine.canContinue(vcpu)
+    const count = this.#machine.enabled(this.#choices)
+    return this.#choices.subarray(0, count).includes(choice)
+  }
+
+  /** Picks whom to run where nothing is planned: all alternatives of one process that does not sleep. False: none. */
+  #choose(d: number): boolean {
+    const count = this.#machine.enabled(this.#choices)
+    let picked = -1
+    let first = -1
+    const last = d > 0 ? this.#trail.process[d - 1] & ~1 : -1
+    for (let k = 0; k < count && picked < 0; k++) {
+      const process = processOf(this.#choices[k])
+      if ((process & 1) === 0 && this.#stopped[process >> 1] >= 0) continue
+      if (this.#sleeps(d, process)) continue
+      if (process === last) picked = process
+      else if (first < 0 || ((first & 1) === 1 && (process & 1) === 0)) first = process
+    }
+    if (picked < 0) picked = first
+    if (picked < 0) {
+      this.#someAsleep = false
+      for (let k = 0; k < count && !this.#someAsleep; k++) {
+        const process = processOf(this.#choices[k])
+        if ((process & 1) === 1 || this.#stopped[process >> 1] < 0) this.#someAsleep = true
+      }
+      return false
+    }
+    let tail = 0
+    for (let k = 0; k < count; k++) {
+      if (processOf(this.#choices[k]) !== picked) continue
+      const node = this.#tree.make(this.#choices[k], UNKNOWN, null)
+      if (tail === 0) this.#siblings[d] = node
+      else this.#tree.next[tail] = node
+      tail = node
+    }
+    return true
+  }
+  #someAsleep = false
+
+  #sleeps(d: number, process: number): boolean {
+    for (let k = this.#sleepAt[d]; k < this.#sleepers; k++) if (processOf(this.#sleepChoice[k]) === process) return true
+    return false
+  }
+
+  /** The execution ends here: plans the reversals of its races. */
+  #end(): void {
+    (this.#options as any).onEnd?.(this.#realChoices(), this.#someAsleep ? 'asleep' : 'done')
+    if (this.#someAsleep) this.counts.redundant++
+    else if (this.#stoppedCount > 0) this.counts.cut++
+    else {
+      this.counts.complete++
+      this.#options.onComplete?.(this.#machine)
+    }
+    const trail = this.#trail
+    for (let d = this.#newFrom; d < trail.depth; d++)
+      for (let k = trail.raceAt[d]; k < trail.raceAt[d + 1]; k++) this.#reverse(trail.races[k], d)
+    this.#newFrom = trail.depth
+  }
+
+  /** Plans an execution in which event `d` comes before event `e`, unless one is explored or planned already. */
+  #reverse(e: number, d: number): void {
+    const trail = this.#trail
+    if (this.#options.fault === 'lost-race' && (d & 3) === 3) return
+    if (this.#options.fault === 'no-drain-race' && (trail.process[d] & 1) === 1 && (trail.process[e] & 1) === 0) return
+    if (this.#sequence.length < trail.depth) this.#sequence = new Int32Array(trail.choice.length)
+    let length = 0
+    for (let x = e + 1; x < trail.depth; x++) if (!trail.before(e, x)) this.#sequence[length++] = x
+    this.#sequence[length++] = d
+    this.#length = length
+    if (this.#blockable[d] === 1 && !this.#reaches(e)) return
+    for (let k = this.#sleepAt[e]; k < this.#sleepAt[e + 1]; k++) {
+      this.#resetDrained(e)
+      if (this.#initial(this.#sleepChoice[k], this.#sleepTouched[k], this.#sleepOwn[k]) !== CLASH) return
+    }
+    this.#insert(e)
+  }
+
+  /** Stores drained before event `e`, for conflicts with forwarded loads. */
+  #resetDrained(e: number): void {
+    if (!this.#anyOwn) return
+    const trail = this.#trail
+    this.#drained.set(trail.drained)
+    for (let x = e; x < trail.depth; x++) if ((trail.process[x] & 1) === 1) this.#drained[trail.process[x] >> 1]--
+  }
+
+  /** Place in the sequence of an event that may come first there; INDEPENDENT: it is not in it, and could go before it; CLASH. */
+  #initial(choice: number, touched: number, own: OwnReads | null): number {
+    const trail = this.#trail
+    const process = processOf(choice)
+    const drained = this.#drained
+    let result = INDEPENDENT
+    let restore = 0
+    for (let k = 0; k < this.#length; k++) {
+      const x = this.#sequence[k]
+      if (trail.process[x] === process) {
+        result = trail.choice[x] === choice ? k : CLASH
+        break
+      }
+      if (touched === UNKNOWN || (touched !== NOTHING && this.#clash(choice, touched, own, trail.choice[x], trail.touched[x], trail.own[x], drained))) {
+        result = CLASH
+        break
+      }
+      if (this.#anyOwn && (trail.process[x] & 1) === 1) {
+        drained[trail.process[x] >> 1]++
+        restore = k + 1
+      }
+    }
+    if (restore > 0)
+      for (let k = 0; k < restore; k++) {
+        const x = this.#sequence[k]
+        if ((trail.process[x] & 1) === 1) drained[trail.process[x] >> 1]--
+      }
+    return result
+  }
+
+  /** Adds the sequence to the wakeup tree of node `e`. */
+  #insert(e: number): void {
+    const tree = this.#tree
+    const trail = this.#trail
+    this.#resetDrained(e)
+    let parent = 0
+    let first = this.#siblings[e]
+    for (;;) {
+      let last = 0
+      let matched = 0
+      for (let node = first; node !== 0; node = tree.next[node]) {
+        last = node
+        const at = this.#initial(tree.choice[node], tree.touched[node], tree.own[node])
+        if (at === CLASH) continue
+        if (at >= 0) {
+          this.#length--
+          for (let k = at; k < this.#length; k++) this.#sequence[k] = this.#sequence[k + 1]
+        }
+        matched = node
+        break
+      }
+      if (matched === 0) {
+        let at = last
+        for (let k = 0; k < this.#length; k++) {
+          const x = this.#sequence[k]
+          const node = tree.make(trail.choice[x], trail.touched[x], trail.own[x])
+          if (k === 0) {
+            if (last !== 0) tree.next[last] = node
+            else if (parent !== 0) tree.child[parent] = node
+            else this.#siblings[e] = node
+          } else tree.child[at] = node
+          at = node
+        }
+        return
+      }
+      if (tree.child[matched] === 0 || this.#length === 0) return
+      if (choiceKind(tree.choice[matched]) === DRAIN) this.#drained[choiceVcpu(tree.choice[matched])]++
+      parent = matched
+      first = tree.child[matched]
+    }
+  }
+
+  /** Whether the sequence can be carried out from node `e`, by trying. */
+  #reaches(e: number): boolean {
+    const machine = this.#machine
+    const trail = this.#trail
+    for (let x = trail.depth - 1; x >= e; x--) if (this.#real[x] === 1) machine.undo()
+    let taken = 0
+    let possible = true
+    for (let k = 0; k < this.#length && possible; k++) {
+      const choice = trail.choice[this.#sequence[k]]
+      possible = choiceKind(choice) === DRAIN ? machine.bufferedStoresOf(choiceVcpu(choice)) > 0 : machine.canContinue(choiceVcpu(choice))
+      if (!possible || k === this.#length - 1) break
+      taken++
+      if (machine.take(choice) !== 0) break
+    }
+    while (taken-- > 0) machine.undo()
+    for (let x = e; x < trail.depth; x++) if (this.#real[x] === 1) machine.take(trail.choice[x])
+    return possible
+  }
+
+  #realChoices(): number[] {
+    const choices: number[] = []
+    for (let d = 0; d < this.#trail.depth; d++) if (this.#real[d] === 1) choices.push(this.#trail.choice[d])
+    return choices
+  }
+
+  #violated(): void {
+    this.#violation = this.#machine.violation
+    this.#schedule = this.#realChoices()
+    this.#over = true
+  }
+
+  #checkLimits(): void {
+    const { seconds, events } = this.#options
+    if (seconds !== undefined && (performance.now() - this.#started) / 1000 > seconds) this.stop('the time was over')
+    if (events !== undefined && this.events > events) this.stop('the limit of events was reached')
+  }
+
+  #growNodes(): void {
+    this.#siblings = grown(this.#siblings)
+    this.#sleepAt = grown(this.#sleepAt)
+    const flags = (from: Uint8Array) => {
+      const to = new Uint8Array(from.length * 2)
+      to.set(from)
+      return to
+    }
+    this.#real = flags(this.#real)
+    this.#blockable = flags(this.#blockable)
+  }
+}
+
+const INDEPENDENT = -1
+const CLASH = -2

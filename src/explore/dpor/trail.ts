@@ -1,0 +1,329 @@
+/**
+ * The events of the present execution and their happens-before relation: program order, store before its
+ * drain, drains of a buffer in order, drains before a fence, and for each byte the order of writes and of reads
+ * with the writes that they come after. What this relation keeps apart are the classes (program order,
+ * reads-from, coherence) of x86-TSO, as in Abdulla, Aronis, Atig, Jonsson, Leonardsson, Sagonas, "Stateless
+ * Model Checking for TSO and PSO" (TACAS 2015): a vCPU and its store buffer are two processes; a load of an own
+ * store is ordered after the writes of others before that store's successor only, never with its drain.
+ *
+ * Processes: 2 v is vCPU v, 2 v + 1 its store buffer. A clock has an entry a process: how many of its events
+ * happen before.
+ */
+import { choiceKind, choiceVcpu, DRAIN } from '../../smp/choice.ts'
+import { cellGranule, cellKind, cellMask, CELL_MEMORY_READ, CELL_READ, CELL_WRITE, grown, makeCell, type Cells } from './cells.ts'
+
+export function processOf(choice: number): number {
+  return choiceVcpu(choice) * 2 + (choiceKind(choice) === DRAIN ? 1 : 0)
+}
+
+/** Cells of an event that read own stores, and which (-1: others'). */
+export interface OwnReads {
+  readonly cells: Int32Array
+  /** Number of the store among those of the vCPU. */
+  readonly stores: Int32Array
+}
+
+export class Trail {
+  depth = 0
+  choice = new Int32Array(256)
+  process = new Int32Array(256)
+  /** Number of the event among those of its process, from 1. */
+  index = new Int32Array(256)
+  /** cells.ts. */
+  touched = new Int32Array(256)
+  own: (OwnReads | null)[] = []
+  clocks: Int32Array
+  /** Races (earlier event) of event d: raceAt[d] .. raceAt[d + 1]. */
+  raceAt = new Int32Array(257)
+  races = new Int32Array(256)
+  readonly processes: number
+  /** Stores drained so far, by vCPU. */
+  readonly drained: Int32Array
+  readonly #cells: Cells
+  readonly #heads: Int32Array
+  readonly #last: Int32Array
+  #previous = new Int32Array(256)
+  #fenceAfter = new Uint8Array(256)
+  /** Stores enqueued so far by vCPU, and by which event each was (-1: before the first). */
+  readonly #enqueued: Int32Array
+  readonly #enqueuer: Int32Array[] = []
+  #added = new Int32Array(256)
+  /** Accesses by granule, newest first. */
+  #nodeAt = new Int32Array(257)
+  #nodeEvent = new Int32Array(1024)
+  #nodeGranule = new Int32Array(1024)
+  #nodeCell = new Int32Array(1024)
+  #nodePrevious = new Int32Array(1024)
+  #nodes = 0
+  /** Loads that were forwarded, by vCPU, newest first: event, cell, store. */
+  readonly #forwards: number[][] = []
+  #preds = new Int32Array(64)
+  #candidate = new Uint8Array(64)
+  #predCount = 0
+
+  /** @param granules of memory and resources */
+  constructor(vcpus: number, granules: number, cells: Cells) {
+    this.processes = vcpus * 2
+    this.clocks = new Int32Array(256 * this.processes)
+    this.#cells = cells
+    this.#heads = new Int32Array(granules).fill(-1)
+    this.#last = new Int32Array(this.processes).fill(-1)
+    this.drained = new Int32Array(vcpus)
+    this.#enqueued = new Int32Array(vcpus)
+    for (let v = 0; v < vcpus; v++) {
+      this.#enqueuer.push(new Int32Array(64))
+      this.#forwards.push([])
+    }
+  }
+
+  /** Whether event `a` happens before event `b` (or is it). */
+  before(a: number, b: number): boolean {
+    const process = this.process[a]
+    return this.clocks[b * this.processes + process] >= this.index[a]
+  }
+
+  /** Stores that `vcpu` has enqueued before the first event. */
+  startWith(vcpu: number, stores: number): void {
+    this.#enqueue(vcpu, stores, -1)
+  }
+
+  /**
+   * Appends the event that `choice` was; `cells` has read its footprint.
+   * @param stores enqueued by it; @param fenced it needed the own stores before to have drained
+   * @param alone it ran while nobody else could: it comes after everything
+   */
+  push(choice: number, stores: number, fenced: boolean, alone: boolean): void {
+    const d = this.depth
+    if (d + 2 > this.choice.length) this.#grow()
+    const cells = this.#cells
+    const process = processOf(choice)
+    const vcpu = process >> 1
+    const previous = this.#last[process]
+    this.choice[d] = choice
+    this.process[d] = process
+    this.index[d] = previous < 0 ? 1 : this.index[previous] + 1
+    this.#previous[d] = previous
+    this.#predCount = 0
+    if (previous >= 0) this.#order(previous, false)
+    let own: OwnReads | null = null
+    if (alone) {
+      for (let p = 0; p < this.processes; p++) if (this.#last[p] >= 0) this.#order(this.#last[p], false)
+    } else if ((process & 1) === 1) {
+      const enqueuer = this.#enqueuer[vcpu][this.drained[vcpu]]
+      if (enqueuer >= 0) this.#order(enqueuer, false)
+    } else if (fenced || cells.fenceBefore || (previous >= 0 && this.#fenceAfter[previous] !== 0)) {
+      const drain = this.#last[process + 1]
+      if (drain >= 0) this.#order(drain, false)
+    }
+    if (!alone) own = this.#orderAccesses(vcpu)
+    this.touched[d] = cells.number()
+    this.own[d] = own
+    this.#fenceAfter[d] = cells.fenceAfter ? 1 : 0
+    this.#setClock(d, process)
+    this.#findRaces(d)
+    this.#nodeAt[d] = this.#nodes
+    if (!alone) this.#addNodes(d, process)
+    if ((process & 1) === 1) this.drained[vcpu]++
+    this.#added[d] = stores
+    this.#enqueue(vcpu, stores, d)
+    this.#last[process] = d
+    this.depth = d + 1
+    this.raceAt[d + 1] = this.#raceCount
+  }
+
+  pop(): void {
+    const d = --this.depth
+    const process = this.process[d]
+    const vcpu = process >> 1
+    this.#last[process] = this.#previous[d]
+    this.#enqueued[vcpu] -= this.#added[d]
+    if ((process & 1) === 1) this.drained[vcpu]--
+    while (this.#nodes > this.#nodeAt[d]) {
+      this.#nodes--
+      this.#heads[this.#nodeGranule[this.#nodes]] = this.#nodePrevious[this.#nodes]
+    }
+    const forwards = this.#forwards[vcpu]
+    while (forwards.length > 0 && forwards[forwards.length - 3] === d) forwards.length -= 3
+  }
+
+  /** Whether events of different vCPUs are dependent where so many stores have been drained. */
+  dependent(a: number, aOwn: OwnReads | null, aVcpu: number, b: number, bOwn: OwnReads | null, bVcpu: number, drained: Int32Array): boolean {
+    if (!this.#cells.conflict(a, b)) return false
+    if (aOwn === null && bOwn === null) return true
+    if (aOwn !== null) {
+      for (let k = 0; k < aOwn.cells.length; k++)
+        if (aOwn.stores[k] < drained[aVcpu] && this.dependent(aOwn.cells[k], null, aVcpu, b, bOwn, bVcpu, drained)) return true
+      return false
+    }
+    return this.dependent(b, bOwn, bVcpu, a, aOwn, aVcpu, drained)
+  }
+
+  get #raceCount(): number {
+    return this.#races
+  }
+  #races = 0
+
+  #enqueue(vcpu: number, stores: number, event: number): void {
+    for (let k = 0; k < stores; k++) {
+      const at = this.#enqueued[vcpu]++
+      if (at === this.#enqueuer[vcpu].length) this.#enqueuer[vcpu] = grown(this.#enqueuer[vcpu])
+      this.#enqueuer[vcpu][at] = event
+    }
+  }
+
+  /** Event `e` comes before the new one; `candidate`: the two may be a race. */
+  #order(e: number, candidate: boolean): void {
+    for (let k = 0; k < this.#predCount; k++)
+      if (this.#preds[k] === e) {
+        if (!candidate) this.#candidate[k] = 0
+        return
+      }
+    if (this.#predCount === this.#preds.length) {
+      this.#preds = grown(this.#preds)
+      const flags = new Uint8Array(this.#candidate.length * 2)
+      flags.set(this.#candidate)
+      this.#candidate = flags
+    }
+    this.#preds[this.#predCount] = e
+    this.#candidate[this.#predCount++] = candidate ? 1 : 0
+  }
+
+  /** Conflicts of the cells that were read last with the accesses so far. */
+  #orderAccesses(vcpu: number): OwnReads | null {
+    const cells = this.#cells
+    let ownCells: number[] | null = null
+    let ownStores: number[] | null = null
+    const noteOwn = (cell: number, store: number, before: number) => {
+      if (ownCells === null) {
+        ownCells = []
+        ownStores = []
+        for (let k = 0; k < before; k++) {
+          ownCells.push(cells.cells[k])
+          ownStores.push(-1)
+        }
+      }
+      ownCells.push(cell)
+      ownStores!.push(store)
+    }
+    for (let k = 0; k < cells.count; k++) {
+      const cell = cells.cells[k]
+      if (cells.sources[k] >= 0) {
+        noteOwn(cell, this.drained[vcpu] + cells.sources[k], k)
+        continue
+      }
+      const granule = cellGranule(cell)
+      const mask = cellMask(cell)
+      const kind = cellKind(cell)
+      let need = mask
+      let others = mask
+      for (let node = this.#heads[granule]; node >= 0 && need !== 0; node = this.#nodePrevious[node]) {
+        const other = this.#nodeCell[node]
+        if (((other >> 2) & mask) === 0) continue
+        const bytes = (other >> 2) & need
+        if (bytes === 0) continue
+        const event = this.#nodeEvent[node]
+        const process = this.process[event]
+        const own = process >> 1 === vcpu
+        if ((other & 3) === CELL_WRITE) {
+          need &= ~bytes
+          if (!own) this.#order(event, true)
+          else if ((process & 1) === 1) {
+            if (kind === CELL_MEMORY_READ) this.#order(event, true)
+            else if (kind === CELL_READ) {
+              // Reads an own store that has drained: as if forwarded.
+              others &= ~bytes
+              noteOwn(makeCell(granule, bytes, CELL_READ), this.#storeOf(event), k)
+            }
+          } else if ((this.process[event] & 1) === 0 && kind === CELL_WRITE) this.#order(event, false)
+        } else if (kind === CELL_WRITE) {
+          if (!own) this.#order(event, true)
+          else if ((other & 3) === CELL_MEMORY_READ) this.#order(event, true)
+        }
+      }
+      if (ownCells !== null && others !== 0) noteOwn(makeCell(granule, others, kind), -1, k)
+    }
+    return ownCells === null ? null : { cells: Int32Array.from(ownCells), stores: Int32Array.from(ownStores!) }
+  }
+
+  /** Which store of its vCPU the drain `event` was. */
+  #storeOf(event: number): number {
+    return this.index[event] - 1
+  }
+
+  #setClock(d: number, process: number): void {
+    const { processes, clocks } = this
+    const at = d * processes
+    clocks.fill(0, at, at + processes)
+    for (let k = 0; k < this.#predCount; k++) {
+      const from = this.#preds[k] * processes
+      for (let p = 0; p < processes; p++) if (clocks[from + p] > clocks[at + p]) clocks[at + p] = clocks[from + p]
+    }
+    clocks[at + process] = this.index[d]
+  }
+
+  /** Races are the conflicts that no third event lies between. */
+  #findRaces(d: number): void {
+    this.#races = this.raceAt[d]
+    for (let k = 0; k < this.#predCount; k++) {
+      if (this.#candidate[k] === 0) continue
+      const e = this.#preds[k]
+      let between = false
+      for (let j = 0; j < this.#predCount && !between; j++) between = j !== k && this.before(e, this.#preds[j])
+      if (between) continue
+      if (this.#races === this.races.length) this.races = grown(this.races)
+      this.races[this.#races++] = e
+    }
+  }
+
+  #addNodes(d: number, process: number): void {
+    const cells = this.#cells
+    const vcpu = process >> 1
+    for (let k = 0; k < cells.count; k++) {
+      if (cells.sources[k] >= 0) {
+        this.#forwards[vcpu].push(d, cells.cells[k], this.drained[vcpu] + cells.sources[k])
+        continue
+      }
+      this.#addNode(d, cells.cells[k])
+      if ((process & 1) === 1) this.#readersOf(vcpu, this.drained[vcpu], cells.cells[k])
+    }
+  }
+
+  /** Loads that were forwarded from the store that has just drained: writes of others from here on come after them. */
+  #readersOf(vcpu: number, store: number, cell: number): void {
+    const forwards = this.#forwards[vcpu]
+    const since = this.#enqueuer[vcpu][store]
+    for (let at = forwards.length - 3; at >= 0 && forwards[at] >= since; at -= 3)
+      if (forwards[at + 2] === store && forwards[at + 1] >> 6 === cell >> 6) this.#addNode(forwards[at], forwards[at + 1])
+  }
+
+  #addNode(event: number, cell: number): void {
+    const node = this.#nodes++
+    if (node === this.#nodeEvent.length) {
+      this.#nodeEvent = grown(this.#nodeEvent)
+      this.#nodeGranule = grown(this.#nodeGranule)
+      this.#nodeCell = grown(this.#nodeCell)
+      this.#nodePrevious = grown(this.#nodePrevious)
+    }
+    const granule = cellGranule(cell)
+    this.#nodeEvent[node] = event
+    this.#nodeGranule[node] = granule
+    this.#nodeCell[node] = cell & 63
+    this.#nodePrevious[node] = this.#heads[granule]
+    this.#heads[granule] = node
+  }
+
+  #grow(): void {
+    this.choice = grown(this.choice)
+    this.process = grown(this.process)
+    this.index = grown(this.index)
+    this.touched = grown(this.touched)
+    this.clocks = grown(this.clocks)
+    this.raceAt = grown(this.raceAt)
+    this.#previous = grown(this.#previous)
+    this.#added = grown(this.#added)
+    this.#nodeAt = grown(this.#nodeAt)
+    const flags = new Uint8Array(this.#fenceAfter.length * 2)
+    flags.set(this.#fenceAfter)
+    this.#fenceAfter = flags
+  }
+}

@@ -1,0 +1,69 @@
+/**
+ * What a step touched that other actors can see: the dynamic footprint from which partial-order reduction
+ * derives dependence. Rows of four words, in the order of the accesses:
+ *
+ * ```
+ * kind | physical address, or number of a resource | size in bytes | source
+ * ```
+ *
+ * `source`, of a FP_READ: index of the own store buffer entry that it was forwarded from, -1: memory.
+ */
+import type { StoreBuffer } from './storeBuffer.ts'
+
+/** Data load: sees the own store buffer. */
+export const FP_READ = 0
+export const FP_WRITE = 1
+/** Page walk or fetch: sees memory only, so that own drains matter to it. */
+export const FP_MEMORY_READ = 2
+/** A resource that is no memory is read, or changed. */
+export const FP_RESOURCE_READ = 3
+export const FP_RESOURCE_WRITE = 4
+/** What follows on this vCPU needs the stores before to have drained. */
+export const FP_FENCE = 5
+/** Memory became dead or live: concerns every access to it, forwarded ones too. */
+export const FP_LIFETIME = 6
+
+export const FP_WORDS = 4
+
+/** Resources: the history of code writes, the ghost state that marks feed, then one a vCPU (pending interrupts, kicks). */
+export const RESOURCE_HISTORY = 0
+export const RESOURCE_MARKS = 1
+export const RESOURCE_VCPU = 2
+
+export class Footprint {
+  words = new Int32Array(64)
+  /** Words used. */
+  length = 0
+
+  clear(): void {
+    this.length = 0
+  }
+
+  add(kind: number, address: number, sizeBytes: number, source: number = -1): void {
+    if (this.length === this.words.length) {
+      const words = new Int32Array(this.words.length * 2)
+      words.set(this.words)
+      this.words = words
+    }
+    const at = this.length
+    this.words[at] = kind
+    this.words[at + 1] = address
+    this.words[at + 2] = sizeBytes
+    this.words[at + 3] = source
+    this.length = at + FP_WORDS
+  }
+
+  /** A data load; a row for each run of bytes that come from one place. */
+  addLoad(buffer: StoreBuffer, physical: number, sizeBytes: number): void {
+    if (!buffer.overlaps(physical, sizeBytes)) return this.add(FP_READ, physical, sizeBytes)
+    let from = 0
+    let source = buffer.sourceOf(physical)
+    for (let b = 1; b <= sizeBytes; b++) {
+      const next = b < sizeBytes ? buffer.sourceOf(physical + b) : -2
+      if (next === source) continue
+      this.add(FP_READ, physical + from, b - from, source)
+      from = b
+      source = next
+    }
+  }
+}
