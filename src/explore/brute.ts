@@ -2,7 +2,7 @@
  * Every execution, one by one: no hash decides what is visited, no cost orders it, nothing is reduced. Only for
  * programs small enough to be enumerated; it is what the engines are compared with.
  */
-import { CHOICES_MAX, type Explorable } from './explorable.ts'
+import { CHOICES_MAX, remake, type Explorable } from './explorable.ts'
 
 export type Outcome = 'ended' | 'violated' | 'cut' | 'deep'
 
@@ -30,9 +30,9 @@ const PASSES_MAX = 64
 
 /** Starts again, as the engines do, when shared memory was learnt; `visit` sees only the passes' results. */
 export function enumerate(makeMachine: () => Explorable, options: BruteOptions): BruteResult {
+  let machine = makeMachine()
   for (let passes = 1; ; passes++) {
-    const machine = makeMachine()
-    if (passes > 1) machine.sharing.grown = false
+    if (passes > 1) machine = remake(machine, makeMachine)
     const found: [Outcome, readonly number[]][] = []
     const result = enumerateOnce(machine, options, found)
     if (machine.sharing.grown && passes < PASSES_MAX) continue

@@ -50,5 +50,14 @@ export function finish(search: Search, onProgress?: (progress: Progress) => void
   return search.verdict()
 }
 
+/**
+ * A machine for another pass, after `old` has learnt what is shared. What the new one learns on the way to its
+ * initial state counts as growth again: its own first steps were made without it.
+ */
+export function remake<M extends Explorable>(old: M, makeMachine: () => M): M {
+  old.sharing.grown = false
+  return makeMachine()
+}
+
 /** Most choices of one state. */
 export const CHOICES_MAX = 8192

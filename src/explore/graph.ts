@@ -6,7 +6,7 @@
  */
 import { choiceKind, choiceVcpu, DRAIN } from '../smp/choice.ts'
 import { addCost, costOf, unpackCost } from './cost.ts'
-import { CHOICES_MAX, finish, type Explorable, type Limits, type Progress, type Search } from './explorable.ts'
+import { CHOICES_MAX, finish, remake, type Explorable, type Limits, type Progress, type Search } from './explorable.ts'
 import { generator } from './generator.ts'
 import { NodeTable } from './nodeTable.ts'
 import { Sources } from './sources.ts'
@@ -27,6 +27,7 @@ export class GraphSearch implements Search {
   readonly #makeMachine: () => Explorable
   readonly #limits: Limits
   readonly #started = performance.now()
+  #machine: Explorable
   #pass: Pass
   #passes = 1
   #problem: string | null = null
@@ -34,7 +35,8 @@ export class GraphSearch implements Search {
   constructor(makeMachine: () => Explorable, limits: Limits) {
     this.#makeMachine = makeMachine
     this.#limits = limits
-    this.#pass = new Pass(makeMachine(), limits, this.#started)
+    this.#machine = makeMachine()
+    this.#pass = new Pass(this.#machine, limits, this.#started)
   }
 
   advance(): boolean {
@@ -45,9 +47,8 @@ export class GraphSearch implements Search {
       return false
     }
     this.#passes++
-    const machine = this.#makeMachine()
-    machine.sharing.grown = false
-    this.#pass = new Pass(machine, this.#limits, this.#started)
+    this.#machine = remake(this.#machine, this.#makeMachine)
+    this.#pass = new Pass(this.#machine, this.#limits, this.#started)
     return true
   }
 

@@ -1,6 +1,6 @@
 /** Seeded random walks: finds, never proves. */
 import { choiceKind, choiceVcpu, DRAIN } from '../smp/choice.ts'
-import { CHOICES_MAX, finish, type Explorable, type Progress, type Search } from './explorable.ts'
+import { CHOICES_MAX, finish, remake, type Explorable, type Progress, type Search } from './explorable.ts'
 import { costOf, unpackCost } from './cost.ts'
 import { generator } from './generator.ts'
 import type { Verdict } from './verdict.ts'
@@ -49,8 +49,7 @@ export class RandomSearch implements Search {
       this.#walk()
       if (this.#machine.sharing.grown) {
         // Steps end elsewhere now: walk again with what was learnt.
-        this.#machine = this.#makeMachine()
-        this.#machine.sharing.grown = false
+        this.#machine = remake(this.#machine, this.#makeMachine)
         this.#random = generator(this.#options.seed)
         this.#executions = 0
       } else {

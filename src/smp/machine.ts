@@ -237,7 +237,7 @@ export class Machine {
   needsDrains(v: number): boolean {
     if (this.model.sc) return true
     const pending = this.#quiet(v, PENDING)
-    return pending === AT_LOCKED || pending === AT_FENCE || pending === AT_SERIALIZE || pending === AT_SEND || pending === AT_STORE
+    return pending === AT_LOCKED || pending === AT_FENCE || pending === AT_SERIALIZE || pending === AT_SEND || (pending === AT_STORE && this.#quiet(v, PENDING_WAYS) === 1)
   }
   alternatives(v: number): number {
     const pending = this.#quiet(v, PENDING)

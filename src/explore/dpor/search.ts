@@ -6,7 +6,7 @@
  */
 import { choiceKind, choiceVcpu, DRAIN, RUN } from '../../smp/choice.ts'
 import type { Violation } from '../../smp/monitor.ts'
-import { CHOICES_MAX, type Limits, type Progress, type Search } from '../explorable.ts'
+import { CHOICES_MAX, remake, type Limits, type Progress, type Search } from '../explorable.ts'
 import type { Verdict } from '../verdict.ts'
 import { Cells, grown, NOTHING, UNKNOWN } from './cells.ts'
 import type { Reducible } from './reducible.ts'
@@ -44,6 +44,7 @@ export class DporSearch implements Search {
   readonly #makeMachine: () => Reducible
   readonly #options: DporOptions
   readonly #started = performance.now()
+  #machine: Reducible
   #pass: Pass
   #passes = 1
   #problem: string | null = null
@@ -51,7 +52,8 @@ export class DporSearch implements Search {
   constructor(makeMachine: () => Reducible, options: DporOptions = {}) {
     this.#makeMachine = makeMachine
     this.#options = options
-    this.#pass = new Pass(makeMachine(), options, this.#started)
+    this.#machine = makeMachine()
+    this.#pass = new Pass(this.#machine, options, this.#started)
   }
 
   advance(): boolean {
@@ -61,9 +63,8 @@ export class DporSearch implements Search {
       this.#problem = 'the set of shared memory did not settle'
       return false
     }
-    const machine = this.#makeMachine()
-    machine.sharing.grown = false
-    this.#pass = new Pass(machine, this.#options, this.#started)
+    this.#machine = remake(this.#machine, this.#makeMachine)
+    this.#pass = new Pass(this.#machine, this.#options, this.#started)
     return true
   }
 
@@ -194,8 +195,8 @@ class Pass {
     const node = this.#siblings[d]
     if (node === 0) return this.#back()
     this.#siblings[d] = this.#tree.next[node]
+    let choice = this.#tree.choice[node] & ~FORKED
     const planned = this.#tree.touched[node] !== UNKNOWN
-    const choice = this.#tree.choice[node]
     const below = this.#tree.child[node]
     this.#tree.free(node)
     if (!this.#enabled(choice)) {
@@ -203,25 +204,34 @@ class Pass {
       this.#siblings[d] = this.#splice(below, this.#siblings[d])
       return true
     }
-    if (planned && this.#machine.alternatives(choiceVcpu(choice)) > 1) this.#addAlternatives(choice, d)
+    if (choiceKind(choice) !== DRAIN && this.#machine.alternatives(choiceVcpu(choice)) > 1) {
+      if (planned) this.#addAlternatives(choice, d)
+      choice |= FORKED
+    }
     this.#take(choice, d, below)
     return true
   }
 
-  /** What else the process could do here, besides what was planned: other orders of halves, other data. */
+  /**
+   * What else the process could do here, besides what was planned: other orders of halves, other data. Where
+   * one of these sleeps, it may wake up before the process goes this way at all: everybody else may come first.
+   */
   #addAlternatives(choice: number, d: number): void {
     const count = this.#machine.enabled(this.#choices)
+    const process = processOf(choice)
+    let asleep = false
+    for (let k = 0; k < count; k++) asleep ||= processOf(this.#choices[k]) === process && this.#sleepsAs(d, this.#choices[k])
     for (let k = 0; k < count; k++) {
       const other = this.#choices[k]
-      if (other === choice || processOf(other) !== processOf(choice) || this.#sleepsAs(d, other)) continue
+      if (other === choice || (processOf(other) !== process && !asleep) || this.#sleepsAs(d, other) || !this.#goesOn(other)) continue
       let known = false
-      for (let node = this.#siblings[d]; node !== 0 && !known; node = this.#tree.next[node]) known = this.#tree.choice[node] === other
+      for (let node = this.#siblings[d]; node !== 0 && !known; node = this.#tree.next[node]) known = (this.#tree.choice[node] & ~FORKED) === other
       if (!known) this.#siblings[d] = this.#splice(this.#siblings[d], this.#tree.make(other, UNKNOWN, null))
     }
   }
 
   #sleepsAs(d: number, choice: number): boolean {
-    for (let k = this.#sleepAt[d]; k < this.#sleepers; k++) if (this.#sleepChoice[k] === choice) return true
+    for (let k = this.#sleepAt[d]; k < this.#sleepers; k++) if ((this.#sleepChoice[k] & ~FORKED) === choice) return true
     return false
   }
 
@@ -243,13 +253,13 @@ class Pass {
     const before = machine.bufferedStoresOf(vcpu)
     const fenced = !drain && machine.needsDrains(vcpu)
     this.#blockable[d] = !drain && machine.canBeBlocked(vcpu) ? 1 : 0
-    const outcome = machine.take(choice)
+    const outcome = machine.take(choice & ~FORKED)
     this.events++
     this.#cells.read(machine.footprint)
     if (this.#cells.lifetime) this.#unreducible = 'dpor does not handle XM_FREE and XM_ALLOC; use --engine graph'
     if (outcome === 1) {
       this.#violation = machine.violation
-      this.#schedule = [...this.#realChoices(), choice]
+      this.#schedule = [...this.#realChoices(), choice & ~FORKED]
       this.#over = true
       return
     }
@@ -345,26 +355,26 @@ class Pass {
     const count = this.#machine.enabled(this.#choices)
     let picked = -1
     let first = -1
+    let half = -1
     const last = d > 0 ? this.#trail.process[d - 1] & ~1 : -1
     for (let k = 0; k < count && picked < 0; k++) {
       const process = processOf(this.#choices[k])
-      if ((process & 1) === 0 && this.#stopped[process >> 1] >= 0) continue
-      if (this.#sleeps(d, process)) continue
-      if (process === last) picked = process
+      if (!this.#goesOn(this.#choices[k]) || this.#sleepsAs(d, this.#choices[k])) continue
+      if (this.#halfAsleep(d, process, count)) half = process
+      else if (process === last) picked = process
       else if (first < 0 || ((first & 1) === 1 && (process & 1) === 0)) first = process
     }
     if (picked < 0) picked = first
-    if (picked < 0) {
+    if (picked < 0 && half < 0) {
       this.#someAsleep = false
       for (let k = 0; k < count && !this.#someAsleep; k++) {
-        const process = processOf(this.#choices[k])
-        if ((process & 1) === 1 || this.#stopped[process >> 1] < 0) this.#someAsleep = true
+        this.#someAsleep = this.#goesOn(this.#choices[k])
       }
       return false
     }
     let tail = 0
     for (let k = 0; k < count; k++) {
-      if (processOf(this.#choices[k]) !== picked) continue
+      if ((picked >= 0 && processOf(this.#choices[k]) !== picked) || !this.#goesOn(this.#choices[k]) || this.#sleepsAs(d, this.#choices[k])) continue
       const node = this.#tree.make(this.#choices[k], UNKNOWN, null)
       if (tail === 0) this.#siblings[d] = node
       else this.#tree.next[tail] = node
@@ -374,9 +384,15 @@ class Pass {
   }
   #someAsleep = false
 
-  #sleeps(d: number, process: number): boolean {
-    for (let k = this.#sleepAt[d]; k < this.#sleepers; k++) if (processOf(this.#sleepChoice[k]) === process) return true
+  /** Some alternatives of the process sleep, and some do not. */
+  #halfAsleep(d: number, process: number, count: number): boolean {
+    for (let k = 0; k < count; k++) if (processOf(this.#choices[k]) === process && this.#sleepsAs(d, this.#choices[k])) return true
     return false
+  }
+
+  /** The vCPU that would make this choice has not been stopped in this execution. */
+  #goesOn(choice: number): boolean {
+    return choiceKind(choice) === DRAIN || this.#stopped[choiceVcpu(choice)] < 0
   }
 
   /** The execution ends here: plans the reversals of its races. */
@@ -391,7 +407,7 @@ class Pass {
     const trail = this.#trail
     for (let d = this.#newFrom; d < trail.depth; d++)
       for (let k = trail.raceAt[d]; k < trail.raceAt[d + 1]; k++) this.#reverse(trail.races[k], d)
-    this.#newFrom = trail.depth
+    this.#newFrom = (this.#options as any).all ? 0 : trail.depth
   }
 
   /** Plans an execution in which event `d` comes before event `e`, unless one is explored or planned already. */
@@ -425,12 +441,13 @@ class Pass {
     const trail = this.#trail
     const process = processOf(choice)
     const drained = this.#drained
-    let result = INDEPENDENT
+    // Of alternatives, one alone stands for nothing that goes another way.
+    let result = (choice & FORKED) === 0 ? INDEPENDENT : CLASH
     let restore = 0
     for (let k = 0; k < this.#length; k++) {
       const x = this.#sequence[k]
       if (trail.process[x] === process) {
-        result = trail.choice[x] === choice ? k : CLASH
+        result = ((trail.choice[x] ^ choice) & ~FORKED) === 0 ? k : CLASH
         break
       }
       if (touched === UNKNOWN || (touched !== NOTHING && this.#clash(choice, touched, own, trail.choice[x], trail.touched[x], trail.own[x], drained))) {
@@ -500,20 +517,20 @@ class Pass {
     let taken = 0
     let possible = true
     for (let k = 0; k < this.#length && possible; k++) {
-      const choice = trail.choice[this.#sequence[k]]
+      const choice = trail.choice[this.#sequence[k]] & ~FORKED
       possible = choiceKind(choice) === DRAIN ? machine.bufferedStoresOf(choiceVcpu(choice)) > 0 : machine.canContinue(choiceVcpu(choice))
       if (!possible || k === this.#length - 1) break
       taken++
       if (machine.take(choice) !== 0) break
     }
     while (taken-- > 0) machine.undo()
-    for (let x = e; x < trail.depth; x++) if (this.#real[x] === 1) machine.take(trail.choice[x])
+    for (let x = e; x < trail.depth; x++) if (this.#real[x] === 1) machine.take(trail.choice[x] & ~FORKED)
     return possible
   }
 
   #realChoices(): number[] {
     const choices: number[] = []
-    for (let d = 0; d < this.#trail.depth; d++) if (this.#real[d] === 1) choices.push(this.#trail.choice[d])
+    for (let d = 0; d < this.#trail.depth; d++) if (this.#real[d] === 1) choices.push(this.#trail.choice[d] & ~FORKED)
     return choices
   }
 
@@ -542,5 +559,7 @@ class Pass {
   }
 }
 
+/** Mark on a choice: the process could have gone another way there. */
+const FORKED = 1 << 30
 const INDEPENDENT = -1
 const CLASH = -2
