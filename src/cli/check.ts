@@ -106,6 +106,7 @@ function print(result: CheckResult): void {
   out(color(`${result.verdict}${result.verdict === 'violated' ? '' : `, ${result.strength}${bounds}`}`) + (result.violation ? `: ${result.violation.kind}: ${result.violation.message}` : ''))
   for (const reason of result.reasons) out(`  ${reason}`)
   out(`${result.states} states, ${result.executions} paths, ${result.events} events in ${result.seconds.toFixed(2)} s (${result.engine})`)
+  if (result.others) out(`  ${result.executions} classes; besides ${result.others.discarded} executions discarded in a failed turn of a loop, ${result.others.cut} cut, ${result.others.redundant} redundant`)
   if (result.cost) out(`least schedule: ${result.cost.preemptions} preemptions, ${result.cost.environment} environment choices, ${result.cost.delays} delayed drains`)
   for (const point of result.coverage.points) out(`  ${point.kind} ${point.file}:${point.line} \`${point.text}\`: ${point.evaluations} times`)
   for (const site of result.coverage.sites) out(`  site ${site.site} to ${site.target}: ${site.executions} times`)

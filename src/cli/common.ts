@@ -53,7 +53,7 @@ export function addModelFlags(command: Command, withFetch = true): Command {
 
 export function addSearchFlags(command: Command): Command {
   return command
-    .addOption(new Option('--engine <name>', 'graph explores all, random samples').choices(['auto', ...ENGINES]).default('auto'))
+    .addOption(new Option('--engine <name>', 'graph explores all states, dpor one execution a class, random samples').choices(['auto', ...ENGINES]).default('auto'))
     .option('--seed <n>', 'seed: of the random walks, or of the order in which graph takes choices')
     .option('--preemptions <k>', 'at most k preemptions')
     .option('--time <seconds>', 'stop after so many seconds (of each verdict), and say what was covered')
@@ -67,7 +67,8 @@ export function checkOptionsOf(flags: SearchFlags): CheckOptions {
   const states = numberFlag('--states', flags.states, 1, STATES_MAX * 4)
   const seconds = secondsFlag(flags.time)
   const engine = flags.engine === 'auto' ? 'graph' : flags.engine
-  if (engine === 'random' && states !== undefined) throw new UsageError('--states is for the graph engine; the random one keeps no states')
+  if (engine !== 'graph' && states !== undefined) throw new UsageError(`--states is for the graph engine; ${engine} keeps no states`)
+  if (engine === 'dpor' && preemptions !== undefined) throw new UsageError('--preemptions: dpor covers classes of executions whole; use --engine graph')
   return {
     engine,
     ...(seed === undefined ? {} : { seed }),

@@ -5,12 +5,13 @@ import { PageMap } from '../smp/memory.ts'
 import type { KnobValue, Model } from '../smp/model.ts'
 import { Sharing } from '../smp/sharing.ts'
 import type { Limits, Progress } from './explorable.ts'
+import { DporSearch } from './dpor/search.ts'
 import { GraphSearch } from './graph.ts'
 import { monitorsFor } from './monitors/index.ts'
 import { RandomSearch } from './random.ts'
 import type { Verdict } from './verdict.ts'
 
-export const ENGINES = ['graph', 'random'] as const
+export const ENGINES = ['graph', 'dpor', 'random'] as const
 export type Engine = (typeof ENGINES)[number]
 
 /** States that are kept without `--states`: some 2 GB of table. */
@@ -62,7 +63,9 @@ export function startCheck(image: MachineImage, model: Model, options: CheckOpti
           ...(limits.seconds === undefined ? {} : { seconds: limits.seconds }),
           ...(limits.preemptions === undefined ? {} : { preemptions: limits.preemptions }),
         })
-      : new GraphSearch(makeMachine, limits)
+      : options.engine === 'dpor'
+        ? new DporSearch(makeMachine, limits)
+        : new GraphSearch(makeMachine, limits)
   const result = (): CheckResult => ({
     ...withoutVacuity(search.verdict(), image, coverage),
     models: model.knobs,

@@ -4,7 +4,7 @@
  * state and the class of what led there, so every class is met once, whatever the interleavings. It gives exact
  * counts and all final states; its table grows with prefixes of classes, so it is for small programs.
  */
-import { CHOICES_MAX } from './explorable.ts'
+import { CHOICES_MAX, remake } from './explorable.ts'
 import type { MachineEvent } from '../smp/events.ts'
 import type { Machine } from '../smp/machine.ts'
 
@@ -37,10 +37,10 @@ const EVENTS_BETWEEN_CHECKS = 1024
  */
 export function countClasses(makeMachine: () => Machine, limits: ClassLimits, onEnd: (machine: Machine) => void, onRestart: () => void): ClassCount {
   const started = performance.now()
+  let machine = makeMachine()
   for (let pass = 1; ; pass++) {
     onRestart()
-    const machine = makeMachine()
-    machine.sharing.grown = pass === 1 && machine.sharing.grown
+    if (pass > 1) machine = remake(machine, makeMachine)
     const result = new ClassSearch(machine, limits, started, onEnd).run()
     if (!machine.sharing.grown || !result.exhausted) return machine.sharing.grown ? { ...result, exhausted: false } : result
     if (pass === PASSES_MAX) return { ...result, exhausted: false }

@@ -14,6 +14,8 @@ export interface Verdict {
   /** Choices taken. */
   readonly events: number
   readonly seconds: number
+  /** Engine dpor: how executions ended that are not among `executions`. */
+  readonly others?: { readonly discarded: number; readonly redundant: number; readonly cut: number }
   readonly engine: string
   /** Why the verdict is not `complete`, or why nothing can be said. */
   readonly reasons: readonly string[]

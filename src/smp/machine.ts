@@ -249,6 +249,7 @@ export class Machine {
   }
   get unreducible(): string | null {
     if (this.sharing.interruptible.includes(1)) return 'dpor does not handle interrupts and NMIs; use --engine graph'
+    if (this.fetchIsVisible) return 'dpor does not handle stale fetches of code that is written; use --engine graph, or --fetch coherent'
     if (this.model.partialWait) return 'dpor does not handle partialOverlap=wait; use --engine graph'
     return null
   }

@@ -36,8 +36,8 @@ export type Fault = 'no-drain-race' | 'no-sleep-wakeup' | 'lost-race'
 
 export interface DporOptions extends Limits {
   readonly fault?: Fault
-  /** Called at the end of each complete execution, with the machine standing there. */
-  readonly onComplete?: (machine: Reducible) => void
+  /** Called at the end of each execution, with the machine standing there. */
+  readonly onEnd?: (how: keyof Counts, schedule: readonly number[]) => void
 }
 
 export class DporSearch implements Search {
@@ -161,11 +161,12 @@ class Pass {
   }
 
   verdict(problem: string | null): Verdict {
-    const { violation: _, weaknesses } = this.#machine
+    const { weaknesses } = this.#machine
     const problems = [problem, this.#problem, this.#unreducible].filter((one) => one !== null)
     const common = {
       bounds: {}, states: this.events + 1, executions: this.counts.complete, events: this.events,
       seconds: (performance.now() - this.#started) / 1000, engine: 'dpor', cost: null,
+      others: { discarded: this.counts.discarded, redundant: this.counts.redundant, cut: this.counts.cut },
     }
     if (this.#violation !== null)
       return { ...common, verdict: 'violated', strength: 'complete', reasons: [], violation: this.#violation, schedule: this.#schedule }
@@ -397,17 +398,14 @@ class Pass {
 
   /** The execution ends here: plans the reversals of its races. */
   #end(): void {
-    (this.#options as any).onEnd?.(this.#realChoices(), this.#someAsleep ? 'asleep' : 'done')
+    this.#options.onEnd?.(this.#someAsleep ? 'redundant' : this.#stoppedCount > 0 ? 'cut' : 'complete', this.#realChoices())
     if (this.#someAsleep) this.counts.redundant++
     else if (this.#stoppedCount > 0) this.counts.cut++
-    else {
-      this.counts.complete++
-      this.#options.onComplete?.(this.#machine)
-    }
+    else this.counts.complete++
     const trail = this.#trail
     for (let d = this.#newFrom; d < trail.depth; d++)
       for (let k = trail.raceAt[d]; k < trail.raceAt[d + 1]; k++) this.#reverse(trail.races[k], d)
-    this.#newFrom = (this.#options as any).all ? 0 : trail.depth
+    this.#newFrom = trail.depth
   }
 
   /** Plans an execution in which event `d` comes before event `e`, unless one is explored or planned already. */

@@ -3,8 +3,8 @@
  * read from, and the order of the writes to each byte. Shares nothing with the reduction, which is tested
  * against it.
  */
-import type { MachineEvent } from '../../smp/events.ts'
-import type { Machine } from '../../smp/machine.ts'
+import type { MachineEvent } from '../../src/smp/events.ts'
+import type { Machine } from '../../src/smp/machine.ts'
 
 /** The class of the execution that `schedule` is, as text; the machine stands at its start, and does so after. */
 export function classOf(machine: Machine, schedule: readonly number[]): string {
