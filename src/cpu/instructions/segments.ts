@@ -117,8 +117,9 @@ const verify = (allows: (attr: number) => boolean): Handler =>
     setFlags(cpu.r, descriptor !== null && allows(attrOf(descriptor.high)) ? ZF : 0, ZF)
   })
 
+/** The destination is read as such: it need not be writable where it stays as it is. */
 const arpl = protectedOnly((cpu, op) => {
-  const destination = cpu.getForUpdate(op, op.a)
+  const destination = cpu.get(op, op.a)
   const source = cpu.get(op, op.b)
   if (cpu.stop !== 0) return
   const raises = (destination & 3) < (source & 3)

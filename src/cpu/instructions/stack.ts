@@ -13,8 +13,17 @@ import { loadRegister } from './segments.ts'
 const push: Handler = (cpu, op) => {
   const value = cpu.get(op, op.a)
   if (cpu.stop !== 0) return
-  const esp = cpu.pushAt(cpu.r[ESP], op.opSize, value)
-  if (cpu.stop === 0) cpu.r[ESP] = esp
+  const r = cpu.r
+  if (op.a.kind === SREG && op.opSize === 4) {
+    // ESP moves by 4, and a word is written: every part since the 386 leaves the upper one as it was (SDM vol. 2B, PUSH).
+    const mask = stackMask(r)
+    const offset = (r[ESP] - 4) & mask
+    cpu.writeMemory(SS, offset, 2, value)
+    if (cpu.stop === 0) r[ESP] = (r[ESP] & ~mask) | offset
+    return
+  }
+  const esp = cpu.pushAt(r[ESP], op.opSize, value)
+  if (cpu.stop === 0) r[ESP] = esp
 }
 
 const pop: Handler = (cpu, op) => {
