@@ -22,8 +22,10 @@ const EXTENDED_EDX_NX = 1 << 20
 /** Physical and linear address bits (leaf 80000008). */
 const ADDRESS_BITS = 32 | (32 << 8)
 
-/** "GenuineIntel": the classes are Intel's parts, and software keys what it knows of them by this name. */
-const VENDOR = [0x756e6547, 0x6c65746e, 0x49656e69]
+/** "GenuineIntel" in EBX, EDX, ECX: the classes are Intel's parts, and software keys what it knows of them by this name. */
+const GENU = 0x756e6547
+const INEI = 0x49656e69
+const NTEL = 0x6c65746e
 
 function featureBits({ features }: CpuClass): number {
   let bits = 1
@@ -48,7 +50,7 @@ function leaf(cpu: Cpu, number: number): readonly [number, number, number, numbe
       if (extended !== 0) return [ADDRESS_BITS, 0, 0, 0]
       break
     case 0:
-      return [1, VENDOR[0], VENDOR[2], VENDOR[1]]
+      return [1, GENU, NTEL, INEI]
   }
   return [0, 0, 0, 0]
 }
