@@ -1,0 +1,20 @@
+#!/bin/sh
+# Compiles the programs for the parameters of the table in rows.txt: PROGRAM-N-M[-fence][-noassert].o, with gcc -m32.
+cd "$(dirname "$0")" || exit 1
+cut -d' ' -f1 rows.txt | grep -v '^#' | sort -u | while read -r name; do
+	[ -n "$name" ] || continue
+	program=${name%%-*}
+	flags=
+	rest=${name#"$program"}
+	set -- $(echo "$rest" | tr - ' ')
+	for part in "$@"; do
+		case $part in
+		fence) flags="$flags -DFENCE" ;;
+		noassert) flags="$flags -DNOASSERT" ;;
+		n[0-9]*) flags="$flags -DN=${part#n}" ;;
+		m[0-9]*) flags="$flags -DM=${part#m}" ;;
+		esac
+	done
+	# shellcheck disable=SC2086
+	gcc -m32 -march=i686 -msse2 -fno-ident -fcf-protection=none -ffreestanding -fno-pic -fno-stack-protector -fno-asynchronous-unwind-tables -Wall -Wno-unused-value -Wno-unused-variable -O2 -I../../include $flags -c "$program.c" -o "$name.o" || exit 1
+done

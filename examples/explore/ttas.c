@@ -1,0 +1,19 @@
+/* A test-and-test-and-set lock: XCHG, then look on with MOV. */
+#include "explore.h"
+
+static int l, cnt;
+
+static void thread(void)
+{
+	for (int k = 0; k < M; k++) {
+		while (XCHG(l, 1) != 0)
+			while (LD(l) != 0)
+				;
+		int c = LD(cnt);
+		ST(cnt, c + 1);
+		ASSERT(LD(cnt) == c + 1);
+		ST(l, 0);
+	}
+}
+
+XM_VCPUS(thread, N);
