@@ -40,6 +40,8 @@ export class Cpu {
   readonly flagsMask: number
   /** EIP of the instruction after the one that executes. */
   next = 0
+  /** The write of this attempt puts back what a failed CMPXCHG read. */
+  compareFailed = false
   /** Initial local APIC id, as CPUID reports it. */
   apicId = 0
   // Of the instruction that executes, for debug.ts: data breakpoints touched (DR6 bits), RF stays as it is now, it switched tasks.

@@ -227,6 +227,7 @@ const cmpxchg: Handler = (cpu, op) => {
   const expected = cpu.register(EAX, size)
   const equal = mask(old, size) === mask(expected, size)
   // The destination is written in either case (SDM vol. 2A, CMPXCHG).
+  cpu.compareFailed = !equal
   cpu.set(op, op.a, equal ? cpu.get(op, op.b) : old)
   if (cpu.stop !== 0) return
   if (!equal) cpu.setRegister(EAX, size, old)
@@ -244,6 +245,7 @@ const cmpxchg8b: Handler = (cpu, op) => {
   const high = cpu.bus.high
   if (cpu.stop !== 0) return
   const equal = low === r[EAX] && high === r[EDX]
+  cpu.compareFailed = !equal
   cpu.bus.write64(physical, equal ? r[EBX] : low, equal ? r[ECX] : high)
   if (cpu.stop !== 0) return
   if (!equal) {

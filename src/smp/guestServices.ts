@@ -10,9 +10,13 @@ const CHOICES_MAX = 256
 /** Most bytes of one XM_FREE or XM_ALLOC. */
 const LIFETIME_BYTES_MAX = 1 << 20
 
+/** Calls that change nothing: a loop that makes one may still be a wait. */
+const QUIET_CALLS: ReadonlySet<number> = new Set([GUEST_CALLS.assert, GUEST_CALLS.assume, GUEST_CALLS.reach, GUEST_CALLS.vcpu, GUEST_CALLS.log])
+
 /** Performs call `call` of `vcpu`; the new EAX. It may park (`cpu.stop`) and is then asked again. */
 export function callGuest(machine: Machine, vcpu: number, bus: VcpuBus, call: number, eax: number, edx: number): number {
   const running = machine.running()
+  if (!QUIET_CALLS.has(call)) machine.quiet = false
   const event = (pending: number, ways = 1) => !running || bus.gate(pending, 0, 0, ways)
   switch (call) {
     case GUEST_CALLS.exit:

@@ -11,18 +11,20 @@
  */
 import { Cpu } from '../cpu/cpu.ts'
 import { STOP_FAULT, STOP_VIOLATION } from '../cpu/bus.ts'
-import type { Op } from '../cpu/decode.ts'
+import { decode, type Op } from '../cpu/decode.ts'
+import { ALL_LIVE, liveAt } from '../cpu/liveness.ts'
 import {
-  ACTIVE, ACTIVITY, EIP, EVENT, EVENT_EXTERNAL, EVENT_NMI, EVENT_VALID, HALTED, REGISTER_WORDS, SHUTDOWN,
+  ACTIVE, ACTIVITY, ATTR_BIG, CR0, CR0_PG, CS, EIP, EVENT, EVENT_EXTERNAL, EVENT_NMI, EVENT_VALID, HALTED, REGISTER_WORDS, SEG_ATTR,
+  SEG_BASE, SHUTDOWN,
 } from '../cpu/registers.ts'
 import { Store } from '../state/store.ts'
 import { choiceArgument, choiceKind, choiceVcpu, DRAIN, INTERRUPT, NMI, packChoice, RUN } from './choice.ts'
 import { CodeWindow } from './codeWindow.ts'
 import type { Observer } from './events.ts'
-import { FetchView, historyWords } from './fetchView.ts'
+import { FetchView, historyWords, WINDOW } from './fetchView.ts'
 import { Footprint, FP_MEMORY_READ, FP_RESOURCE_READ, FP_RESOURCE_WRITE, FP_WRITE, RESOURCE_HISTORY, RESOURCE_VCPU } from './footprint.ts'
 import { callGuest } from './guestServices.ts'
-import type { MachineImage } from './image.ts'
+import { EXECUTE, type MachineImage } from './image.ts'
 import {
   ANSWER_COUNT, AT_BLOCK, AT_BOUNDARY, AT_END, AT_FENCE, AT_FETCH, AT_HALT, AT_LOAD, AT_LOCAL, AT_LOCKED, AT_NOTHING,
   AT_SEND, AT_SERIALIZE, AT_STORE, BUFFER_COUNT, ENDED, FETCHED_BYTES, FETCHED_LENGTH, GLOBAL_WORDS, ICOUNT, IRR, KICKED, layOut,
@@ -74,6 +76,8 @@ export class Machine {
   readonly coverage: Coverage
   /** What the last step touched. */
   readonly footprint = new Footprint()
+  /** The last step changed nothing but registers of its vCPU. */
+  quiet = true
   /** Why `complete` cannot be claimed; empty: it can. */
   readonly weaknesses = new Set<string>()
   violation: Violation | null = null
@@ -158,6 +162,7 @@ export class Machine {
     this.#pushMark()
     this.step++
     this.footprint.clear()
+    this.quiet = true
     const v = choiceVcpu(choice)
     const argument = choiceArgument(choice)
     switch (choiceKind(choice)) {
@@ -233,6 +238,33 @@ export class Machine {
   bufferedStoresList(v: number): [number, number][] {
     const { buffer } = this.#buses[v]
     return Array.from({ length: buffer.count }, (_, k) => [buffer.address(k), buffer.size(k)])
+  }
+  /** The registers of a vCPU, as long as it does not run. */
+  registersOf(v: number): Int32Array {
+    return this.cpus[v].r
+  }
+  /** It is parked before the first event of an instruction. */
+  betweenInstructions(v: number): boolean {
+    return !this.#begun(v)
+  }
+  /** Registers that can matter where the vCPU stands (cpu/liveness.ts). */
+  liveRegisters(v: number): number {
+    const { r } = this.cpus[v]
+    const eip = r[EIP]
+    const known = this.#live.get(eip)
+    if (known !== undefined) return known
+    const flat = !this.sharing.codeShared && (r[CR0] & CR0_PG) === 0 && r[SEG_BASE + CS] === 0 && (r[SEG_ATTR + CS] & ATTR_BIG) !== 0
+    const live = flat ? liveAt(eip, (at) => this.#decodeAt(at)) : ALL_LIVE
+    this.#live.set(eip, live)
+    return live
+  }
+  readonly #live = new Map<number, number>()
+
+  #decodeAt(eip: number): Op | null {
+    const at = this.memory.index(eip)
+    if (at < 0 || !this.memory.allows(eip, EXECUTE) || (eip & 0xfff) > 0x1000 - WINDOW) return null
+    const op = decode(this.memory.u8.slice(at, at + WINDOW), 0, WINDOW, true)
+    return op.length === 0 ? null : op
   }
   needsDrains(v: number): boolean {
     if (this.model.sc) return true
@@ -478,6 +510,7 @@ export class Machine {
   }
 
   #inject(v: number, event: number): void {
+    this.quiet = false
     this.footprint.add(FP_RESOURCE_WRITE, RESOURCE_VCPU + v, 0)
     this.setWord(v, EVENT, event)
     this.setWord(v, ACTIVITY, ACTIVE)
@@ -638,6 +671,7 @@ export class Machine {
 
   /** Delivers the event in EVENT. False: parked or judged. */
   #deliver(v: number): boolean {
+    this.quiet = false
     const cpu = this.cpus[v]
     const bus = this.#buses[v]
     const vector = cpu.r[EVENT] & 0xff

@@ -94,6 +94,12 @@ export class Memory {
     }
   }
 
+  /** Whether the 1 to 8 bytes at byte index `at` are these already. */
+  holds(at: number, sizeBytes: number, low: number, high: number): boolean {
+    for (let b = 0; b < sizeBytes; b++) if (this.u8[at + b] !== (((b < 4 ? low : high) >>> ((b & 3) * 8)) & 0xff)) return false
+    return true
+  }
+
   /** Store of 1 to 8 bytes at byte index `at`, through the store's setter. */
   store(at: number, sizeBytes: number, low: number, high: number): void {
     const store = this.#store

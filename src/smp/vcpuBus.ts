@@ -64,6 +64,7 @@ export class VcpuBus implements Bus {
     this.#cursor = 0
     this.#lockOpen = false
     this.locked = false
+    this.cpu.compareFailed = false
     this.cpu.stop = 0
   }
 
@@ -123,6 +124,7 @@ export class VcpuBus implements Bus {
     const g = machine.memory.granule(at)
     const seen = machine.sharing.noteRead(g, g, WALKER)
     if ((machine.sharing.noteWrite(g, g, this.#bit) || seen) && this.#running && !this.gate(AT_LOAD, physical, 4, 1)) return
+    machine.quiet = false
     machine.footprint.add(FP_MEMORY_READ, physical, 4)
     machine.footprint.add(FP_WRITE, physical, 4)
     machine.writeMemory(this.#vcpu, physical, 4, machine.memory.load(at, 4) | bits, 0)
@@ -144,6 +146,7 @@ export class VcpuBus implements Bus {
     if (machine.fetchIsVisible && this.#running) {
       if (!this.gate(AT_SERIALIZE, 0, 0, 1)) return
       machine.fetchView.serialize(this.#vcpu)
+      machine.quiet = false
       machine.footprint.add(FP_RESOURCE_READ, RESOURCE_HISTORY, 0)
       this.#observe('serialize', 0, 0, 0)
     }
@@ -163,6 +166,7 @@ export class VcpuBus implements Bus {
   out(): void {}
 
   tsc(): number {
+    this.#machine.quiet = false
     this.#machine.weaken('RDTSC was read: only one value of it is explored')
     this.high = 0
     return 0
@@ -363,12 +367,14 @@ export class VcpuBus implements Bus {
     if (at < 0) return
     const machine = this.#machine
     const memory = machine.memory
+    if (!this.locked || !memory.holds(at, sizeBytes, low, high)) machine.quiet = false
     let visible = false
     if (this.#running) visible = machine.sharing.noteWrite(memory.granule(at), memory.granule(at + sizeBytes - 1), this.#bit)
     if (this.locked) {
       if (!this.#openLock(visible, physical, sizeBytes)) return
       if (visible) {
-        machine.footprint.add(FP_WRITE, physical, sizeBytes)
+        // A failed compare is a read: what it writes was there.
+        if (!this.cpu.compareFailed) machine.footprint.add(FP_WRITE, physical, sizeBytes)
         this.#observe('locked-store', physical, sizeBytes, low)
       }
       machine.writeMemory(this.#vcpu, physical, sizeBytes, low, high)

@@ -26,6 +26,7 @@ export function classOf(machine: Machine, schedule: readonly number[]): string {
         program[vcpu].push(`load ${address.toString(16)} ${bytes.map((byte) => source(vcpu, byte)).join()}`)
         break
       case 'locked-store': {
+        if (machine.cpus[vcpu].compareFailed) break
         const name = `${vcpu}.${stored[vcpu]++}`
         program[vcpu].push(`locked ${address.toString(16)}+${sizeBytes}`)
         write(name, address, sizeBytes)

@@ -9,10 +9,17 @@ export interface Reducible extends Explorable {
   readonly granules: Granules
   readonly vcpuCount: number
   bufferedStoresOf(vcpu: number): number
+  symbolize(address: number): string
   /** All vCPUs run; otherwise one runs alone. */
   running(): boolean
   /** The next event of the vCPU needs the stores before to have drained. */
   needsDrains(vcpu: number): boolean
+  /** The last step changed nothing but registers of its vCPU. */
+  readonly quiet: boolean
+  registersOf(vcpu: number): Int32Array
+  betweenInstructions(vcpu: number): boolean
+  /** cpu/liveness.ts */
+  liveRegisters(vcpu: number): number
   /** An upper bound of the ways that the vCPU's next event can go; 1: it is determined. */
   alternatives(vcpu: number): number
   /** Whether the pending event of the vCPU can become disabled or enabled by what others do. */

@@ -4,16 +4,18 @@
  * one execution and the next is carried out. For programs whose executions end; one execution a class
  * (trail.ts) where the environment has no choices, at least one where it has.
  */
-import { choiceKind, choiceVcpu, DRAIN, RUN } from '../../smp/choice.ts'
+import { EIP } from '../../cpu/registers.ts'
+import { choiceKind, choiceVcpu, DRAIN, packChoice, RUN } from '../../smp/choice.ts'
 import type { Violation } from '../../smp/monitor.ts'
 import { CHOICES_MAX, remake, type Limits, type Progress, type Search } from '../explorable.ts'
 import type { Verdict } from '../verdict.ts'
 import { Cells, grown, NOTHING, UNKNOWN } from './cells.ts'
+import { Loops, TURN_MAX } from './loops.ts'
 import type { Reducible } from './reducible.ts'
 import { processOf, Trail, type OwnReads } from './trail.ts'
 import { WakeupTree } from './wakeupTree.ts'
 
-const PASSES_MAX = 64
+const PASSES_MAX = 1000
 const SLICE_EVENTS = 65536
 const EVENTS_BETWEEN_CHECKS = 1024
 /** Events of one execution at the most. */
@@ -46,6 +48,7 @@ export class DporSearch implements Search {
   readonly #started = performance.now()
   #machine: Reducible
   #pass: Pass
+  readonly #waitPlaces = new Set<number>()
   #passes = 1
   #problem: string | null = null
 
@@ -53,7 +56,7 @@ export class DporSearch implements Search {
     this.#makeMachine = makeMachine
     this.#options = options
     this.#machine = makeMachine()
-    this.#pass = new Pass(this.#machine, options, this.#started)
+    this.#pass = new Pass(this.#machine, options, this.#started, this.#waitPlaces)
   }
 
   advance(): boolean {
@@ -64,7 +67,7 @@ export class DporSearch implements Search {
       return false
     }
     this.#machine = remake(this.#machine, this.#makeMachine)
-    this.#pass = new Pass(this.#machine, this.#options, this.#started)
+    this.#pass = new Pass(this.#machine, this.#options, this.#started, this.#waitPlaces)
     return true
   }
 
@@ -105,6 +108,14 @@ class Pass {
   /** Entries of the sleep sets in use. */
   #sleepers = 0
   readonly #choices = new Int32Array(CHOICES_MAX)
+  readonly #loops: Loops
+  /** Per node and vCPU: what it reads in vain there, if it waits (UNKNOWN: it does not). */
+  #waits = new Int32Array(256)
+  /** Places (EIP) where a vCPU has waited, for all passes. */
+  readonly #waitPlaces: Set<number>
+  #waitPlacesGrown = false
+  /** Some event has been explored from the node. */
+  #expanded = new Uint8Array(256)
   /** Per vCPU: it goes no further in this execution, since event d (-1: it does). */
   readonly #stopped: Int32Array
   #stoppedCount = 0
@@ -123,15 +134,18 @@ class Pass {
   #schedule: number[] | null = null
   #unreducible: string | null = null
 
-  constructor(machine: Reducible, options: DporOptions, started: number) {
+  constructor(machine: Reducible, options: DporOptions, started: number, waitPlaces: Set<number>) {
     this.#machine = machine
     this.#options = options
     this.#started = started
+    this.#waitPlaces = waitPlaces
+    this.#loops = new Loops(machine)
     const vcpus = machine.vcpuCount
     this.#cells = new Cells(machine.granules)
     this.#trail = new Trail(vcpus, machine.granules.memory + 2 + vcpus, this.#cells)
     this.#stopped = new Int32Array(vcpus).fill(-1)
     this.#drained = new Int32Array(vcpus)
+    this.#waits = new Int32Array(257 * vcpus).fill(UNKNOWN)
     for (let v = 0; v < vcpus; v++) this.#trail.startWith(v, machine.bufferedStoresOf(v))
     this.#unreducible = machine.unreducible
     if (machine.violation !== null) this.#violated()
@@ -148,16 +162,21 @@ class Pass {
     while (!this.#over) {
       if (this.#unreducible !== null) break
       if (!this.#step()) break
-      if (this.#machine.sharing.grown && this.#machine.violation === null) return 'grown'
+      if (this.#grown && this.#violation === null) return 'grown'
       if (this.events >= check) {
         this.#checkLimits()
         check = this.events + EVENTS_BETWEEN_CHECKS
       }
       if (this.events >= until && !this.#over) return 'paused'
     }
-    if (this.#machine.sharing.grown && this.#violation === null && this.#problem === null) return 'grown'
+    if (this.#grown && this.#violation === null && this.#problem === null) return 'grown'
     this.#over = true
     return 'over'
+  }
+
+  /** What was explored so far took accesses or waits for something else than they are. */
+  get #grown(): boolean {
+    return this.#machine.sharing.grown || this.#waitPlacesGrown
   }
 
   verdict(problem: string | null): Verdict {
@@ -188,7 +207,7 @@ class Pass {
     if (this.#entering) {
       if (d + 2 > this.#siblings.length) this.#growNodes()
       this.#entering = false
-      if (this.#siblings[d] === 0 && !this.#choose(d)) {
+      if (this.#siblings[d] === 0 && this.#expanded[d] === 0 && !this.#choose(d)) {
         this.#end()
         return !this.#over && this.#back()
       }
@@ -224,7 +243,7 @@ class Pass {
     for (let k = 0; k < count; k++) asleep ||= processOf(this.#choices[k]) === process && this.#sleepsAs(d, this.#choices[k])
     for (let k = 0; k < count; k++) {
       const other = this.#choices[k]
-      if (other === choice || (processOf(other) !== process && !asleep) || this.#sleepsAs(d, other) || !this.#goesOn(other)) continue
+      if (other === choice || (processOf(other) !== process && !asleep) || this.#sleepsAs(d, other) || !this.#goesOn(d, other)) continue
       let known = false
       for (let node = this.#siblings[d]; node !== 0 && !known; node = this.#tree.next[node]) known = (this.#tree.choice[node] & ~FORKED) === other
       if (!known) this.#siblings[d] = this.#splice(this.#siblings[d], this.#tree.make(other, UNKNOWN, null))
@@ -252,8 +271,9 @@ class Pass {
     const drain = choiceKind(choice) === DRAIN
     const running = machine.running()
     const before = machine.bufferedStoresOf(vcpu)
+    if (!drain) this.#loops.before(d, vcpu)
     const fenced = !drain && machine.needsDrains(vcpu)
-    this.#blockable[d] = !drain && machine.canBeBlocked(vcpu) ? 1 : 0
+    this.#blockable[d] = !drain && (machine.canBeBlocked(vcpu) || this.#waitPlaces.has(machine.registersOf(vcpu)[EIP])) ? 1 : 0
     const outcome = machine.take(choice & ~FORKED)
     this.events++
     this.#cells.read(machine.footprint)
@@ -265,6 +285,18 @@ class Pass {
       return
     }
     const cut = outcome === 2
+    const quiet = !drain && outcome === 0 && machine.quiet && running && machine.running() && machine.canContinue(vcpu)
+    if (!drain) this.#loops.after(d, quiet)
+    if (quiet && this.#loops.isBackAt(d, vcpu)) {
+      // It waits: it will come to the same again until others change what it read.
+      this.#wait(d, vcpu)
+      machine.undo()
+      this.#tree.freeAll(below)
+      this.#entering = true
+      return
+    }
+    this.#expanded[d] = 1
+    this.#expanded[d + 1] = 0
     const stores = drain || cut ? 0 : machine.bufferedStoresOf(vcpu) - before
     if (cut) {
       // The others go on without it: what they do may show another order in which it is not cut.
@@ -277,9 +309,51 @@ class Pass {
     if (trail.own[d] !== null) this.#anyOwn = true
     this.#sleepAt[d + 1] = this.#sleepers
     this.#passOnSleep(d)
+    this.#passOnWaits(d)
+    if (quiet && this.#closesTurn(d, vcpu)) {
+      // The same execution without this turn is explored as well.
+      this.#stopped[vcpu] = d
+      this.#stoppedCount++
+    }
     this.#siblings[d + 1] = below
     this.#entering = true
     if (d + 2 > DEPTH_MAX) this.stop(`an execution of more than ${DEPTH_MAX} events`)
+  }
+
+  /** `vcpu` reads in vain at node d what the cells hold. */
+  #wait(d: number, vcpu: number): void {
+    this.#waits[d * this.#stopped.length + vcpu] = this.#cells.number()
+    const place = this.#loops.placeOf(d)
+    if (this.#waitPlaces.has(place)) return
+    this.#waitPlaces.add(place)
+    this.#waitPlacesGrown = true
+  }
+
+  #waitsAt(d: number, vcpu: number): boolean {
+    return this.#waits[d * this.#stopped.length + vcpu] !== UNKNOWN
+  }
+
+  /** Who waited before event d for what it did not change waits on. */
+  #passOnWaits(d: number): void {
+    const vcpus = this.#stopped.length
+    const trail = this.#trail
+    const from = d * vcpus
+    for (let v = 0; v < vcpus; v++) {
+      const read = this.#waits[from + v]
+      const goesOn = read === UNKNOWN || trail.process[d] >> 1 === v || this.#cells.conflict(read, trail.touched[d])
+      this.#waits[from + vcpus + v] = goesOn ? UNKNOWN : read
+    }
+  }
+
+  /** Whether event d brought its vCPU back to where it stood before an earlier one, without effect. */
+  #closesTurn(d: number, vcpu: number): boolean {
+    let event = d
+    for (let k = 0; k < TURN_MAX; k++) {
+      event = this.#trail.previousOf(event)
+      if (event < 0 || !this.#loops.isQuiet(event)) return false
+      if (this.#loops.isBackAt(event, vcpu)) return true
+    }
+    return false
   }
 
   /** Who slept before event d and is independent of it sleeps on. */
@@ -360,7 +434,7 @@ class Pass {
     const last = d > 0 ? this.#trail.process[d - 1] & ~1 : -1
     for (let k = 0; k < count && picked < 0; k++) {
       const process = processOf(this.#choices[k])
-      if (!this.#goesOn(this.#choices[k]) || this.#sleepsAs(d, this.#choices[k])) continue
+      if (!this.#goesOn(d, this.#choices[k]) || this.#sleepsAs(d, this.#choices[k])) continue
       if (this.#halfAsleep(d, process, count)) half = process
       else if (process === last) picked = process
       else if (first < 0 || ((first & 1) === 1 && (process & 1) === 0)) first = process
@@ -369,13 +443,13 @@ class Pass {
     if (picked < 0 && half < 0) {
       this.#someAsleep = false
       for (let k = 0; k < count && !this.#someAsleep; k++) {
-        this.#someAsleep = this.#goesOn(this.#choices[k])
+        this.#someAsleep = this.#goesOn(d, this.#choices[k])
       }
       return false
     }
     let tail = 0
     for (let k = 0; k < count; k++) {
-      if ((picked >= 0 && processOf(this.#choices[k]) !== picked) || !this.#goesOn(this.#choices[k]) || this.#sleepsAs(d, this.#choices[k])) continue
+      if ((picked >= 0 && processOf(this.#choices[k]) !== picked) || !this.#goesOn(d, this.#choices[k]) || this.#sleepsAs(d, this.#choices[k])) continue
       const node = this.#tree.make(this.#choices[k], UNKNOWN, null)
       if (tail === 0) this.#siblings[d] = node
       else this.#tree.next[tail] = node
@@ -391,39 +465,115 @@ class Pass {
     return false
   }
 
-  /** The vCPU that would make this choice has not been stopped in this execution. */
-  #goesOn(choice: number): boolean {
-    return choiceKind(choice) === DRAIN || this.#stopped[choiceVcpu(choice)] < 0
+  /** The vCPU that would make this choice has not been stopped in this execution, and does not wait at node d. */
+  #goesOn(d: number, choice: number): boolean {
+    const vcpu = choiceVcpu(choice)
+    return choiceKind(choice) === DRAIN || (this.#stopped[vcpu] < 0 && !this.#waitsAt(d, vcpu))
   }
 
   /** The execution ends here: plans the reversals of its races. */
   #end(): void {
-    this.#options.onEnd?.(this.#someAsleep ? 'redundant' : this.#stoppedCount > 0 ? 'cut' : 'complete', this.#realChoices())
-    if (this.#someAsleep) this.counts.redundant++
-    else if (this.#stoppedCount > 0) this.counts.cut++
-    else this.counts.complete++
     const trail = this.#trail
+    const node = trail.depth
+    const ending = this.#ending(node)
+    if (ending === 'deadlock') return
+    this.counts[ending]++
+    this.#options.onEnd?.(ending, this.#realChoices())
     for (let d = this.#newFrom; d < trail.depth; d++)
-      for (let k = trail.raceAt[d]; k < trail.raceAt[d + 1]; k++) this.#reverse(trail.races[k], d)
+      if (this.#blockable[d] === 1) this.#reverseAwait(d)
+      else for (let k = trail.raceAt[d]; k < trail.raceAt[d + 1]; k++) this.#reverse(trail.races[k], d)
     this.#newFrom = trail.depth
+    for (let v = 0; v < this.#stopped.length; v++) if (this.#waitsAt(node, v)) this.#reverseWait(v)
   }
 
-  /** Plans an execution in which event `d` comes before event `e`, unless one is explored or planned already. */
-  #reverse(e: number, d: number): void {
+  #ending(node: number): keyof Counts | 'deadlock' {
+    if (this.#someAsleep) return 'redundant'
+    let waiting = -1
+    let cut = false
+    for (let v = 0; v < this.#stopped.length; v++) {
+      if (this.#stopped[v] >= 0 && this.#real[this.#stopped[v]] === 0) cut = true
+      else if (waiting < 0 && (this.#waitsAt(node, v) || this.#stopped[v] >= 0)) waiting = v
+    }
+    if (cut) return 'cut'
+    if (waiting < 0) return 'complete'
+    for (let v = 0; v < this.#stopped.length; v++) if (this.#stopped[v] >= 0 && !this.#turnsForEver(v)) return 'discarded'
+    const who: string[] = []
+    for (let v = 0; v < this.#stopped.length; v++)
+      if (this.#waitsAt(node, v) || this.#stopped[v] >= 0) who.push(`vCPU ${v} at ${this.#machine.symbolize(this.#machine.registersOf(v)[EIP])}`)
+    const eip = this.#machine.registersOf(waiting)[EIP] >>> 0
+    this.#violation = { kind: 'deadlock', message: `nobody can go on: ${who.join('; ')} in a loop that waits for others`, vcpu: waiting, eip }
+    this.#schedule = this.#realChoices()
+    this.#over = true
+    return 'deadlock'
+  }
+
+  /** Whether the loop that `vcpu` is in comes round again with what memory holds now. */
+  #turnsForEver(vcpu: number): boolean {
+    const machine = this.#machine
+    const d = this.#trail.depth
+    this.#loops.before(d, vcpu)
+    let back = false
+    let taken = 0
+    while (!back && taken < TURN_MAX && machine.canContinue(vcpu)) {
+      taken++
+      if (machine.take(packChoice(RUN, vcpu)) !== 0 || !machine.quiet) break
+      back = this.#loops.isBackAt(d, vcpu)
+    }
+    while (taken-- > 0) machine.undo()
+    return back
+  }
+
+  /** `vcpu` waits to the end: plans the executions in which it came in time for what others have changed since. */
+  #reverseWait(vcpu: number): void {
+    const machine = this.#machine
     const trail = this.#trail
-    if (this.#options.fault === 'lost-race' && (d & 3) === 3) return
-    if (this.#options.fault === 'no-drain-race' && (trail.process[d] & 1) === 1 && (trail.process[e] & 1) === 0) return
+    const d = trail.depth
+    const fenced = machine.needsDrains(vcpu)
+    machine.take(packChoice(RUN, vcpu))
+    this.#cells.read(machine.footprint)
+    machine.undo()
+    if (d + 2 > this.#siblings.length) this.#growNodes()
+    this.#real[d] = 0
+    trail.push(packChoice(RUN, vcpu), 0, fenced, false)
+    this.#reverseAwait(d)
+    trail.pop()
+  }
+
+  /**
+   * Event d of a vCPU may be possible only after some of the writes that it conflicts with: plans the execution in
+   * which it comes as late as it can, but before one of them.
+   */
+  #reverseAwait(d: number): void {
+    const trail = this.#trail
+    const vcpu = trail.process[d] >> 1
+    const previous = trail.previousOf(d)
+    for (let e = d - 1; e >= 0; e--) {
+      if (trail.process[e] >> 1 === vcpu || !this.#cells.conflict(trail.touched[e], trail.touched[d]) || !trail.before(e, d)) continue
+      if (previous >= 0 && trail.before(e, previous)) continue
+      if (this.#reverse(e, d)) return
+    }
+  }
+
+  /**
+   * Plans an execution in which event `d` comes before event `e`, unless one is explored or planned already.
+   * False: `d` is not possible there.
+   */
+  #reverse(e: number, d: number): boolean {
+    const trail = this.#trail
+    if (this.#options.fault === 'lost-race' && (d & 3) === 3) return true
+    if (this.#options.fault === 'no-drain-race' && (trail.process[d] & 1) === 1 && (trail.process[e] & 1) === 0) return true
     if (this.#sequence.length < trail.depth) this.#sequence = new Int32Array(trail.choice.length)
     let length = 0
-    for (let x = e + 1; x < trail.depth; x++) if (!trail.before(e, x)) this.#sequence[length++] = x
+    for (let x = e + 1; x < trail.depth; x++) if (x !== d && !trail.before(e, x)) this.#sequence[length++] = x
     this.#sequence[length++] = d
     this.#length = length
-    if (this.#blockable[d] === 1 && !this.#reaches(e)) return
+    if ((this.#blockable[d] === 1 || this.#real[d] === 0) && !this.#reaches(e)) return false
     for (let k = this.#sleepAt[e]; k < this.#sleepAt[e + 1]; k++) {
       this.#resetDrained(e)
-      if (this.#initial(this.#sleepChoice[k], this.#sleepTouched[k], this.#sleepOwn[k]) !== CLASH) return
+      if (this.#initial(this.#sleepChoice[k], this.#sleepTouched[k], this.#sleepOwn[k]) !== CLASH) return true
     }
     this.#insert(e)
+    return true
   }
 
   /** Stores drained before event `e`, for conflicts with forwarded loads. */
@@ -516,8 +666,16 @@ class Pass {
     let possible = true
     for (let k = 0; k < this.#length && possible; k++) {
       const choice = trail.choice[this.#sequence[k]] & ~FORKED
-      possible = choiceKind(choice) === DRAIN ? machine.bufferedStoresOf(choiceVcpu(choice)) > 0 : machine.canContinue(choiceVcpu(choice))
-      if (!possible || k === this.#length - 1) break
+      const vcpu = choiceVcpu(choice)
+      possible = choiceKind(choice) === DRAIN ? machine.bufferedStoresOf(vcpu) > 0 : machine.canContinue(vcpu)
+      if (!possible) break
+      if (k === this.#length - 1) {
+        this.#loops.before(trail.depth, vcpu)
+        const outcome = machine.take(choice)
+        possible = outcome !== 0 || !machine.quiet || !machine.canContinue(vcpu) || !this.#loops.isBackAt(trail.depth, vcpu)
+        machine.undo()
+        break
+      }
       taken++
       if (machine.take(choice) !== 0) break
     }
@@ -544,6 +702,12 @@ class Pass {
     if (events !== undefined && this.events > events) this.stop('the limit of events was reached')
   }
 
+  #growWaits(): void {
+    const waits = new Int32Array((this.#siblings.length + 1) * this.#stopped.length).fill(UNKNOWN)
+    waits.set(this.#waits)
+    this.#waits = waits
+  }
+
   #growNodes(): void {
     this.#siblings = grown(this.#siblings)
     this.#sleepAt = grown(this.#sleepAt)
@@ -554,6 +718,8 @@ class Pass {
     }
     this.#real = flags(this.#real)
     this.#blockable = flags(this.#blockable)
+    this.#expanded = flags(this.#expanded)
+    this.#growWaits()
   }
 }
 

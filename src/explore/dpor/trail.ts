@@ -82,6 +82,11 @@ export class Trail {
     return this.clocks[b * this.processes + process] >= this.index[a]
   }
 
+  /** The event of the same process before event d; -1: none. */
+  previousOf(d: number): number {
+    return this.#previous[d]
+  }
+
   /** Stores that `vcpu` has enqueued before the first event. */
   startWith(vcpu: number, stores: number): void {
     this.#enqueue(vcpu, stores, -1)
