@@ -13,8 +13,9 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   guest: ['cpu', 'smp'],
   patching: ['explore', 'smp', 'cpu', 'guest'],
   replay: ['explore', 'smp', 'cpu'],
+  platform: ['cpu', 'guest', 'replay', 'explore'],
   litmus: ['guest', 'explore', 'smp', 'cpu'],
-  cli: ['cpu', 'smp', 'explore', 'guest', 'patching', 'replay', 'litmus'],
+  cli: ['cpu', 'smp', 'explore', 'guest', 'patching', 'replay', 'litmus', 'platform'],
 }
 const files = readdirSync(src, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.ts') && name.includes('/'))
 const importsOf = (file: string) => [...readFileSync(join(src, file), 'utf8').matchAll(/(?:from|import) '([^']+)'/g)].map((match) => match[1])

@@ -7,7 +7,7 @@ import { CPU_CLASSES } from '../cpu/classes.ts'
 import { KnobError, PROFILES, type KnobValue } from '../smp/model.ts'
 import { minimizeTrace } from '../replay/minimize.ts'
 import { recordTrace, replayTrace } from '../replay/record.ts'
-import { decodeTrace, encodeTrace, TraceError, type Trace } from '../replay/trace.ts'
+import { decodeTrace, encodeTrace, KIND_RUN, openTrace, TraceError, type Trace } from '../replay/trace.ts'
 import type { MachineImage } from '../smp/image.ts'
 import type { Model } from '../smp/model.ts'
 import { DivergedError, EXIT, UsageError } from './errors.ts'
@@ -140,8 +140,18 @@ export function numberFlag(name: string, text: string | undefined, low: number, 
 
 /** @throws UsageError on a file that is not a sound trace */
 export function loadTrace(path: string): Trace {
+  return reading(path, () => decodeTrace(readFile(path)))
+}
+
+/** The trace records a booted image. @throws UsageError */
+export function isRun(path: string): boolean {
+  return reading(path, () => openTrace(readFile(path)).kind === KIND_RUN)
+}
+
+/** Mistakes in a trace as mistakes of the user. */
+export function reading<T>(path: string, work: () => T): T {
   try {
-    return decodeTrace(readFile(path))
+    return work()
   } catch (error) {
     if (error instanceof TraceError || error instanceof KnobError) throw new UsageError(`${path}: ${error.message}`)
     throw error

@@ -2,6 +2,7 @@
 import chalk from 'chalk'
 import { Command, CommanderError } from 'commander'
 import { InputError } from '../guest/inputError.ts'
+import { addRun } from './run.ts'
 import { ScheduleError } from '../replay/schedule.ts'
 import { KnobError } from '../smp/model.ts'
 import { addCheck } from './check.ts'
@@ -19,7 +20,7 @@ const program = new Command('xmcheck')
   .description('explores the interleavings of real i386 machine code on several vCPUs')
   .showHelpAfterError('(xmcheck help shows what there is)')
   .exitOverride()
-for (const add of [addRelink, addCheck, addReplay, addMinimize, addExplain, addLitmus, addList]) add(program)
+for (const add of [addRelink, addCheck, addReplay, addMinimize, addExplain, addLitmus, addRun, addList]) add(program)
 for (const command of program.commands) command.exitOverride()
 // The reader of a pipe may leave early (`| head`).
 process.stdout.on('error', () => process.exit())

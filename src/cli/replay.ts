@@ -7,8 +7,9 @@ import { makeModel } from '../smp/model.ts'
 import { reapply } from '../replay/reapply.ts'
 import { makeMachine } from '../replay/record.ts'
 import { formatSchedule } from '../replay/schedule.ts'
-import { addOutputFlags, loadSoundTrace, loadTrace, type OutputFlags } from './common.ts'
+import { addOutputFlags, isRun, loadSoundTrace, loadTrace, type OutputFlags } from './common.ts'
 import { EXIT } from './errors.ts'
+import { replayRun } from './run.ts'
 import { readFile, readSource } from './files.ts'
 
 interface Flags extends OutputFlags {
@@ -26,6 +27,7 @@ export function addReplay(program: Command): void {
 
 function replay(path: string, flags: Flags): void {
   if (flags.with !== undefined) return replayWith(path, flags.with, flags)
+  if (isRun(path)) return replayRun(path, flags)
   const trace = loadTrace(path)
   const timeline = timelineOf(trace)
   const { divergence, violation } = timeline.replay

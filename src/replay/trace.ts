@@ -48,11 +48,7 @@ const packr = new Packr({ useRecords: false, variableMapSize: true })
 export function encodeTrace(trace: Trace): Uint8Array {
   const words = (array: Int32Array) => new Uint8Array(array.buffer, array.byteOffset, array.byteLength)
   const image = trace.image
-  return packr.pack({
-    magic: TRACE_MAGIC,
-    version: TRACE_VERSION,
-    readerMin: TRACE_READER_MIN,
-    features: [],
+  return sealTrace(KIND_EXECUTION, {
     image: {
       ...image,
       vcpus: image.vcpus.map((vcpu) => ({ name: vcpu.name, registers: words(vcpu.registers) })),
@@ -67,20 +63,36 @@ export function encodeTrace(trace: Trace): Uint8Array {
   })
 }
 
-/** @throws TraceError on anything that is not a sound trace */
-export function decodeTrace(file: Uint8Array): Trace {
+/** What a trace file records: an execution that was explored, or a booted image that ran. */
+export const KIND_EXECUTION = 'execution'
+export const KIND_RUN = 'run'
+
+/** The head of a trace file, checked. @throws TraceError */
+export function openTrace(file: Uint8Array): { kind: string; fields: Fields } {
   if (file.length > TRACE_BYTES_MAX) throw new TraceError(`it has ${file.length} bytes; traces have at most ${TRACE_BYTES_MAX}`)
-  let top: Fields
+  let fields: Fields
   try {
-    top = new Fields(new Unpackr({ useRecords: false, mapsAsObjects: true }).unpack(file), 'the trace')
+    fields = new Fields(new Unpackr({ useRecords: false, mapsAsObjects: true }).unpack(file), 'the trace')
   } catch (error) {
     if (error instanceof TraceError) throw error
     throw new TraceError('it is not msgpack, or it is cut short')
   }
-  if (top.raw('magic') !== TRACE_MAGIC) throw new TraceError('it is not an xmcheck trace')
-  const readerMin = top.integer('readerMin', 0, 1e6)
+  if (fields.raw('magic') !== TRACE_MAGIC) throw new TraceError('it is not an xmcheck trace')
+  const readerMin = fields.integer('readerMin', 0, 1e6)
   if (readerMin > TRACE_VERSION)
     throw new TraceError(`it needs a reader of format ${readerMin}; this one reads up to ${TRACE_VERSION}`)
+  return { kind: fields.raw('kind') === undefined ? KIND_EXECUTION : fields.oneOf('kind', [KIND_EXECUTION, KIND_RUN]), fields }
+}
+
+/** A trace file of `kind` with these fields, after the head that all have. */
+export function sealTrace(kind: string, fields: Readonly<Record<string, unknown>>): Uint8Array {
+  return packr.pack({ magic: TRACE_MAGIC, version: TRACE_VERSION, readerMin: TRACE_READER_MIN, features: [], kind, ...fields })
+}
+
+/** @throws TraceError on anything that is not a sound trace */
+export function decodeTrace(file: Uint8Array): Trace {
+  const { kind, fields: top } = openTrace(file)
+  if (kind !== KIND_EXECUTION) throw new TraceError('it records a booted image: replay runs it; there is no schedule to minimise or explain')
   const image = readImage(top.fields('image'))
   const sharing = top.fields('sharing')
   const schedule = top.words('schedule', STEPS_MAX)
@@ -183,7 +195,7 @@ function readSources(fields: Fields): Record<string, readonly string[]> {
 }
 
 /** An object of unknown shape, read field by field; every method throws a TraceError that names the field. */
-class Fields {
+export class Fields {
   readonly value: Readonly<Record<string, unknown>>
   readonly #where: string
 

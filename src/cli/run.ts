@@ -1,0 +1,164 @@
+/** `xmcheck run IMAGE`: boots a ROM, a Multiboot kernel or a flat image, deterministically. */
+import { Option, type Command } from 'commander'
+import { CPU_CLASSES, classOf } from '../cpu/classes.ts'
+import { Run, rerun, type Outcome } from '../platform/run.ts'
+import { decodeRunTrace, encodeRunTrace } from '../platform/runTrace.ts'
+import { makeScheduler, SCHEDULES, type Schedule } from '../platform/scheduler.ts'
+import type { Sink, System, SystemOptions } from '../platform/system.ts'
+import { addOutputFlags, numberFlag, reading, type OutputFlags } from './common.ts'
+import { EXIT, UsageError } from './errors.ts'
+import { readFile, writeFile } from './files.ts'
+
+interface Flags extends OutputFlags {
+  readonly rom?: boolean
+  readonly vcpus: string
+  readonly memorySize: string
+  readonly append: string
+  readonly module?: readonly string[]
+  readonly post: string
+  readonly ascii: string
+  readonly exitPort: string
+  readonly cpu: string
+  readonly record?: string
+  readonly schedule: Schedule
+  readonly seed?: string
+  readonly maxInstructions: string
+}
+
+const MEGABYTE = 1 << 20
+
+export function addRun(program: Command): void {
+  const command = program
+    .command('run')
+    .description('boot an image: Multiboot 1 kernel, flat image (real mode at 0x7c00) or, with --rom, a ROM of 64 or 128 KB at the reset vector')
+    .argument('<image>', 'file to boot')
+    .option('--rom', 'the image is a ROM: the reset vector is in its last 16 bytes')
+    .option('--vcpus <n>', 'vCPUs; all but the first wait for INIT and SIPI', '1')
+    .option('--memory-size <megabytes>', 'RAM', '64')
+    .option('--append <text>', 'command line of a Multiboot kernel', '')
+    .option('--module <file>', 'a module for a Multiboot kernel (repeatable)', (value: string, all: string[] = []) => [...all, value])
+    .option('--post <port>', 'port whose bytes are logged as POST codes', '0x80')
+    .option('--ascii <port>', 'port whose bytes are text', '0xe9')
+    .option('--exit-port <port>', 'debug-exit port: writing v ends the run with exit status (v << 1) | 1', '0xf4')
+    .addOption(new Option('--cpu <class>', 'CPU class').choices(Object.keys(CPU_CLASSES)).default('p4'))
+    .option('--record <trace>', 'write a trace that xmcheck replay reproduces')
+    .addOption(new Option('--schedule <name>', 'who runs when').choices(SCHEDULES).default('round-robin'))
+    .option('--seed <n>', 'seed of the random and pct schedules')
+    .option('--max-instructions <n>', 'stop after so many', '10000000000')
+  addOutputFlags(command).action(run)
+}
+
+async function run(path: string, flags: Flags): Promise<void> {
+  const port = (name: string, text: string) => {
+    const value = Number(text)
+    if (!Number.isInteger(value) || value < 0 || value > 0xffff) throw new UsageError(`${name} ${text}: a port from 0 to 0xffff is wanted`)
+    return value
+  }
+  if (flags.schedule === 'round-robin' && flags.seed !== undefined) throw new UsageError('--seed is for --schedule random or pct')
+  const options: SystemOptions = {
+    image: { name: path, bytes: readFile(path) },
+    rom: flags.rom === true,
+    vcpus: numberFlag('--vcpus', flags.vcpus, 1, 64)!,
+    commandLine: flags.append,
+    modules: (flags.module ?? []).map((name) => ({ name, bytes: readFile(name) })),
+    cpu: classOf(flags.cpu),
+    memoryBytes: numberFlag('--memory-size', flags.memorySize, 1, 1024)! * MEGABYTE,
+    postPort: port('--post', flags.post),
+    asciiPort: port('--ascii', flags.ascii),
+    exitPort: port('--exit-port', flags.exitPort),
+  }
+  const scheduler = makeScheduler(flags.schedule, numberFlag('--seed', flags.seed, 0, 2 ** 32 - 1) ?? 1)
+  const log = new Log(flags)
+  const started = performance.now()
+  const running = new Run(options, log, scheduler, numberFlag('--max-instructions', flags.maxInstructions, 1, Number.MAX_SAFE_INTEGER)!)
+  let interrupted = false
+  const onInterrupt = () => {
+    if (interrupted) process.exit(EXIT.interrupted)
+    interrupted = true
+  }
+  process.on('SIGINT', onInterrupt)
+  for (let slices = 1; !interrupted && running.advance(); slices++)
+    if (slices % 64 === 0) await new Promise((resolve) => setImmediate(resolve))
+  process.off('SIGINT', onInterrupt)
+  const outcome = running.outcome(interrupted)
+  if (flags.record !== undefined) writeFile(flags.record, encodeRunTrace(options, running.recording, outcome))
+  report('run', outcome, running.system, log, flags, (performance.now() - started) / 1000, flags.record ?? null)
+  process.exitCode = exitCodeOf(outcome)
+}
+
+/** `xmcheck replay` of a run. */
+export function replayRun(path: string, flags: OutputFlags): void {
+  const trace = reading(path, () => decodeRunTrace(readFile(path)))
+  const log = new Log(flags)
+  const started = performance.now()
+  const { divergence, system } = rerun(trace.options, log, trace.recording)
+  const hash = system.hash()
+  const exit = system.exit ?? { kind: trace.outcome.kind as Outcome['exit']['kind'], status: trace.outcome.status, message: 'the recording ends here' }
+  const outcome = { exit, instructions: system.instructions, hash, lastPost: system.lastPost } as Outcome
+  const differs = hash !== trace.outcome.hash || exit.kind !== trace.outcome.kind
+  const message = divergence !== null ? `slice ${divergence.slice}: ${divergence.message}` : differs ? 'the final state differs' : null
+  report('replay', outcome, system, log, flags, (performance.now() - started) / 1000, null, message)
+  process.exitCode = message === null ? EXIT.complete : EXIT.diverged
+}
+
+/** Text of the guest goes to stdout as it comes; POST codes to stderr. */
+class Log implements Sink {
+  readonly posts: number[] = []
+  readonly #bytes: number[] = []
+  readonly #flags: OutputFlags
+
+  constructor(flags: OutputFlags) {
+    this.#flags = flags
+  }
+  text(byte: number): void {
+    if (this.#flags.json) this.#bytes.push(byte)
+    else process.stdout.write(Uint8Array.of(byte))
+  }
+  post(code: number): void {
+    this.posts.push(code)
+    if (!this.#flags.json && !this.#flags.quiet) process.stderr.write(`POST ${hex(code, 2)}\n`)
+  }
+  get output(): string {
+    return new TextDecoder('latin1').decode(Uint8Array.from(this.#bytes))
+  }
+}
+
+function report(
+  command: string, outcome: Outcome, system: System, log: Log, flags: OutputFlags, seconds: number, trace: string | null, divergence: string | null = null,
+): void {
+  const { exit, instructions, hash, lastPost } = outcome
+  if (flags.json) {
+    const document = {
+      version: 1, command, exit, instructions, hash: hex(hash, 8), seconds, posts: log.posts, output: log.output, trace, divergence, state: system.describe(),
+    }
+    process.stdout.write(`${JSON.stringify(document)}\n`)
+    return
+  }
+  const say = (text: string) => process.stderr.write(`${text}\n`)
+  if (divergence !== null) say(`xmcheck: the replay diverged: ${divergence}`)
+  // Whoever exits by the debug port has said what there is to say.
+  if (exit.kind !== 'debug-exit') for (const line of system.describe()) say(line)
+  if (flags.quiet) return
+  const post = lastPost < 0 ? '' : `, last POST code ${hex(lastPost, 2)}`
+  say(`xmcheck: ${exit.message}${post}; ${instructions} instructions, state hash ${hex(hash, 8)}, ${seconds.toFixed(1)} s`)
+  if (trace !== null) say(`Replay it:  xmcheck replay ${trace}`)
+}
+
+/** A debug exit's status is the command's; the rest by errors.ts. */
+function exitCodeOf({ exit }: Outcome): number {
+  switch (exit.kind) {
+    case 'debug-exit':
+      return exit.status
+    case 'halted':
+      return EXIT.complete
+    case 'triple-fault':
+    case 'reset':
+      return EXIT.violated
+    case 'limit':
+      return EXIT.open
+    case 'interrupted':
+      return EXIT.interrupted
+  }
+}
+
+const hex = (value: number, digits: number) => `0x${(value >>> 0).toString(16).padStart(digits, '0')}`

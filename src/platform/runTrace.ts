@@ -1,0 +1,66 @@
+/** The trace file of a run: image, options, slices, checks and how it ended. */
+import { CPU_CLASSES, classOf } from '../cpu/classes.ts'
+import { KIND_RUN, openTrace, sealTrace, TraceError, type Fields } from '../replay/trace.ts'
+import type { BootFile } from './boot.ts'
+import type { Outcome, Recording } from './run.ts'
+import type { SystemOptions } from './system.ts'
+
+export interface RunTrace {
+  readonly options: SystemOptions
+  readonly recording: Recording
+  readonly outcome: { readonly kind: string; readonly status: number; readonly instructions: number; readonly hash: number }
+}
+
+/** Limits of what a trace may ask for. */
+const MEMORY_BYTES_MAX = 1 << 30
+const VCPUS_MAX = 64
+const SLICES_MAX = 4_000_000
+const FILE_BYTES_MAX = 64 << 20
+
+export function encodeRunTrace(options: SystemOptions, recording: Recording, outcome: Outcome): Uint8Array {
+  const words = (values: readonly number[]) => new Uint8Array(Int32Array.from(values).buffer)
+  return sealTrace(KIND_RUN, {
+    options: { ...options, cpu: options.cpu.name },
+    slices: words(recording.slices),
+    checks: words(recording.checks),
+    outcome: { kind: outcome.exit.kind, status: outcome.exit.status, instructions: outcome.instructions, hash: outcome.hash },
+  })
+}
+
+/** @throws TraceError */
+export function decodeRunTrace(file: Uint8Array): RunTrace {
+  const { kind, fields } = openTrace(file)
+  if (kind !== KIND_RUN) throw new TraceError('it does not record a booted image')
+  const options = fields.fields('options')
+  const outcome = fields.fields('outcome')
+  const slices = [...fields.words('slices', 2 * SLICES_MAX)]
+  const checks = [...fields.words('checks', SLICES_MAX)]
+  if (slices.length !== 2 * checks.length) throw new TraceError(`${slices.length / 2} slices, but ${checks.length} check hashes`)
+  const memoryBytes = options.integer('memoryBytes', 4096, MEMORY_BYTES_MAX)
+  if (memoryBytes % 4096 !== 0) throw new TraceError('memoryBytes in options is not whole pages')
+  return {
+    options: {
+      image: readFile(options.fields('image')),
+      rom: options.raw('rom') === true,
+      vcpus: options.integer('vcpus', 1, VCPUS_MAX),
+      commandLine: options.text('commandLine'),
+      modules: options.list('modules', 64).map(readFile),
+      cpu: classOf(options.oneOf('cpu', Object.keys(CPU_CLASSES))),
+      memoryBytes,
+      postPort: options.integer('postPort', 0, 0xffff),
+      asciiPort: options.integer('asciiPort', 0, 0xffff),
+      exitPort: options.integer('exitPort', 0, 0xffff),
+    },
+    recording: { slices, checks },
+    outcome: {
+      kind: outcome.text('kind'),
+      status: outcome.integer('status', 0, 255),
+      instructions: outcome.integer('instructions', 0, Number.MAX_SAFE_INTEGER),
+      hash: outcome.integer('hash', -0x80000000, 0xffffffff),
+    },
+  }
+}
+
+function readFile(fields: Fields): BootFile {
+  return { name: fields.text('name'), bytes: fields.bytes('bytes', FILE_BYTES_MAX) }
+}

@@ -1,0 +1,317 @@
+/**
+ * vCPUs, memory and devices of the platform, run for real: one vCPU at a time, in slices that a scheduler chooses.
+ * Virtual time is the number of instructions executed (all vCPUs together), plus what was skipped while all slept.
+ * Nothing else is read, so the same image, options and slices end in the same state.
+ */
+import { STOP_FAULT } from '../cpu/bus.ts'
+import { Cpu } from '../cpu/cpu.ts'
+import type { CpuClass } from '../cpu/classes.ts'
+import { decode, type Op } from '../cpu/decode.ts'
+import {
+  ACTIVE, ACTIVITY, CS, EFLAGS, EIP, EVENT, EVENT_EXTERNAL, EVENT_NMI, EVENT_VALID, HALTED, IF, REGISTER_WORDS, SEG_ATTR, SELECTOR, SHUTDOWN, WAIT_FOR_SIPI,
+} from '../cpu/registers.ts'
+import { BoardMemory } from './boardMemory.ts'
+import { boot, type BootOptions } from './boot.ts'
+import { BytePort, Chipset, DebugExit, FirmwareConfig, Pic, Pit, Uart, type PortDevice } from './devices.ts'
+import { IoApic } from './ioApic.ts'
+import { DELIVER_FIXED, DELIVER_INIT, DELIVER_NMI, DELIVER_SIPI, LocalApic, type Fabric, type Message } from './localApic.ts'
+import { OpCache } from './opCache.ts'
+import { PlatformBus, type Board } from './platformBus.ts'
+import { resetRegisters, startAt } from './reset.ts'
+
+export interface SystemOptions extends BootOptions {
+  readonly cpu: CpuClass
+  readonly memoryBytes: number
+  readonly postPort: number
+  readonly asciiPort: number
+  readonly exitPort: number
+}
+
+/** What the guest says. */
+export interface Sink {
+  /** A byte of the serial line or of the ASCII port. */
+  text(byte: number): void
+  post(code: number): void
+}
+
+export interface Exit {
+  readonly kind: 'debug-exit' | 'halted' | 'triple-fault' | 'reset'
+  /** Status of a debug exit; 0 otherwise. */
+  readonly status: number
+  readonly message: string
+}
+
+/** Instructions (TSC ticks) a tick of the 8254 (1.193182 MHz) takes: a machine of some 100 MHz. */
+const TICKS_PER_PIT = 84
+
+export class System implements Board, Fabric {
+  readonly memory: BoardMemory
+  readonly devices: readonly PortDevice[]
+  readonly ioApic: IoApic
+  readonly cpus: readonly Cpu[]
+  exit: Exit | null = null
+  /** Instructions executed. */
+  instructions = 0
+  lastPost = -1
+  touched = false
+  readonly #apics: readonly LocalApic[]
+  readonly #pic = new Pic()
+  readonly #pit: Pit
+  readonly #ops: OpCache
+  readonly #scratch = new Uint8Array(16)
+  #skipped = 0
+  /** Per vCPU: its last slice ended in a jump to itself. */
+  readonly #spinning: boolean[] = []
+  #nextPit = Infinity
+
+  /** @throws InputError where the image cannot be booted */
+  constructor(options: SystemOptions, sink: Sink) {
+    this.memory = new BoardMemory(options.memoryBytes)
+    this.#ops = new OpCache(this.memory)
+    this.#pit = new Pit(() => Math.floor(this.now() / TICKS_PER_PIT))
+    const post = (code: number) => {
+      this.lastPost = code
+      sink.post(code)
+    }
+    this.devices = [
+      new Uart(0x3f8, (byte) => sink.text(byte)),
+      ...(options.postPort === options.asciiPort ? [] : [new BytePort(options.postPort, post)]),
+      new BytePort(options.asciiPort, (byte) => sink.text(byte), 0xe9),
+      new DebugExit(options.exitPort, (status) => this.#end({ kind: 'debug-exit', status, message: `debug exit with status ${status}` })),
+      this.#pic,
+      this.#pit,
+      new Chipset(options.memoryBytes, this.#pit, (how) => this.#end({ kind: 'reset', status: 0, message: how })),
+      new FirmwareConfig(options.vcpus, options.memoryBytes),
+    ]
+    this.ioApic = new IoApic((low, high) => this.#route(-1, { vector: low & 0xff, mode: (low >> 8) & 7, logical: (low & 0x800) !== 0, level: true, shorthand: 0, destination: high >>> 24 }))
+    const first = boot(this.memory, options, options.cpu)
+    this.#apics = Array.from({ length: options.vcpus }, (_, v) => new LocalApic(v, this))
+    this.cpus = this.#apics.map((apic, v) => {
+      const bus = new PlatformBus(this, apic)
+      const cpu = new Cpu(Int32Array.from(v === 0 ? first : resetRegisters(options.cpu, false)), 0, bus, options.cpu)
+      bus.r = cpu.r
+      if ('apicId' in cpu) (cpu as { apicId: number }).apicId = v
+      return cpu
+    })
+  }
+
+  now(): number {
+    return this.instructions + this.#skipped
+  }
+
+  /** vCPU `v` can execute: it is not halted (or has an interrupt to wake it), waiting for a SIPI or shut down. */
+  runnable(v: number): boolean {
+    const { r } = this.cpus[v]
+    return r[ACTIVITY] === ACTIVE || (r[ACTIVITY] === HALTED && this.#wakes(v))
+  }
+
+  /** vCPU `v` jumps to itself; only an interrupt can end that. */
+  spins(v: number): boolean {
+    return this.#spinning[v] === true && !this.#wakes(v)
+  }
+
+  /** When nobody can run: time goes on to the next timer. False: nothing will ever happen again (`exit` says so). */
+  skip(): boolean {
+    const next = this.#nextTimer()
+    if (next !== Infinity && this.cpus.some(({ r }, v) => (r[ACTIVITY] === HALTED || this.#spinning[v]) && (r[EFLAGS] & IF) !== 0)) {
+      this.#skipped += Math.max(0, next - this.now())
+      this.#fireTimers()
+      return true
+    }
+    this.#end({ kind: 'halted', status: 0, message: 'every vCPU has halted, or jumps to itself, and nothing will wake one' })
+    return false
+  }
+
+  /** Executes at most `count` instructions on vCPU `v`; fewer when it halts or the run ends. Returns how many. */
+  run(v: number, count: number): number {
+    const cpu = this.cpus[v]
+    const { r, bus } = cpu
+    let done = 0
+    this.#spinning[v] = false
+    this.#fireTimers()
+    let nextTimer = this.#nextTimer()
+    while (done < count && this.exit === null) {
+      if (this.now() >= nextTimer) {
+        this.#fireTimers()
+        nextTimer = this.#nextTimer()
+      }
+      if ((r[EVENT] & EVENT_VALID) === 0) this.#offerInterrupts(v, cpu)
+      if (r[ACTIVITY] !== ACTIVE) break
+      bus.locked = false
+      if ((r[EVENT] & EVENT_VALID) !== 0) {
+        cpu.deliver()
+        if (cpu.stop === STOP_FAULT) cpu.raise()
+        if ((r[ACTIVITY] as number) === SHUTDOWN) this.#tripleFault(v)
+        continue
+      }
+      const eip = r[EIP]
+      const op = this.#fetch(cpu)
+      if (op !== null) cpu.execute(op)
+      done++
+      this.instructions++
+      if (cpu.stop === STOP_FAULT) cpu.raise()
+      if (this.touched) {
+        this.touched = false
+        nextTimer = this.#nextTimer()
+      }
+      if (r[EIP] === eip && op?.row?.mnemonic === 'jmp' && (r[EVENT] & EVENT_VALID) === 0) {
+        this.#spinning[v] = true
+        break
+      }
+      if ((r[ACTIVITY] as number) === SHUTDOWN) this.#tripleFault(v)
+    }
+    return done
+  }
+
+  /** 32-bit hash of what software can see: registers of every vCPU, RAM, time. */
+  hash(): number {
+    let h = this.memory.hash() ^ this.instructions
+    for (const { r } of this.cpus) h = hashWords(h, r, REGISTER_WORDS)
+    return h
+  }
+
+  /** Cheap hash of the registers of one vCPU, for checks as a run goes. */
+  registersHash(v: number): number {
+    return hashWords(this.instructions | 0, this.cpus[v].r, REGISTER_WORDS)
+  }
+
+  /** One line a vCPU, for messages. */
+  describe(): string[] {
+    const hex = (value: number, digits = 8) => (value >>> 0).toString(16).padStart(digits, '0')
+    const states: Readonly<Record<number, string>> = { [ACTIVE]: 'running', [HALTED]: 'halted', [SHUTDOWN]: 'shut down', [WAIT_FOR_SIPI]: 'waiting for SIPI' }
+    const names = ['eax', 'ecx', 'edx', 'ebx', 'esp', 'ebp', 'esi', 'edi']
+    return this.cpus.map(({ r }, v) => {
+      const general = names.map((name, k) => `${name}=${hex(r[k])}`).join(' ')
+      return `vCPU ${v} ${states[r[ACTIVITY]]} at ${hex(r[SELECTOR + CS], 4)}:${hex(r[EIP])} eflags=${hex(r[EFLAGS])} ${general}`
+    })
+  }
+
+  // --- interrupts -------------------------------------------------------------------------------------
+
+  send(from: number, message: Message): void {
+    this.#route(from, message)
+  }
+
+  #route(from: number, message: Message): void {
+    for (let v = 0; v < this.#apics.length; v++) {
+      const apic = this.#apics[v]
+      const broadcast = message.destination === 0xff || message.destination === -1
+      const addressed = [
+        message.logical ? apic.matches(message.destination) : broadcast || message.destination === apic.id,
+        v === from, true, v !== from,
+      ][message.shorthand]
+      if (addressed) this.#accept(v, apic, message)
+      // Lowest priority (1): one of those addressed takes it.
+      if (addressed && message.mode === 1) return
+    }
+  }
+
+  #accept(v: number, apic: LocalApic, { mode, vector, level }: Message): void {
+    const { r } = this.cpus[v]
+    switch (mode) {
+      case DELIVER_FIXED:
+      case 1:
+        return apic.accept(vector)
+      case DELIVER_NMI:
+        apic.nmiPending = true
+        return
+      case DELIVER_INIT:
+        // The de-assert form (level 0, trigger level) does nothing on parts since the Pentium 4.
+        if (!level && vector === 0 && mode === DELIVER_INIT && r[ACTIVITY] === WAIT_FOR_SIPI) return
+        r.set(resetRegisters(this.cpus[v].cls, v === 0))
+        r[ACTIVITY] = WAIT_FOR_SIPI
+        apic.reset()
+        return
+      case DELIVER_SIPI:
+        if (r[ACTIVITY] === WAIT_FOR_SIPI) startAt(r, vector)
+    }
+  }
+
+  #wakes(v: number): boolean {
+    const cpu = this.cpus[v]
+    const apic = this.#apics[v]
+    if (apic.nmiPending && cpu.canTakeNmi()) return true
+    return (cpu.r[EFLAGS] & IF) !== 0 && (apic.pending() >= 0 || (v === 0 && apic.acceptsPic && this.#pic.pending))
+  }
+
+  #offerInterrupts(v: number, cpu: Cpu): void {
+    const { r } = cpu
+    const apic = this.#apics[v]
+    if (r[ACTIVITY] !== ACTIVE && r[ACTIVITY] !== HALTED) return
+    if (apic.nmiPending && cpu.canTakeNmi()) {
+      apic.nmiPending = false
+      this.#inject(r, EVENT_NMI | 2)
+      return
+    }
+    if ((r[EFLAGS] & IF) === 0 || !cpu.canTakeInterrupt()) return
+    const vector = apic.pending()
+    if (vector >= 0) {
+      apic.acknowledge(vector)
+      this.#inject(r, EVENT_EXTERNAL | vector)
+    } else if (v === 0 && this.#pic.pending && apic.acceptsPic) this.#inject(r, EVENT_EXTERNAL | this.#pic.acknowledge())
+  }
+
+  #inject(r: Int32Array, event: number): void {
+    r[EVENT] = EVENT_VALID | event
+    r[ACTIVITY] = ACTIVE
+  }
+
+  #nextTimer(): number {
+    this.#nextPit = this.#pit.nextInterrupt(Math.floor(this.now() / TICKS_PER_PIT)) * TICKS_PER_PIT
+    let next = this.#nextPit
+    for (const apic of this.#apics) next = Math.min(next, apic.nextTimer())
+    return next
+  }
+
+  #fireTimers(): void {
+    if (this.now() >= this.#nextPit) {
+      this.#pic.raise(0)
+      this.ioApic.raise(2)
+      this.#nextPit = this.#pit.nextInterrupt(Math.floor(this.now() / TICKS_PER_PIT)) * TICKS_PER_PIT
+    }
+    for (const apic of this.#apics) while (this.now() >= apic.nextTimer()) apic.expire()
+  }
+
+  // --- instructions -----------------------------------------------------------------------------------
+
+  /** The operation at EIP; null: the fetch faulted (`cpu.stop`). */
+  #fetch(cpu: Cpu): Op | null {
+    const { r } = cpu
+    cpu.stop = 0
+    const code32 = (r[SEG_ATTR + CS] & 0x4000) !== 0
+    const start = cpu.fetchPhysical(r[EIP])
+    if (cpu.stop !== 0) return null
+    const op = this.#ops.find(start, code32)
+    return op ?? this.#fetchAcross(cpu, start, code32)
+  }
+
+  /** An instruction that goes on in the next page, or past the limit of its segment. */
+  #fetchAcross(cpu: Cpu, start: number, code32: boolean): Op | null {
+    const eip = cpu.r[EIP]
+    for (let length = 1; ; length++) {
+      const at = length === 1 ? start : cpu.fetchPhysical((eip + length - 1) | 0)
+      if (cpu.stop !== 0) return null
+      this.#scratch[length - 1] = this.memory.load(at, 1)
+      const op = decode(this.#scratch, 0, length, code32)
+      if (op.length !== 0) return op
+    }
+  }
+
+  #tripleFault(v: number): void {
+    this.#end({ kind: 'triple-fault', status: 0, message: `triple fault on vCPU ${v}` })
+  }
+
+  #end(exit: Exit): void {
+    this.exit ??= exit
+  }
+
+}
+
+function hashWords(seed: number, words: Int32Array, count: number): number {
+  let h = seed
+  for (let k = 0; k < count; k++) {
+    h = Math.imul(h ^ words[k], 0x9e3779b1)
+    h ^= h >>> 15
+  }
+  return h
+}
