@@ -149,7 +149,10 @@ export function decode(bytes: Uint8Array, at: number, available: number, code32:
   op.c = readOperand(op, reader, row.operands[2], opcode)
   const memory = op.modrm >= 0 && op.mod !== 3
   const needsMemory = row.operands.some((code) => code[0] === 'M')
-  if ((needsMemory && !memory) || (row.opcode[1] === 0xae && row.operands.length === 0 && memory)) op.handler = invalid
+  if (needsMemory && !memory) op.handler = invalid
+  // The fences take no prefix of operand size or repetition ("NP" in SDM vol. 2), and no memory operand.
+  const isFence = row.opcode[1] === 0xae && row.operands.length === 0
+  if (isFence && (memory || op.rep !== 0 || op.opSize !== (code32 ? 4 : 2))) op.handler = invalid
   if (op.a.kind === SREG && row.mnemonic === 'mov' && op.a.value === CS) op.handler = invalid
   if (op.lock && !(row.lockable && op.a.kind === MEM)) op.handler = invalid
   return finish()

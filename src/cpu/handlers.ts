@@ -7,6 +7,7 @@ import type { Feature } from './classes.ts'
 import { MEM, REG, SREG, type Op } from './decode.ts'
 import { DE, GP, UD } from './exceptions.ts'
 import { addFlags, condition, mask, resultFlags, setFlags, shift, signBit, subFlags } from './flags.ts'
+import { BCD } from './instructions/bcd.ts'
 import { BRANCH } from './instructions/branch.ts'
 import { FAR } from './instructions/far.ts'
 import { FPU } from './instructions/fpuState.ts'
@@ -134,11 +135,12 @@ const bitTest = (change: ((value: number, bit: number) => number) | null): Handl
   const bit = 1 << (offset & (bits - 1))
   const signed = op.opSize === 4 ? offset : (offset << 16) >> 16
   const at = op.a.kind === MEM ? cpu.address(op) + (op.b.kind === REG ? (signed >> (op.opSize === 4 ? 5 : 4)) * op.opSize : 0) : 0
+  const address = op.addrSize === 4 ? at | 0 : at & 0xffff
   const memory = change ? cpu.readForUpdate : cpu.readMemory
-  const value = op.a.kind === MEM ? memory.call(cpu, op.seg, at | 0, op.opSize) : cpu.get(op, op.a)
+  const value = op.a.kind === MEM ? memory.call(cpu, op.seg, address, op.opSize) : cpu.get(op, op.a)
   if (cpu.stop !== 0) return
   if (change) {
-    if (op.a.kind === MEM) cpu.writeMemory(op.seg, at | 0, op.opSize, change(value, bit))
+    if (op.a.kind === MEM) cpu.writeMemory(op.seg, address, op.opSize, change(value, bit))
     else cpu.set(op, op.a, change(value, bit))
     if (cpu.stop !== 0) return
   }
@@ -239,14 +241,21 @@ const cmpxchg8b: Handler = (cpu, op) => {
   const r = cpu.r
   const linear = cpu.linear(op.seg, cpu.address(op), 8, true)
   if (cpu.stop !== 0) return
+  const crosses = (linear & 0xfff) > 0xff8
   const physical = cpu.translate(linear, true)
+  // Both pages must be writable before anything is read.
+  if (crosses && cpu.stop === 0) cpu.translate(((linear & ~0xfff) + 0x1000) | 0, true)
   if (cpu.stop !== 0) return
-  const low = cpu.bus.read64(physical)
-  const high = cpu.bus.high
+  const low = crosses ? cpu.readLinear(linear, 4) : cpu.bus.read64(physical)
+  const high = crosses ? cpu.readLinear((linear + 4) | 0, 4) : cpu.bus.high
   if (cpu.stop !== 0) return
   const equal = low === r[EAX] && high === r[EDX]
   cpu.compareFailed = !equal
-  cpu.bus.write64(physical, equal ? r[EBX] : low, equal ? r[ECX] : high)
+  const [newLow, newHigh] = equal ? [r[EBX], r[ECX]] : [low, high]
+  if (crosses) {
+    cpu.writeLinear(linear, 4, newLow)
+    cpu.writeLinear((linear + 4) | 0, 4, newHigh)
+  } else cpu.bus.write64(physical, newLow, newHigh)
   if (cpu.stop !== 0) return
   if (!equal) {
     r[EAX] = low
@@ -308,12 +317,12 @@ function stringOp(usesSource: boolean, usesDestination: boolean, compares: boole
     const move = (r[EFLAGS] & DF) !== 0 ? -size : size
     if (usesSource) cpu.setRegister(ESI, wide, cpu.register(ESI, wide) + move)
     if (usesDestination) cpu.setRegister(EDI, wide, cpu.register(EDI, wide) + move)
-    if (flags !== null) setFlags(r, flags)
-    if (op.rep === 0) return
-    const count = mask(cpu.register(ECX, wide) - 1, wide)
-    cpu.setRegister(ECX, wide, count)
-    const goesOn = count !== 0 && (!compares || ((r[EFLAGS] & ZF) !== 0) === (op.rep === 0xf3))
+    const count = op.rep === 0 ? 0 : mask(cpu.register(ECX, wide) - 1, wide)
+    if (op.rep !== 0) cpu.setRegister(ECX, wide, count)
+    const goesOn = count !== 0 && (!compares || ((flags! & ZF) !== 0) === (op.rep === 0xf3))
+    // Flags are those of the last iteration: where one in between faults, they are still as before (SDM vol. 2B, REP).
     if (goesOn) cpu.repeat()
+    else if (flags !== null) setFlags(r, flags)
   }
 }
 const elementSize = (op: Op) => ((op.row!.opcode[0] & 1) === 0 ? 1 : op.opSize)
@@ -333,8 +342,9 @@ const lods = stringOp(true, false, false, (cpu, op, source) => {
   return null
 })
 const cmps = stringOp(true, true, true, (cpu, op, source, destination) => {
-  const a = cpu.readMemory(op.seg, source, elementSize(op))
+  // ES:EDI first, as parts were seen to: it shows in which of two page faults is taken.
   const b = cpu.readMemory(ES, destination, elementSize(op))
+  const a = cpu.stop === 0 ? cpu.readMemory(op.seg, source, elementSize(op)) : 0
   return subFlags(a, b, 0, elementSize(op))
 })
 const scas = stringOp(false, true, true, (cpu, op, _source, destination) => {
@@ -417,6 +427,7 @@ const HANDLERS = new Map<string, Handler>([
     const value = cpu.readMemory(op.seg, op.addrSize === 4 ? at : at & 0xffff, 1)
     if (cpu.stop === 0) cpu.setRegister(EAX, 1, value)
   }],
+  ...BCD,
   ...BRANCH,
   ...FAR,
   ...FPU,

@@ -39,12 +39,14 @@ function softwareEvent(cpu: Cpu, op: Op, type: number, vector: number): void {
 const bound: Handler = (cpu, op) => {
   const at = cpu.address(op)
   const size = op.opSize
-  const lower = cpu.readMemory(op.seg, at, size)
-  const upper = cpu.readMemory(op.seg, (at + size) | 0, size)
-  if (cpu.stop !== 0) return
   const shift = 32 - size * 8
   const index = cpu.register(op.reg, size) << shift
-  if (index < lower << shift || index > upper << shift) cpu.fault(BR)
+  const lower = cpu.readMemory(op.seg, at, size) << shift
+  if (cpu.stop !== 0) return
+  // Below the lower bound the upper one is not looked at: parts do not fault on it.
+  if (index < lower) return cpu.fault(BR)
+  const upper = cpu.readMemory(op.seg, (at + size) | 0, size) << shift
+  if (cpu.stop === 0 && index > upper) cpu.fault(BR)
 }
 
 /** A flat segment as SYSENTER and SYSEXIT load it, without reading a descriptor. */

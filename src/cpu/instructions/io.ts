@@ -61,11 +61,11 @@ const output: Handler = (cpu, op) => {
 const stringIo = (index: number, transfer: (cpu: Cpu, op: Op, port: number, offset: number, size: number) => void): Handler => (cpu, op) => {
   const r = cpu.r
   const width = op.addrSize
-  if (op.rep !== 0 && cpu.register(ECX, width) === 0) return
   const size = (op.row!.opcode[0] & 1) === 0 ? 1 : op.opSize
   const port = r[EDX] & 0xffff
+  // The permission is checked also where nothing is repeated: parts do.
   checkPort(cpu, port, size)
-  if (cpu.stop !== 0) return
+  if (cpu.stop !== 0 || (op.rep !== 0 && cpu.register(ECX, width) === 0)) return
   transfer(cpu, op, port, cpu.register(index, width), size)
   if (cpu.stop !== 0) return
   cpu.setRegister(index, width, cpu.register(index, width) + ((r[EFLAGS] & DF) !== 0 ? -size : size))

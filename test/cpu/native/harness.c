@@ -1,11 +1,131 @@
+/*
+ * Executes instruction instances natively, in 32-bit user mode. Every instance is entered and left through a signal:
+ * the handler records what the last one did, writes the next one's registers into the signal context and returns.
+ * stdin: instances of 64 bytes; stdout: results.
+ */
+#define _GNU_SOURCE
+#include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include "cases.h"
-int main(){ unsigned char*p=mmap(0,4096,7,MAP_PRIVATE|MAP_ANONYMOUS,-1,0);
- printf("[");
- for(unsigned i=0;i<sizeof cs/sizeof*cs;i++){ memcpy(p,cs[i].b,cs[i].n); p[cs[i].n]=0xc3;
-  unsigned a=cs[i].a,c=cs[i].c,d=cs[i].d,f=cs[i].f|2;
-  __asm__ volatile("pushl %3\n popfl\n call *%%esi\n pushfl\n popl %3\n cld":"+a"(a),"+c"(c),"+d"(d),"+D"(f):"S"(p):"memory","cc");
-  printf("%s[\"",i?",\n":""); for(unsigned k=0;k<cs[i].n;k++)printf("%02x",cs[i].b[k]);
-  printf("\",%u,%u,%u,%u,%u,%u,%u,%u]",cs[i].a,cs[i].c,cs[i].d,cs[i].f,a,c,d,f&0x8d5);} printf("]\n"); }
+#include <ucontext.h>
+#include <unistd.h>
+
+enum { CODE = 0x10000000, CODE_BYTES = 0x2000, DATA = 0x20000000, DATA_BYTES = 0x2000, READ_ONLY = 0x20010000, FLAGS = 0xcd5 };
+
+struct instance { unsigned char length, code[15]; unsigned eip, eflags, registers[8]; unsigned pad[2]; };
+struct result { unsigned trap, error, cr2, eip, eflags, registers[8], changes; };
+
+static struct instance *instances;
+static unsigned count, at;
+static unsigned char pristine[DATA_BYTES];
+static unsigned char *out;
+static size_t out_used;
+
+static unsigned scramble(unsigned a, unsigned b)
+{
+	unsigned h = ((a ^ 0x9e3779b9u) * 0x85ebca6bu) ^ b;
+	h = (h ^ (h >> 16)) * 0x7feb352du;
+	h = (h ^ (h >> 15)) * 0x846ca68bu;
+	return h ^ (h >> 16);
+}
+
+static unsigned pattern_word(unsigned k)
+{
+	unsigned h = scramble(k, 0x5eed);
+	if ((h & 3) == 0)
+		return CODE + 0x800 + (h >> 22);
+	h = scramble(h, k);
+	unsigned top = h >> 24;
+	int taken = top >= 0xc0 || top == 0x08 || top == 0x09 || (top >= 0x56 && top <= 0x5a) || top == 0x6f;
+	return taken ? (h & 0x00ffffff) | 0x91000000 : h;
+}
+
+static const int ORDER[8] = { REG_EAX, REG_ECX, REG_EDX, REG_EBX, REG_ESP, REG_EBP, REG_ESI, REG_EDI };
+
+static void record(greg_t *g, unsigned long cr2)
+{
+	struct result r = { g[REG_TRAPNO], g[REG_ERR], g[REG_TRAPNO] == 14 ? cr2 : 0, g[REG_EIP], g[REG_EFL] & FLAGS, { 0 }, 0 };
+	unsigned char *changes = out + out_used + sizeof r;
+	for (int k = 0; k < 8; k++)
+		r.registers[k] = g[ORDER[k]];
+	unsigned char *data = (unsigned char *)DATA;
+	for (unsigned k = 0; k < DATA_BYTES; k += 4) {
+		if (*(unsigned *)(data + k) == *(unsigned *)(pristine + k))
+			continue;
+		for (unsigned b = k; b < k + 4; b++)
+			if (data[b] != pristine[b]) {
+				*changes++ = b; *changes++ = b >> 8; *changes++ = data[b];
+				r.changes++;
+				data[b] = pristine[b];
+			}
+	}
+	memcpy(out + out_used, &r, sizeof r);
+	out_used += sizeof r + 3 * r.changes;
+}
+
+static void handler(int signal, siginfo_t *info, void *context)
+{
+	/* POPF may have set AC, which would make our own unaligned accesses fault. */
+	__asm__ volatile("pushfl; andl $~0x40000, (%%esp); popfl" : : : "memory", "cc");
+	ucontext_t *uc = context;
+	greg_t *g = uc->uc_mcontext.gregs;
+	(void)info;
+	if (signal != SIGUSR1) {
+		record(g, uc->uc_mcontext.cr2);
+		unsigned from = instances[at - 1].eip, to = from + 16;
+		memset((void *)from, 0xcc, (to > CODE + CODE_BYTES ? CODE + CODE_BYTES : to) - from);
+	}
+	if (at == count) {
+		fwrite(out, 1, out_used, stdout);
+		fflush(stdout);
+		_exit(0);
+	}
+	struct instance *i = &instances[at++];
+	for (unsigned k = 0; k < i->length && i->eip + k < CODE + CODE_BYTES; k++)
+		((unsigned char *)i->eip)[k] = i->code[k];
+	for (int k = 0; k < 8; k++)
+		g[ORDER[k]] = i->registers[k];
+	g[REG_EIP] = i->eip;
+	g[REG_EFL] = i->eflags | 0x202;
+}
+
+static void *map(unsigned address, unsigned bytes, int protection)
+{
+	void *p = mmap((void *)address, bytes, protection, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_POPULATE, -1, 0);
+	if (p == MAP_FAILED) { perror("mmap"); exit(1); }
+	return p;
+}
+
+int main(void)
+{
+	size_t room = 0, used = 0;
+	unsigned char *input = NULL;
+	for (size_t got = 1; got > 0; used += got) {
+		if (room - used < 65536) input = realloc(input, room = room * 2 + 131072);
+		got = fread(input + used, 1, 65536, stdin);
+	}
+	instances = (void *)input;
+	count = used / sizeof *instances;
+	out = malloc((size_t)count * (sizeof(struct result) + 3 * 300));
+	memset(map(CODE, CODE_BYTES, PROT_READ | PROT_WRITE | PROT_EXEC), 0xcc, CODE_BYTES);
+	unsigned *data = map(DATA, DATA_BYTES, PROT_READ | PROT_WRITE);
+	for (unsigned k = 0; k < DATA_BYTES / 4; k++)
+		data[k] = pattern_word(k);
+	memcpy(pristine, data, DATA_BYTES);
+	unsigned *read_only = map(READ_ONLY, 0x1000, PROT_READ | PROT_WRITE);
+	for (unsigned k = 0; k < 1024; k++)
+		read_only[k] = pattern_word(k);
+	mprotect(read_only, 0x1000, PROT_READ);
+
+	/* At a place that no instance's ESP is likely to be in: there the kernel would not switch stacks. */
+	stack_t stack = { .ss_sp = map(0x6f310000, 65536, PROT_READ | PROT_WRITE), .ss_size = 65536 };
+	sigaltstack(&stack, NULL);
+	struct sigaction action = { .sa_sigaction = handler, .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER };
+	int signals[] = { SIGUSR1, SIGTRAP, SIGSEGV, SIGILL, SIGFPE, SIGBUS };
+	for (unsigned k = 0; k < sizeof signals / sizeof *signals; k++)
+		sigaction(signals[k], &action, NULL);
+	raise(SIGUSR1);
+	return 1;
+}

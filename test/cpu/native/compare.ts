@@ -1,0 +1,239 @@
+/** One captured vector on the model: user mode, flat segments, paging with the pages of layout.ts. */
+import type { Bus } from '../../../src/cpu/bus.ts'
+import { STOP_FAULT } from '../../../src/cpu/bus.ts'
+import { classOf } from '../../../src/cpu/classes.ts'
+import { Cpu } from '../../../src/cpu/cpu.ts'
+import { decode, IMM, MEM, REG, type Op } from '../../../src/cpu/decode.ts'
+import {
+  CR0, CR3, CS, DS, EFLAGS, EIP, ES, EVENT, EVENT_VALID, FS, GS, REGISTER_WORDS, SEG_ATTR, SEG_BASE, SEG_LIMIT, SELECTOR, SS, TR,
+} from '../../../src/cpu/registers.ts'
+import { ARITHMETIC_FLAGS, undefinedAfter, type Undefined } from '../../../src/cpu/undefined.ts'
+import { CODE, CODE_BYTES, DATA, DATA_BYTES, FLAGS, patternWord, READ_ONLY, type Instance, type Result } from './layout.ts'
+
+/** Physical pages: directory, two tables, TSS, code, data, read-only. */
+const DIRECTORY = 0x0000
+const TABLE_CODE = 0x1000
+const TABLE_DATA = 0x2000
+const TSS = 0x3000
+const CODE_AT = 0x4000
+const DATA_AT = 0x6000
+const READ_ONLY_AT = 0x8000
+const MEMORY_BYTES = 0x9000
+const TSS_LINEAR = 0x2002_0000
+/** Instructions and iterations until the INT3 behind must have come. */
+const STEPS_MAX = 64
+
+class FlatBus implements Bus {
+  locked = false
+  high = 0
+  low = 0
+  readonly u8 = new Uint8Array(MEMORY_BYTES)
+  readonly #view = new DataView(this.u8.buffer)
+  read8(at: number): number {
+    return this.u8[at]
+  }
+  read16(at: number): number {
+    return this.#view.getUint16(at, true)
+  }
+  read32(at: number): number {
+    return this.#view.getInt32(at, true)
+  }
+  read64(at: number): number {
+    this.high = this.read32(at + 4)
+    return this.read32(at)
+  }
+  write8(at: number, value: number): void {
+    this.u8[at] = value
+  }
+  write16(at: number, value: number): void {
+    this.#view.setUint16(at, value & 0xffff, true)
+  }
+  write32(at: number, value: number): void {
+    this.#view.setInt32(at, value, true)
+  }
+  write64(at: number, low: number, high: number): void {
+    this.write32(at, low)
+    this.write32(at + 4, high)
+  }
+  walk32(at: number): number {
+    return this.read32(at)
+  }
+  walk64(at: number): number {
+    return this.read64(at)
+  }
+  walkOr(at: number, bits: number): void {
+    this.write32(at, this.read32(at) | bits)
+  }
+  fence(): void {}
+  serialize(): void {}
+  branch(): void {}
+  invalidatePage(): void {}
+  invalidateTlb(): void {}
+  in(): number {
+    return -1
+  }
+  out(): void {}
+  tsc(): number {
+    return 0
+  }
+  readMsr(): boolean {
+    return false
+  }
+  writeMsr(): boolean {
+    return false
+  }
+  guestCall(_number: number, eax: number): number {
+    return eax
+  }
+  hypercall(): boolean {
+    return false
+  }
+}
+
+/** Stands around what the first instruction does, for tests that spoil it. */
+export type Spoil = (op: Op, cpu: Cpu, run: () => void) => void
+
+export class Model {
+  spoil: Spoil | null = null
+  readonly #bus = new FlatBus()
+  readonly #cpu = new Cpu(new Int32Array(REGISTER_WORDS), 0, this.#bus, classOf('p4'))
+  readonly #pristine: Uint8Array
+
+  constructor() {
+    const bus = this.#bus
+    const map = (table: number, linear: number, physical: number, pages: number, flags: number) => {
+      bus.write32(DIRECTORY + (linear >>> 22) * 4, table | 0x27)
+      for (let k = 0; k < pages; k++) bus.write32(table + ((linear >>> 12) & 0x3ff) * 4 + k * 4, (physical + k * 0x1000) | flags | 0x60)
+    }
+    map(TABLE_CODE, CODE, CODE_AT, CODE_BYTES / 0x1000, 7)
+    map(TABLE_DATA, DATA, DATA_AT, DATA_BYTES / 0x1000, 7)
+    map(TABLE_DATA, READ_ONLY, READ_ONLY_AT, 1, 5)
+    map(TABLE_DATA, TSS_LINEAR, TSS, 1, 3)
+    bus.write16(TSS + 0x66, 0xffff)
+    bus.u8.fill(0xcc, CODE_AT, CODE_AT + CODE_BYTES)
+    for (let k = 0; k < DATA_BYTES / 4; k++) bus.write32(DATA_AT + k * 4, patternWord(k))
+    for (let k = 0; k < 1024; k++) bus.write32(READ_ONLY_AT + k * 4, patternWord(k))
+    this.#pristine = bus.u8.slice(DATA_AT, DATA_AT + DATA_BYTES)
+  }
+
+  run(before: Instance): { after: Result; op: Op | null } {
+    const bus = this.#bus
+    const cpu = this.#cpu
+    const { r } = cpu
+    r.fill(0)
+    before.registers.forEach((value, k) => (r[k] = value))
+    r[EIP] = before.eip
+    r[EFLAGS] = before.eflags | 0x202
+    r[CR0] = 0x8005_003b | 0
+    r[CR3] = DIRECTORY
+    const segment = (seg: number, selector: number, attributes: number) => {
+      r[SELECTOR + seg] = selector
+      r[SEG_LIMIT + seg] = -1
+      r[SEG_ATTR + seg] = attributes
+    }
+    segment(CS, 0x23, 0xc0fb)
+    for (const seg of [ES, SS, DS]) segment(seg, 0x2b, 0xc0f3)
+    for (const seg of [FS, GS]) segment(seg, 0, 0)
+    r[SELECTOR + TR] = 0x40
+    r[SEG_BASE + TR] = TSS_LINEAR
+    r[SEG_LIMIT + TR] = 0x67
+    r[SEG_ATTR + TR] = 0x8b
+    const at = CODE_AT + before.eip - CODE
+    const room = Math.min(before.code.length, CODE_AT + CODE_BYTES - at)
+    bus.u8.set(before.code.subarray(0, room), at)
+    const { trap, error, cr2, op } = this.#go()
+    bus.u8.fill(0xcc, at, at + room)
+    const memory: [number, number][] = []
+    for (let k = 0; k < DATA_BYTES; k++) {
+      if (bus.u8[DATA_AT + k] === this.#pristine[k]) continue
+      memory.push([k, bus.u8[DATA_AT + k]])
+      bus.u8[DATA_AT + k] = this.#pristine[k]
+    }
+    return { after: { trap, error, cr2, eip: r[EIP] >>> 0, eflags: r[EFLAGS] & FLAGS, registers: Array.from(r.subarray(0, 8), (value) => value >>> 0), memory }, op }
+  }
+
+  #go(): { trap: number; error: number; cr2: number; op: Op | null } {
+    const cpu = this.#cpu
+    const { r } = cpu
+    let first: Op | null = null
+    for (let step = 0; step < STEPS_MAX; step++) {
+      cpu.stop = 0
+      const op = this.#fetch()
+      if (op !== null) {
+        this.#bus.locked = false
+        if (first === null && this.spoil !== null) this.#spoiled(op, this.spoil)
+        else cpu.execute(op)
+        first ??= op
+      }
+      if (cpu.stop === STOP_FAULT) {
+        const vector = cpu.faultVector
+        return { trap: vector, error: cpu.faultError, cr2: vector === 14 ? cpu.faultAddress >>> 0 : 0, op: first }
+      }
+      if ((r[EVENT] & EVENT_VALID) !== 0) return { trap: r[EVENT] & 0xff, error: 0, cr2: 0, op: first }
+    }
+    return { trap: -1, error: 0, cr2: 0, op: first }
+  }
+
+  #spoiled(op: Op, spoil: Spoil): void {
+    const handler = op.handler
+    op.handler = (cpu, same) => spoil(op, cpu, () => handler(cpu, same))
+    this.#cpu.execute(op)
+  }
+
+  #fetch(): Op | null {
+    const cpu = this.#cpu
+    const bytes = new Uint8Array(16)
+    for (let length = 1; ; length++) {
+      const physical = cpu.fetchPhysical((cpu.r[EIP] + length - 1) | 0)
+      if (cpu.stop !== 0) return null
+      bytes[length - 1] = this.#bus.u8[physical]
+      const op = decode(bytes, 0, length, true)
+      if (op.length !== 0) return op
+    }
+  }
+}
+
+/** What the manual leaves undefined after this instance. */
+export function looseAfter(before: Instance, real: Result, op: Op | null): Undefined {
+  if (op === null || op.row === null || real.eip === before.eip) return { flags: 0, result: false }
+  return undefinedAfter(op.row.mnemonic, countOf(op, before), op.a.size * 8, sourceOf(op, before))
+}
+
+/** What differs between the captured and the modelled result; empty: nothing that the manual defines. */
+export function differences(before: Instance, real: Result, got: Result, op: Op | null): string[] {
+  const out: string[] = []
+  const hex = (value: number) => (value >>> 0).toString(16)
+  const compare = (what: string, a: number, b: number) => {
+    if (a !== b) out.push(`${what} ${hex(b)}, real ${hex(a)}`)
+  }
+  compare('trap', real.trap, got.trap)
+  // Whether a page fault was a fetch is told only where pages can forbid it (NX): the host's can, these cannot.
+  const mask = real.trap === 14 ? ~0x10 : -1
+  if (real.trap !== 3) compare('error code', real.error & mask, got.error & mask)
+  if (real.trap === 14) compare('CR2', real.cr2, got.cr2)
+  compare('EIP', real.eip, got.eip)
+  const loose = looseAfter(before, real, op)
+  const flags = FLAGS & ~(loose.flags & ARITHMETIC_FLAGS)
+  compare('flags', real.eflags & flags, got.eflags & flags)
+  const undefinedRegister = loose.result && op!.a.kind === REG ? op!.a.value : -1
+  real.registers.forEach((value, r) => {
+    if (r !== undefinedRegister) compare(['eax', 'ecx', 'edx', 'ebx', 'esp', 'ebp', 'esi', 'edi'][r], value, got.registers[r])
+  })
+  if (!(loose.result && op!.a.kind === MEM)) {
+    const text = (list: Result['memory']) => list.map(([offset, value]) => `${hex(offset)}:${hex(value)}`).join(' ')
+    if (text(real.memory) !== text(got.memory)) out.push(`memory ${text(got.memory) || 'unchanged'}, real ${text(real.memory) || 'unchanged'}`)
+  }
+  return out
+}
+
+function countOf(op: Op, before: Instance): number {
+  const operand = op.c.kind !== 0 ? op.c : op.b
+  return (operand.kind === IMM ? operand.value : before.registers[1]) & 31
+}
+
+/** Source of a bit scan; only whether it is 0 matters. A memory source is never known to be. */
+function sourceOf(op: Op, before: Instance): number {
+  if (op.b.kind !== REG) return op.b.kind === MEM ? 0 : 1
+  const value = before.registers[op.b.value]
+  return op.b.size === 2 ? value & 0xffff : value
+}

@@ -1,0 +1,69 @@
+/**
+ * The little world in which an instruction is executed, natively (harness.c) and on the model: user mode, flat
+ * segments, two pages of code filled with INT3, two pages of data with a fixed pattern, one page that may only be
+ * read, nothing after any of them.
+ */
+export const CODE = 0x1000_0000
+export const CODE_BYTES = 0x2000
+export const DATA = 0x2000_0000
+export const DATA_BYTES = 0x2000
+export const READ_ONLY = 0x2001_0000
+export const UNMAPPED = 0x4000_0000
+/** Flags that are loaded and compared: CF PF AF ZF SF DF OF. */
+export const FLAGS = 0xcd5
+
+export function scramble(a: number, b: number): number {
+  let h = Math.imul(a ^ 0x9e3779b9, 0x85ebca6b) ^ b
+  h = Math.imul(h ^ (h >>> 16), 0x7feb352d)
+  h = Math.imul(h ^ (h >>> 15), 0x846ca68b)
+  return (h ^ (h >>> 16)) >>> 0
+}
+
+/** Word `k` of the data pattern: one in four is an address in the code pages, so that RET and jumps through memory land there. */
+export function patternWord(k: number): number {
+  const h = scramble(k, 0x5eed)
+  return (h & 3) === 0 ? CODE + 0x800 + (h >>> 22) : away(scramble(h, k))
+}
+
+/** Moves what could be an address inside the capturing process (its image, heap, libraries, stack) somewhere else. */
+function away(value: number): number {
+  const top = value >>> 24
+  const taken = top >= 0xc0 || top === 0x08 || top === 0x09 || (top >= 0x56 && top <= 0x5a) || top === 0x6f
+  return taken ? ((value & 0x00ff_ffff) | 0x9100_0000) >>> 0 : value
+}
+
+const EDGES = [0, 1, 2, 0x7f, 0x80, 0xff, 0x100, 0x7fff, 0x8000, 0xffff, 0x10000, 0x7fffffff, 0x80000000, 0x80000001, 0xfffffffe, 0xffffffff]
+
+/** Register `r` of instance `index`, where the instance does not say otherwise. */
+export function registerValue(index: number, r: number): number {
+  const h = scramble(index, r + 1)
+  const kind = h & 7
+  return kind < 3 ? EDGES[(h >>> 3) & 15] : kind === 3 ? h >>> 24 : away(scramble(h, 77))
+}
+
+export interface Instance {
+  readonly code: Uint8Array
+  /** Address of the first byte. */
+  readonly eip: number
+  readonly eflags: number
+  /** EAX ... EDI. */
+  readonly registers: readonly number[]
+}
+
+export interface Result {
+  /** Exception that ended it: 3 is the INT3 behind it (EIP is then of the next instruction), as the kernel numbers traps. */
+  readonly trap: number
+  readonly error: number
+  /** CR2 of a page fault; 0 otherwise. */
+  readonly cr2: number
+  readonly eip: number
+  readonly eflags: number
+  readonly registers: readonly number[]
+  /** Bytes of data that changed: offset and new value. */
+  readonly memory: readonly (readonly [offset: number, value: number])[]
+}
+
+export interface Vector {
+  readonly before: Instance
+  readonly after: Result
+}
