@@ -1,0 +1,112 @@
+// Booted images: our own SMP kernel, ROMs, flat code, and what cannot be booted.
+import { readFileSync } from 'node:fs'
+import { describe, expect, it } from 'vitest'
+import { classOf } from '../../src/cpu/classes.ts'
+import { InputError } from '../../src/guest/inputError.ts'
+import { assembleBytes } from '../../src/guest/asm/index.ts'
+import { Run, rerun } from '../../src/platform/run.ts'
+import { decodeRunTrace, encodeRunTrace } from '../../src/platform/runTrace.ts'
+import { makeScheduler, type Schedule } from '../../src/platform/scheduler.ts'
+import type { Sink, SystemOptions } from '../../src/platform/system.ts'
+import { decodeTrace } from '../../src/replay/trace.ts'
+
+const kernel = new Uint8Array(readFileSync(new URL('kernel/kernel.elf', import.meta.url)))
+
+class Log implements Sink {
+  readonly posts: number[] = []
+  output = ''
+  text(byte: number): void {
+    this.output += String.fromCharCode(byte)
+  }
+  post(code: number): void {
+    this.posts.push(code)
+  }
+}
+
+const optionsFor = (bytes: Uint8Array, more: Partial<SystemOptions> = {}): SystemOptions => ({
+  image: { name: 'image', bytes }, rom: false, vcpus: 1, commandLine: '', modules: [], cpu: classOf('p4'), memoryBytes: 8 << 20, postPort: 0x80, asciiPort: 0xe9, exitPort: 0xf4, ...more,
+})
+
+function run(options: SystemOptions, schedule: Schedule = 'round-robin', seed = 1, max = 2_000_000) {
+  const log = new Log()
+  const running = new Run(options, log, makeScheduler(schedule, seed), max)
+  while (running.advance());
+  return { log, running, outcome: running.outcome() }
+}
+
+/** A ROM of `kilobytes` with `code` at its start and a jump to it at the reset vector. */
+function rom(kilobytes: number, code: string): Uint8Array {
+  const bytes = new Uint8Array(kilobytes << 10)
+  bytes.set(assembleBytes(`bits 16\n${code}`))
+  const segment = (0x100000 - bytes.length) >> 4
+  bytes.set([0xea, 0, 0, segment & 0xff, segment >> 8], bytes.length - 16)
+  return bytes
+}
+
+describe('the SMP kernel', () => {
+  it.each<[Schedule, number, number]>([['round-robin', 1, 1], ['round-robin', 1, 4], ['random', 7, 3], ['pct', 5, 4]])('%s, seed %i, %i vCPUs: starts, counts, interrupts, exits', (schedule, seed, vcpus) => {
+    const options = optionsFor(kernel, { vcpus, commandLine: 'a=b', modules: [{ name: 'm', bytes: Uint8Array.of(90, 91) }] })
+    const { log, outcome, running } = run(options, schedule, seed)
+    expect(log.output).toContain(`command line: image a=b\nmodules=1\nmodule bytes=2\nZ\n`)
+    for (const line of [`vcpus=${vcpus}`, `counter=${100 * vcpus}`, `ipis=${vcpus - 1}`, `nmis=${vcpus - 1}`, 'timer=3', 'pic=2', 'done']) expect(log.output).toContain(`${line}\n`)
+    expect(log.posts).toEqual([0x10, 0x20, 0x30, 0x40, 0xff])
+    expect(outcome.exit).toMatchObject({ kind: 'debug-exit', status: 1 })
+    expect(run(options, schedule, seed).outcome.hash).toBe(outcome.hash)
+
+    const trace = decodeRunTrace(encodeRunTrace(options, running.recording, outcome))
+    const again = rerun(trace.options, new Log(), trace.recording)
+    expect(again.divergence).toBeNull()
+    expect(again.system.hash()).toBe(trace.outcome.hash)
+    expect(() => decodeTrace(encodeRunTrace(options, running.recording, outcome))).toThrow(/booted image/)
+  })
+
+  it('says where a replay leaves its recording', () => {
+    const { running, outcome } = run(optionsFor(kernel))
+    const trace = decodeRunTrace(encodeRunTrace(optionsFor(kernel), running.recording, outcome))
+    trace.recording.checks[0] ^= 1
+    expect(rerun(trace.options, new Log(), trace.recording).divergence).toMatchObject({ slice: 0 })
+  })
+})
+
+describe('ROMs', () => {
+  it.each([64, 128])('of %i KB start at the reset vector, aliased below 1 MB', (kilobytes) => {
+    const { log, outcome } = run(optionsFor(rom(kilobytes, 'mov al, 0x42\nout 0x80, al\nmov al, "k"\nout 0xe9, al\ncli\nhlt'), { rom: true }))
+    expect([log.posts, log.output, outcome.exit.kind]).toEqual([[0x42], 'k', 'halted'])
+  })
+
+  it('may end in a jump to themselves, or a triple fault', () => {
+    expect(run(optionsFor(rom(64, 'cli\nx: jmp x'), { rom: true })).outcome.exit.kind).toBe('halted')
+    expect(run(optionsFor(rom(64, 'lidt [cs:x]\nint3\nx: dw 0\ndd 0'), { rom: true })).outcome.exit).toMatchObject({ kind: 'triple-fault' })
+  })
+
+  it('see their own writes to code in RAM at once', () => {
+    const code = 'xor ax, ax\nmov ds, ax\nmov word [0x600], 0x01b0\nmov word [0x602], 0x80e6\nmov byte [0x604], 0xcb\ncall far [cs:there]\nmov byte [0x601], 2\ncall far [cs:there]\ncli\nhlt\nthere: dw 0x600, 0'
+    expect(run(optionsFor(rom(64, code), { rom: true })).log.posts).toEqual([1, 2])
+  })
+})
+
+describe('what cannot be booted', () => {
+  it.each<[string, Uint8Array, Partial<SystemOptions>]>([
+    ['a ROM of another size', new Uint8Array(1000), { rom: true }], ['nothing', new Uint8Array(0), {}], ['an object file', new Uint8Array(readFileSync(new URL('../../examples/sb.o', import.meta.url))), {}],
+    ['a flat image that is too large', new Uint8Array(700 << 10), {}], ['a kernel without room', kernel, { memoryBytes: 1 << 20 }], ['a flat image with modules', Uint8Array.of(0x90), { commandLine: 'x' }],
+  ])('%s is refused by name', (_, bytes, more) => {
+    expect(() => run(optionsFor(bytes, more))).toThrow(InputError)
+  })
+
+  it('an endless boot ends at the limit', () => {
+    const { outcome } = run(optionsFor(rom(64, 'x: inc ax\njmp x'), { rom: true }), 'round-robin', 1, 5000)
+    expect(outcome).toMatchObject({ exit: { kind: 'limit' }, instructions: 5000 })
+  })
+
+  it('a mutilated kernel is refused, or runs to some end', () => {
+    for (let k = 0; k < 60; k++) {
+      const bytes = Uint8Array.from(kernel)
+      bytes[(k * 37) % 512] ^= 1 << k % 8
+      try {
+        run(optionsFor(bytes), 'round-robin', 1, 20_000)
+      } catch (error) {
+        if (!(error instanceof InputError)) throw error
+      }
+    }
+  })
+})
