@@ -36,7 +36,8 @@ export const FETCHED_BYTES = FETCHED_LENGTH + 1
 /** Answers already given to the instruction in progress. */
 export const ANSWER_COUNT = FETCHED_BYTES + 4
 export const ANSWERS = ANSWER_COUNT + 1
-export const ANSWERS_MAX = 128
+/** A task switch through a gate makes some 60 accesses; with PAE each walks two entries of two words. */
+export const ANSWERS_MAX = 384
 /** Store buffer, oldest entry first: physical address, size in bytes, low and high word of the value. */
 export const BUFFER_COUNT = ANSWERS + ANSWERS_MAX
 export const BUFFER = BUFFER_COUNT + 1

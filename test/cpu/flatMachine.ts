@@ -120,10 +120,11 @@ export class FlatMachine {
   steps = 0
   readonly #bytes = new Uint8Array(16)
 
-  constructor(className = 'p4', sizeBytes = 1 << 20) {
+  /** @param port what stands between the CPU and the flat bus; default: nothing */
+  constructor(className = 'p4', sizeBytes = 1 << 20, port: (bus: FlatBus) => Bus = (bus) => bus) {
     this.bus = new FlatBus(sizeBytes)
     const words = new Int32Array(reg.REGISTER_WORDS)
-    this.cpu = new Cpu(words, 0, this.bus, classOf(className))
+    this.cpu = new Cpu(words, 0, port(this.bus), classOf(className))
     this.r = this.cpu.r
     this.reset()
   }
@@ -158,7 +159,7 @@ export class FlatMachine {
     const r = this.r
     if (r[reg.ACTIVITY] === reg.SHUTDOWN) return 'shutdown'
     if ((r[reg.EVENT] & reg.EVENT_VALID) !== 0) {
-      cpu.deliver()
+      this.attempt(() => cpu.deliver())
       if (cpu.stop === STOP_FAULT) cpu.raise()
       return 'delivered'
     }
@@ -168,10 +169,15 @@ export class FlatMachine {
     cpu.stop = 0
     const op = this.#fetch()
     this.op = op
-    if (op !== null) cpu.execute(op)
+    if (op !== null) this.attempt(() => cpu.execute(op))
     if (cpu.stop !== STOP_FAULT) return 'ran'
     cpu.raise()
     return 'faulted'
+  }
+
+  /** Runs one instruction or delivery to its end. */
+  protected attempt(run: () => void): void {
+    run()
   }
 
   /** Steps until something else than running code and handlers happens, or `stepsMax` are over. */
