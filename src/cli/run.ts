@@ -154,6 +154,7 @@ function exitCodeOf({ exit }: Outcome): number {
     case 'triple-fault':
     case 'reset':
       return EXIT.violated
+    case 'stuck':
     case 'limit':
       return EXIT.open
     case 'interrupted':

@@ -35,7 +35,7 @@ export interface Sink {
 }
 
 export interface Exit {
-  readonly kind: 'debug-exit' | 'halted' | 'triple-fault' | 'reset'
+  readonly kind: 'debug-exit' | 'halted' | 'stuck' | 'triple-fault' | 'reset'
   /** Status of a debug exit; 0 otherwise. */
   readonly status: number
   readonly message: string
@@ -60,13 +60,14 @@ export class System implements Board, Fabric {
   readonly #ops: OpCache
   readonly #scratch = new Uint8Array(16)
   #skipped = 0
-  /** Per vCPU: its last slice ended in a jump to itself. */
-  readonly #spinning: boolean[] = []
+  /** Per vCPU: its last slice ended in a jump to itself, and since then nobody has done anything else. */
+  readonly #spinning: boolean[]
   #nextPit = Infinity
 
   /** @throws InputError where the image cannot be booted */
   constructor(options: SystemOptions, sink: Sink) {
     this.memory = new BoardMemory(options.memoryBytes)
+    this.#spinning = Array.from({ length: options.vcpus }, () => false)
     this.#ops = new OpCache(this.memory)
     this.#pit = new Pit(() => Math.floor(this.now() / TICKS_PER_PIT))
     const post = (code: number) => {
@@ -105,9 +106,9 @@ export class System implements Board, Fabric {
     return r[ACTIVITY] === ACTIVE || (r[ACTIVITY] === HALTED && this.#wakes(v))
   }
 
-  /** vCPU `v` jumps to itself; only an interrupt can end that. */
+  /** vCPU `v` jumps to itself; an interrupt can end that, or another vCPU that writes its code. */
   spins(v: number): boolean {
-    return this.#spinning[v] === true && !this.#wakes(v)
+    return this.#spinning[v] && !this.#wakes(v)
   }
 
   /** When nobody can run: time goes on to the next timer. False: nothing will ever happen again (`exit` says so). */
@@ -115,52 +116,67 @@ export class System implements Board, Fabric {
     const next = this.#nextTimer()
     if (next !== Infinity && this.cpus.some(({ r }, v) => (r[ACTIVITY] === HALTED || this.#spinning[v]) && (r[EFLAGS] & IF) !== 0)) {
       this.#skipped += Math.max(0, next - this.now())
-      this.#fireTimers()
+      this.#nextTimer()
       return true
     }
-    this.#end({ kind: 'halted', status: 0, message: 'every vCPU has halted, or jumps to itself, and nothing will wake one' })
+    const spins = this.#spinning.some(Boolean)
+    if (spins) this.#end({ kind: 'stuck', status: 0, message: 'a vCPU jumps to itself for ever: no interrupt and no other vCPU can end that' })
+    else this.#end({ kind: 'halted', status: 0, message: 'every vCPU has halted, and no interrupt will wake one' })
     return false
   }
 
-  /** Executes at most `count` instructions on vCPU `v`; fewer when it halts or the run ends. Returns how many. */
+  /**
+   * Executes at most `count` instructions on vCPU `v`; fewer when it halts or the run ends. Returns how many. What an
+   * instruction raises is delivered with it, so that a slice of the count returned here ends in the same state.
+   */
   run(v: number, count: number): number {
     const cpu = this.cpus[v]
     const { r, bus } = cpu
     let done = 0
     this.#spinning[v] = false
-    this.#fireTimers()
     let nextTimer = this.#nextTimer()
     while (done < count && this.exit === null) {
-      if (this.now() >= nextTimer) {
-        this.#fireTimers()
-        nextTimer = this.#nextTimer()
+      if (this.now() >= nextTimer) nextTimer = this.#nextTimer()
+      this.#offerInterrupts(v, cpu)
+      if ((r[EVENT] & EVENT_VALID) !== 0) this.#deliver(v, cpu)
+      if (this.exit !== null) {
+        // An interrupt that cannot be delivered counts as an instruction: the slice must not end before it.
+        done++
+        this.instructions++
       }
-      if ((r[EVENT] & EVENT_VALID) === 0) this.#offerInterrupts(v, cpu)
-      if (r[ACTIVITY] !== ACTIVE) break
+      if (r[ACTIVITY] !== ACTIVE || this.exit !== null) break
       bus.locked = false
-      if ((r[EVENT] & EVENT_VALID) !== 0) {
-        cpu.deliver()
-        if (cpu.stop === STOP_FAULT) cpu.raise()
-        if ((r[ACTIVITY] as number) === SHUTDOWN) this.#tripleFault(v)
-        continue
-      }
       const eip = r[EIP]
       const op = this.#fetch(cpu)
       if (op !== null) cpu.execute(op)
       done++
       this.instructions++
       if (cpu.stop === STOP_FAULT) cpu.raise()
+      const event = (r[EVENT] & EVENT_VALID) !== 0 || (r[ACTIVITY] as number) === SHUTDOWN
+      if (event) this.#deliver(v, cpu)
       if (this.touched) {
         this.touched = false
         nextTimer = this.#nextTimer()
       }
-      if (r[EIP] === eip && op?.row?.mnemonic === 'jmp' && (r[EVENT] & EVENT_VALID) === 0) {
+      if (!event && r[EIP] === eip && op?.row?.mnemonic === 'jmp') {
         this.#spinning[v] = true
         break
       }
-      if ((r[ACTIVITY] as number) === SHUTDOWN) this.#tripleFault(v)
     }
+    // Whoever did more than jump to itself may have rewritten what another one jumps by.
+    if (done > 1 || (done === 1 && !this.#spinning[v])) for (let w = 0; w < this.#spinning.length; w++) if (w !== v) this.#spinning[w] = false
     return done
+  }
+
+  /** Delivers r[EVENT], and what faults while it is delivered, until in a handler or shut down. */
+  #deliver(v: number, cpu: Cpu): void {
+    const { r, bus } = cpu
+    while ((r[EVENT] & EVENT_VALID) !== 0 && r[ACTIVITY] !== SHUTDOWN) {
+      bus.locked = false
+      cpu.deliver()
+      if (cpu.stop === STOP_FAULT) cpu.raise()
+    }
+    if (r[ACTIVITY] === SHUTDOWN) this.#tripleFault(v)
   }
 
   /** 32-bit hash of what software can see: registers of every vCPU, RAM, time. */
@@ -256,20 +272,20 @@ export class System implements Board, Fabric {
     r[ACTIVITY] = ACTIVE
   }
 
+  /** Delivers what is due; the tick of the next timer. */
   #nextTimer(): number {
-    this.#nextPit = this.#pit.nextInterrupt(Math.floor(this.now() / TICKS_PER_PIT)) * TICKS_PER_PIT
-    let next = this.#nextPit
-    for (const apic of this.#apics) next = Math.min(next, apic.nextTimer())
-    return next
-  }
-
-  #fireTimers(): void {
-    if (this.now() >= this.#nextPit) {
+    const now = this.now()
+    if (now >= this.#nextPit) {
       this.#pic.raise(0)
       this.ioApic.raise(2)
-      this.#nextPit = this.#pit.nextInterrupt(Math.floor(this.now() / TICKS_PER_PIT)) * TICKS_PER_PIT
     }
-    for (const apic of this.#apics) while (this.now() >= apic.nextTimer()) apic.expire()
+    this.#nextPit = this.#pit.nextInterrupt(Math.floor(now / TICKS_PER_PIT)) * TICKS_PER_PIT
+    let next = this.#nextPit
+    for (const apic of this.#apics) {
+      while (now >= apic.nextTimer()) apic.expire()
+      next = Math.min(next, apic.nextTimer())
+    }
+    return next
   }
 
   // --- instructions -----------------------------------------------------------------------------------
