@@ -1,11 +1,14 @@
 /** The memory port of one vCPU of the platform: sequentially consistent, every access done at once. */
 import type { Bus } from '../cpu/bus.ts'
 import { MSR_APIC_BASE } from '../cpu/registers.ts'
-import { APIC_PAGE, IOAPIC_PAGE, type BoardMemory } from './boardMemory.ts'
+import { IOAPIC_PAGE, type BoardMemory } from './boardMemory.ts'
 import type { PortDevice } from './devices.ts'
 import type { IoApic } from './ioApic.ts'
 import type { LocalApic } from './localApic.ts'
 
+const IOAPIC_AT = IOAPIC_PAGE | 0
+const APIC_NOWHERE = IOAPIC_AT
+const APIC_BASE = 0x1b
 const X2APIC_FIRST = 0x800
 const X2APIC_LAST = 0x8ff
 const APIC_GLOBAL = 1 << 11
@@ -30,6 +33,8 @@ export class PlatformBus implements Bus {
   readonly #board: Board
   readonly #memory: BoardMemory
   readonly #apic: LocalApic
+  /** Physical page (as int32) at which the vCPU's own APIC is; IOAPIC_PAGE where it is at none. */
+  #apicPage = APIC_NOWHERE
 
   constructor(board: Board, apic: LocalApic) {
     this.#board = board
@@ -38,13 +43,13 @@ export class PlatformBus implements Bus {
   }
 
   read8(physical: number): number {
-    return isDevice(physical) ? (this.#readDevice(physical) >>> ((physical & 3) * 8)) & 0xff : this.#memory.load(physical, 1)
+    return this.#isDevice(physical) ? (this.#readDevice(physical) >>> ((physical & 3) * 8)) & 0xff : this.#memory.load(physical, 1)
   }
   read16(physical: number): number {
-    return isDevice(physical) ? (this.#readDevice(physical) >>> ((physical & 2) * 8)) & 0xffff : this.#memory.load(physical, 2)
+    return this.#isDevice(physical) ? (this.#readDevice(physical) >>> ((physical & 2) * 8)) & 0xffff : this.#memory.load(physical, 2)
   }
   read32(physical: number): number {
-    return isDevice(physical) ? this.#readDevice(physical) : this.#memory.load(physical, 4)
+    return this.#isDevice(physical) ? this.#readDevice(physical) : this.#memory.load(physical, 4)
   }
   read64(physical: number): number {
     this.high = this.read32((physical + 4) | 0)
@@ -100,7 +105,6 @@ export class PlatformBus implements Bus {
   }
 
   readMsr(msr: number): boolean {
-    this.syncApicBase()
     if (msr < X2APIC_FIRST || msr > X2APIC_LAST || !this.#apic.x2apic) return false
     const value = this.#apic.readMsr(msr)
     if (value === null) return false
@@ -109,9 +113,12 @@ export class PlatformBus implements Bus {
     return true
   }
   writeMsr(msr: number, low: number, high: number): boolean {
-    this.syncApicBase()
-    if (msr < X2APIC_FIRST || msr > X2APIC_LAST || !this.#apic.x2apic) return false
     this.#board.touched = true
+    if (msr === APIC_BASE) {
+      this.apicBaseChanged()
+      return true
+    }
+    if (msr < X2APIC_FIRST || msr > X2APIC_LAST || !this.#apic.x2apic) return false
     return this.#apic.writeMsr(msr, low, high)
   }
 
@@ -122,32 +129,31 @@ export class PlatformBus implements Bus {
     return false
   }
 
-  /** After each instruction that may have written it: IA32_APIC_BASE decides the mode. */
-  syncApicBase(): void {
+  /** IA32_APIC_BASE is as `r` has it: it says where the APIC is, and in which mode. In x2APIC mode there is no page. */
+  apicBaseChanged(): void {
     const base = this.r[MSR_APIC_BASE]
-    this.#apic.x2apic = (base & (APIC_GLOBAL | APIC_X2)) === (APIC_GLOBAL | APIC_X2)
+    const enabled = (base & APIC_GLOBAL) !== 0
+    const x2apic = enabled && (base & APIC_X2) !== 0
+    this.#apic.changeMode(enabled, x2apic)
+    this.#apicPage = enabled && !x2apic ? base & ~0xfff : APIC_NOWHERE
+  }
+
+  #isDevice(physical: number): boolean {
+    const page = physical & ~0xfff
+    return page === this.#apicPage || page === IOAPIC_AT
   }
 
   #readDevice(physical: number): number {
-    const page = (physical & ~0xfff) >>> 0
-    if (page === APIC_PAGE) {
-      this.syncApicBase()
-      return this.#apic.x2apic ? -1 : this.#apic.readPage(physical & 0xfff)
-    }
-    return this.#board.ioApic.read(physical & 0xfff)
+    const offset = physical & 0xfff
+    return (physical & ~0xfff) === IOAPIC_AT ? this.#board.ioApic.read(offset) : this.#apic.readPage(offset)
   }
 
   #write(physical: number, sizeBytes: number, value: number): void {
-    if (!isDevice(physical)) return this.#memory.store(physical, sizeBytes, value)
+    if (!this.#isDevice(physical)) return this.#memory.store(physical, sizeBytes, value)
     this.#board.touched = true
-    const page = (physical & ~0xfff) >>> 0
-    if (page === IOAPIC_PAGE) return this.#board.ioApic.write(physical & 0xfff, value)
-    this.syncApicBase()
-    if (!this.#apic.x2apic && (physical & 0xf) === 0) this.#apic.writePage(physical & 0xfff, value)
+    const offset = physical & 0xfff
+    if ((physical & ~0xfff) === IOAPIC_AT) return this.#board.ioApic.write(offset, value)
+    // Registers are written whole, at their own address (SDM vol. 3A 11.4.1).
+    if ((physical & 0xf) === 0) this.#apic.writePage(offset, value)
   }
-}
-
-function isDevice(physical: number): boolean {
-  const page = (physical & ~0xfff) >>> 0
-  return page === APIC_PAGE || page === IOAPIC_PAGE
 }

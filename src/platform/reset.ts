@@ -1,7 +1,7 @@
 /** Register blocks after RESET and INIT (SDM vol. 3A table 10-1), and as Multiboot hands them over. */
 import type { CpuClass } from '../cpu/classes.ts'
 import {
-  ACTIVE, ACTIVITY, CR0, CS, DR6, DR7, DS, EAX, EBX, EDX, EFLAGS, EIP, ES, ESP, FPU_CW, FPU_TW, FS, GDT_LIMIT, GS, IDT_LIMIT, LDTR, MSR_APIC_BASE, MSR_PAT_HI, MSR_PAT_LO, MXCSR,
+  ACTIVE, ACTIVITY, CR0, CS, DR6, DR7, DS, EAX, EBX, EDX, EFLAGS, EIP, ES, ESP, FPU_CW, FPU_TW, FS, GDT_LIMIT, GS, IDT_LIMIT, LDTR, MSR_APIC_BASE, MSR_PAT_HI, MSR_PAT_LO, MSR_SYSENTER_CS, MXCSR,
   REGISTER_WORDS, SEG_ATTR, SEG_BASE, SEG_LIMIT, SELECTOR, SS, TR, WAIT_FOR_SIPI,
 } from '../cpu/registers.ts'
 import { APIC_PAGE } from './boardMemory.ts'
@@ -33,6 +33,19 @@ export function resetRegisters(cpu: CpuClass, bootstrap: boolean): Int32Array {
   r[MSR_APIC_BASE] = APIC_PAGE | 0x800 | (bootstrap ? 0x100 : 0)
   r[ACTIVITY] = bootstrap ? ACTIVE : WAIT_FOR_SIPI
   return r
+}
+
+/** What INIT leaves alone (SDM vol. 3A table 10-1): x87 and SSE state, MSRs. */
+const KEPT_BY_INIT = [[MSR_SYSENTER_CS, MSR_APIC_BASE], [FPU_CW, MXCSR]] as const
+/** CR0.CD and NW survive INIT too. */
+const CR0_CACHE = 0x60000000
+
+/** INIT: the first vCPU goes on at the reset vector, the others wait for a SIPI. */
+export function initRegisters(r: Int32Array, cpu: CpuClass, bootstrap: boolean): void {
+  const fresh = resetRegisters(cpu, bootstrap)
+  for (const [first, last] of KEPT_BY_INIT) for (let k = first; k <= last; k++) fresh[k] = r[k]
+  fresh[CR0] = (fresh[CR0] & ~CR0_CACHE) | (r[CR0] & CR0_CACHE)
+  r.set(fresh)
 }
 
 /** SIPI: real mode at vector * 4096 (SDM vol. 3A 9.4.3). */

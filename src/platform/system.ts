@@ -8,16 +8,16 @@ import { Cpu } from '../cpu/cpu.ts'
 import type { CpuClass } from '../cpu/classes.ts'
 import { decode, type Op } from '../cpu/decode.ts'
 import {
-  ACTIVE, ACTIVITY, CS, EFLAGS, EIP, EVENT, EVENT_EXTERNAL, EVENT_NMI, EVENT_VALID, HALTED, IF, REGISTER_WORDS, SEG_ATTR, SELECTOR, SHUTDOWN, WAIT_FOR_SIPI,
+  ACTIVE, ACTIVITY, CS, EFLAGS, EIP, EVENT, EVENT_EXTERNAL, EVENT_NMI, EVENT_VALID, HALTED, IF, REGISTER_WORDS, SEG_ATTR, SELECTOR, SHADOW, SHADOW_STI, SHUTDOWN, WAIT_FOR_SIPI,
 } from '../cpu/registers.ts'
 import { BoardMemory } from './boardMemory.ts'
 import { boot, type BootOptions } from './boot.ts'
 import { BytePort, Chipset, DebugExit, FirmwareConfig, Pic, Pit, Uart, type PortDevice } from './devices.ts'
 import { IoApic } from './ioApic.ts'
-import { DELIVER_FIXED, DELIVER_INIT, DELIVER_NMI, DELIVER_SIPI, LocalApic, type Fabric, type Message } from './localApic.ts'
+import { DELIVER_FIXED, DELIVER_INIT, DELIVER_LOWEST, DELIVER_NMI, DELIVER_SIPI, LocalApic, type Fabric, type Message } from './localApic.ts'
 import { OpCache } from './opCache.ts'
 import { PlatformBus, type Board } from './platformBus.ts'
-import { resetRegisters, startAt } from './reset.ts'
+import { initRegisters, resetRegisters, startAt } from './reset.ts'
 
 export interface SystemOptions extends BootOptions {
   readonly cpu: CpuClass
@@ -59,6 +59,7 @@ export class System implements Board, Fabric {
   readonly #pit: Pit
   readonly #ops: OpCache
   readonly #scratch = new Uint8Array(16)
+  readonly #hasRom: boolean
   #skipped = 0
   /** Per vCPU: its last slice ended in a jump to itself, and since then nobody has done anything else. */
   readonly #spinning: boolean[]
@@ -67,6 +68,7 @@ export class System implements Board, Fabric {
   /** @throws InputError where the image cannot be booted */
   constructor(options: SystemOptions, sink: Sink) {
     this.memory = new BoardMemory(options.memoryBytes)
+    this.#hasRom = options.rom
     this.#spinning = Array.from({ length: options.vcpus }, () => false)
     this.#ops = new OpCache(this.memory)
     this.#pit = new Pit(() => Math.floor(this.now() / TICKS_PER_PIT))
@@ -84,14 +86,17 @@ export class System implements Board, Fabric {
       new Chipset(options.memoryBytes, this.#pit, (how) => this.#end({ kind: 'reset', status: 0, message: how })),
       new FirmwareConfig(options.vcpus, options.memoryBytes),
     ]
-    this.ioApic = new IoApic((low, high) => this.#route(-1, { vector: low & 0xff, mode: (low >> 8) & 7, logical: (low & 0x800) !== 0, level: true, shorthand: 0, destination: high >>> 24 }))
+    this.ioApic = new IoApic((low, high) => this.#route(-1, {
+        vector: low & 0xff, mode: (low >> 8) & 7, logical: (low & 0x800) !== 0, level: true, levelTriggered: (low & 0x8000) !== 0, shorthand: 0, destination: high >>> 24,
+      }))
     const first = boot(this.memory, options, options.cpu)
     this.#apics = Array.from({ length: options.vcpus }, (_, v) => new LocalApic(v, this))
     this.cpus = this.#apics.map((apic, v) => {
       const bus = new PlatformBus(this, apic)
       const cpu = new Cpu(Int32Array.from(v === 0 ? first : resetRegisters(options.cpu, false)), 0, bus, options.cpu)
       bus.r = cpu.r
-      if ('apicId' in cpu) (cpu as { apicId: number }).apicId = v
+      cpu.apicId = v
+      bus.apicBaseChanged()
       return cpu
     })
   }
@@ -179,11 +184,15 @@ export class System implements Board, Fabric {
     if (r[ACTIVITY] === SHUTDOWN) this.#tripleFault(v)
   }
 
-  /** 32-bit hash of what software can see: registers of every vCPU, RAM, time. */
+  /** 32-bit hash of what software can see: registers and local APIC of every vCPU, RAM, time. */
   hash(): number {
     let h = this.memory.hash() ^ this.instructions
     for (const { r } of this.cpus) h = hashWords(h, r, REGISTER_WORDS)
-    return h
+    for (const apic of this.#apics) {
+      const words = Int32Array.from(apic.words())
+      h = hashWords(h, words, words.length)
+    }
+    return hashWords(h, Int32Array.of(this.#skipped, this.#skipped / 2 ** 32), 2)
   }
 
   /** Cheap hash of the registers of one vCPU, for checks as a run goes. */
@@ -207,36 +216,44 @@ export class System implements Board, Fabric {
   send(from: number, message: Message): void {
     this.#route(from, message)
   }
+  served(vector: number): void {
+    this.ioApic.served(vector)
+  }
 
   #route(from: number, message: Message): void {
     for (let v = 0; v < this.#apics.length; v++) {
       const apic = this.#apics[v]
-      const broadcast = message.destination === 0xff || message.destination === -1
+      const toAll = message.destination === (apic.x2apic ? -1 : 0xff)
       const addressed = [
-        message.logical ? apic.matches(message.destination) : broadcast || message.destination === apic.id,
+        message.logical ? apic.matches(message.destination) : toAll || message.destination === apic.id,
         v === from, true, v !== from,
       ][message.shorthand]
-      if (addressed) this.#accept(v, apic, message)
-      // Lowest priority (1): one of those addressed takes it.
-      if (addressed && message.mode === 1) return
+      if (!addressed || !apic.globallyEnabled) continue
+      if (message.mode === DELIVER_LOWEST) {
+        // One of those addressed that takes interrupts: the first, for they all are as good.
+        if (!apic.enabled) continue
+        this.#accept(v, apic, message)
+        return
+      }
+      this.#accept(v, apic, message)
     }
   }
 
-  #accept(v: number, apic: LocalApic, { mode, vector, level }: Message): void {
-    const { r } = this.cpus[v]
+  #accept(v: number, apic: LocalApic, { mode, vector, level, levelTriggered }: Message): void {
+    const { r, cls } = this.cpus[v]
     switch (mode) {
       case DELIVER_FIXED:
-      case 1:
-        return apic.accept(vector)
+      case DELIVER_LOWEST:
+        return apic.accept(vector, levelTriggered)
       case DELIVER_NMI:
         apic.nmiPending = true
         return
       case DELIVER_INIT:
-        // The de-assert form (level 0, trigger level) does nothing on parts since the Pentium 4.
-        if (!level && vector === 0 && mode === DELIVER_INIT && r[ACTIVITY] === WAIT_FOR_SIPI) return
-        r.set(resetRegisters(this.cpus[v].cls, v === 0))
-        r[ACTIVITY] = WAIT_FOR_SIPI
+        // The de-assert form only sets arbitration ids, on parts that have them (SDM vol. 3A 11.6.1).
+        if (!level) return
+        initRegisters(r, cls, v === 0)
         apic.reset()
+        if (v === 0 && !this.#hasRom) this.#end({ kind: 'reset', status: 0, message: 'INIT was sent to the first vCPU, and there is no ROM at the reset vector to go on with' })
         return
       case DELIVER_SIPI:
         if (r[ACTIVITY] === WAIT_FOR_SIPI) startAt(r, vector)
@@ -246,7 +263,7 @@ export class System implements Board, Fabric {
   #wakes(v: number): boolean {
     const cpu = this.cpus[v]
     const apic = this.#apics[v]
-    if (apic.nmiPending && cpu.canTakeNmi()) return true
+    if (apic.nmiPending && canTakeNmi(cpu)) return true
     return (cpu.r[EFLAGS] & IF) !== 0 && (apic.pending() >= 0 || (v === 0 && apic.acceptsPic && this.#pic.pending))
   }
 
@@ -254,7 +271,7 @@ export class System implements Board, Fabric {
     const { r } = cpu
     const apic = this.#apics[v]
     if (r[ACTIVITY] !== ACTIVE && r[ACTIVITY] !== HALTED) return
-    if (apic.nmiPending && cpu.canTakeNmi()) {
+    if (apic.nmiPending && canTakeNmi(cpu)) {
       apic.nmiPending = false
       this.#inject(r, EVENT_NMI | 2)
       return
@@ -277,7 +294,7 @@ export class System implements Board, Fabric {
     const now = this.now()
     if (now >= this.#nextPit) {
       this.#pic.raise(0)
-      this.ioApic.raise(2)
+      this.ioApic.pulse(2)
     }
     this.#nextPit = this.#pit.nextInterrupt(Math.floor(now / TICKS_PER_PIT)) * TICKS_PER_PIT
     let next = this.#nextPit
@@ -321,6 +338,11 @@ export class System implements Board, Fabric {
     this.exit ??= exit
   }
 
+}
+
+/** An NMI does not come between STI and what follows it: so do parts whose kernels count on STI; HLT (SDM vol. 2B, STI). */
+function canTakeNmi(cpu: Cpu): boolean {
+  return (cpu.r[SHADOW] & SHADOW_STI) === 0 && cpu.canTakeNmi()
 }
 
 function hashWords(seed: number, words: Int32Array, count: number): number {

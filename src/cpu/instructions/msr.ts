@@ -6,7 +6,7 @@ import {
   CR4, CR4_PCE, CR4_TSD, EAX, EBX, ECX, EDX, EFER_NXE, MSR_APIC_BASE, MSR_EFER, MSR_PAT_HI, MSR_PAT_LO, MSR_SYSENTER_CS, MSR_SYSENTER_EIP,
   MSR_SYSENTER_ESP,
 } from '../registers.ts'
-import type { CpuClass, Feature } from '../classes.ts'
+import type { Feature } from '../classes.ts'
 import { serializing, type Handler, type HandlerRow } from './handler.ts'
 import { privileged } from './system.ts'
 
@@ -17,6 +17,7 @@ const EDX_BITS: readonly (readonly [number, Feature])[] = [
   [1, 'vme'], [2, 'de'], [3, 'pse'], [4, 'tsc'], [5, 'msr'], [6, 'pae'], [8, 'cx8'], [9, 'apic'], [11, 'sep'], [12, 'mtrr'], [13, 'pge'],
   [15, 'cmov'], [16, 'pat'], [24, 'fxsr'],
 ]
+const APIC_BIT = 1 << 9
 const ECX_X2APIC = 1 << 21
 const EXTENDED_EDX_NX = 1 << 20
 /** Physical and linear address bits (leaf 80000008). */
@@ -27,10 +28,11 @@ const GENU = 0x756e6547
 const INEI = 0x49656e69
 const NTEL = 0x6c65746e
 
-function featureBits({ features }: CpuClass): number {
+/** A local APIC that is disabled by IA32_APIC_BASE is not announced (SDM vol. 3A 11.4.3). */
+function featureBits({ cls: { features }, r }: Cpu): number {
   let bits = 1
   for (const [bit, feature] of EDX_BITS) if (features.has(feature)) bits |= 1 << bit
-  return bits
+  return (r[MSR_APIC_BASE] & 0x800) === 0 ? bits & ~APIC_BIT : bits
 }
 
 /** EAX, EBX, ECX, EDX of a leaf. */
@@ -39,7 +41,7 @@ function leaf(cpu: Cpu, number: number): readonly [number, number, number, numbe
   const extended = features.has('nx') ? 0x80000008 : 0
   switch (number >>> 0) {
     case 1:
-      return [signature, features.has('apic') ? cpu.apicId << 24 : 0, features.has('x2apic') ? ECX_X2APIC : 0, featureBits(cpu.cls)]
+      return [signature, features.has('apic') ? cpu.apicId << 24 : 0, features.has('x2apic') ? ECX_X2APIC : 0, featureBits(cpu)]
     case 0x80000000:
       if (extended !== 0) return [extended, 0, 0, 0]
       break
@@ -143,8 +145,12 @@ const wrmsr: Handler = privileged(
     if (msr === APIC_BASE && features.has('apic')) {
       const enabled = (low & 0x800) !== 0
       const x2apic = (low & 0x400) !== 0
-      if (high !== 0 || (low & ~apicBaseBits(cpu)) !== 0 || (x2apic && !enabled)) return cpu.fault(GP, 0)
+      const before = r[MSR_APIC_BASE] & 0xc00
+      // x2APIC is entered from xAPIC and left by disabling only (SDM vol. 3A 11.12.5).
+      const barred = (x2apic && (!enabled || before === 0)) || (enabled && !x2apic && before === 0xc00)
+      if (high !== 0 || (low & ~apicBaseBits(cpu)) !== 0 || barred) return cpu.fault(GP, 0)
       r[MSR_APIC_BASE] = low
+      cpu.bus.writeMsr(msr, low, high)
     } else if ((msr === BIOS_SIGNATURE || msr === BIOS_UPDATE) && features.has('pae')) {
       // No microcode to update.
     } else if (msr === SYSENTER_CS && features.has('sep')) r[MSR_SYSENTER_CS] = low
