@@ -15,8 +15,8 @@ export function resetRegisters(cpu: CpuClass, bootstrap: boolean): Int32Array {
   const r = new Int32Array(REGISTER_WORDS)
   r[EFLAGS] = 2
   r[EIP] = 0xfff0
-  r[CR0] = 0x60000010
-  r[EDX] = (cpu.family << 8) | 0x10
+  r[CR0] = cpu.features.has('486') ? 0x60000010 : 0x10
+  r[EDX] = cpu.signature
   for (const seg of [ES, SS, DS, FS, GS]) setSegment(r, seg, 0, 0, 0xffff, DATA16)
   setSegment(r, CS, 0xf000, 0xffff0000 | 0, 0xffff, CODE16)
   setSegment(r, TR, 0, 0, 0xffff, 0x8b)

@@ -149,6 +149,7 @@ export class FlatMachine {
     r[reg.DR6] = 0xffff0ff0 | 0
     r[reg.DR7] = 0x400
     r[reg.MSR_PAT_LO] = 0x00070406
+    r[reg.MSR_APIC_BASE] = 0xfee00900 | 0
     r[reg.MSR_PAT_HI] = 0x00070406
     r[reg.FPU_CW] = 0x40
     r[reg.FPU_TW] = 0x5555

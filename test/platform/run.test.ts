@@ -75,8 +75,20 @@ describe('ROMs', () => {
   })
 
   it('may end in a jump to themselves, or a triple fault', () => {
-    expect(run(optionsFor(rom(64, 'cli\nx: jmp x'), { rom: true })).outcome.exit.kind).toBe('halted')
+    expect(run(optionsFor(rom(64, 'cli\nx: jmp x'), { rom: true })).outcome.exit.kind).toBe('stuck')
     expect(run(optionsFor(rom(64, 'lidt [cs:x]\nint3\nx: dw 0\ndd 0'), { rom: true })).outcome.exit).toMatchObject({ kind: 'triple-fault' })
+  })
+
+  it('that fault or stop in the middle of a slice replay to the same end', () => {
+    // Also: the timer's interrupt cannot be delivered, between two instructions and in HLT.
+    const timer = 'lidt [cs:x]\nmov al, 0x11\nout 0x20, al\nmov al, 8\nout 0x21, al\nmov al, 4\nout 0x21, al\nmov al, 1\nout 0x21, al\nmov al, 0\nout 0x21, al\nmov al, 0x34\nout 0x43, al\nmov al, 9\nout 0x40, al\nmov al, 0\nout 0x40, al\nsti\n'
+    for (const [kind, code] of [['triple-fault', 'lidt [cs:x]\nint3\nx: dw 0\ndd 0'], ['triple-fault', `${timer}y: inc ax\njmp y\nx: dw 0\ndd 0`], ['triple-fault', `${timer}hlt\nx: dw 0\ndd 0`], ['stuck', 'cli\nx: jmp x'], ['halted', 'cli\nhlt']]) {
+      const options = optionsFor(rom(64, code), { rom: true })
+      const { running, outcome } = run(options)
+      const { divergence, system } = rerun(options, new Log(), running.recording)
+      expect([code, divergence, system.exit, system.hash()]).toEqual([code, null, outcome.exit, outcome.hash])
+      expect(outcome.exit.kind).toBe(kind)
+    }
   })
 
   it('see their own writes to code in RAM at once', () => {
