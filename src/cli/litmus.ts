@@ -1,7 +1,7 @@
 /** `xmcheck litmus FILES|DIRECTORIES`: herd's litmus tests on the machine. */
-import type { Command } from 'commander'
+import { Option, type Command } from 'commander'
 import { LitmusError } from '../guest/litmus/litmusError.ts'
-import { formatLitmus, runLitmus, stateText, type LitmusResult } from '../litmus/run.ts'
+import { formatLitmus, LITMUS_ENGINES, runLitmus, stateText, type LitmusEngine, type LitmusResult } from '../litmus/run.ts'
 import { makeModel } from '../smp/model.ts'
 import { addModelFlags, addOutputFlags, knobsOf, numberFlag, secondsFlag, type ModelFlags, type OutputFlags } from './common.ts'
 import { EXIT, UsageError } from './errors.ts'
@@ -11,6 +11,7 @@ interface Flags extends ModelFlags, OutputFlags {
   readonly time?: string
   readonly states?: string
   readonly expected?: string
+  readonly engine: LitmusEngine | 'auto'
 }
 
 export function addLitmus(program: Command): void {
@@ -18,6 +19,7 @@ export function addLitmus(program: Command): void {
     .command('litmus')
     .description("run litmus tests in herd's format (X86 and X86_64, narrowed to 32 bits)")
     .argument('<paths...>', 'files, directories (searched for *.litmus), or @FILE: a list of paths')
+    .addOption(new Option('--engine <name>', 'classes searches states and classes, dpor makes one execution a class').choices(['auto', ...LITMUS_ENGINES]).default('auto'))
     .option('--time <seconds>', 'stop each test after so many seconds')
     .option('--states <n>', 'stop each test after so many states')
     .option('--expected <file>', 'compare with recorded final states (JSON lines: path or name, full_states, sc_full_states)')
@@ -36,13 +38,14 @@ function litmus(paths: readonly string[], flags: Flags): void {
   const model = makeModel(knobsOf(flags))
   const seconds = secondsFlag(flags.time)
   const states = numberFlag('--states', flags.states, 1, 2 ** 31)
+  if (flags.engine === 'dpor' && states !== undefined) throw new UsageError('--states: dpor keeps no states; limit it by --time')
   const limits = { ...(seconds === undefined ? {} : { seconds }), ...(states === undefined ? {} : { states }) }
   const expected = flags.expected === undefined ? null : readExpected(flags.expected, model.sc)
   const lines: Line[] = []
   for (const path of paths.flatMap((one) => filesBelow(one, '.litmus'))) {
     let line: Line
     try {
-      const result = runLitmus(new TextDecoder().decode(readFile(path)), model, limits)
+      const result = runLitmus(new TextDecoder().decode(readFile(path)), model, limits, flags.engine === 'auto' ? 'classes' : flags.engine)
       line = { path, result, error: null, asExpected: compare(expected, path, result) }
     } catch (error) {
       if (!(error instanceof LitmusError) && !(error instanceof UsageError)) throw error

@@ -1,5 +1,6 @@
 /** One litmus test on the machine: all classes of executions, their final states, and what herd would say of them. */
-import { countClasses } from '../explore/classes.ts'
+import { countClasses, type ClassCount } from '../explore/classes.ts'
+import { DporSearch } from '../explore/dpor/search.ts'
 import { litmusImage, type FinalView } from '../guest/litmus/image.ts'
 import { LitmusError } from '../guest/litmus/litmusError.ts'
 import { parseLitmus, type LitmusTest } from '../guest/litmus/parse.ts'
@@ -44,27 +45,45 @@ export interface LitmusLimits {
 const STATES_MAX = 4_000_000
 const REGISTERS: Readonly<Record<string, number>> = { eax: EAX, ebx: EBX, ecx: ECX, edx: EDX, esi: ESI, edi: EDI, ebp: EBP }
 
+/** `classes` searches states and classes together; `dpor` makes one execution a class. They must agree. */
+export const LITMUS_ENGINES = ['classes', 'dpor'] as const
+export type LitmusEngine = (typeof LITMUS_ENGINES)[number]
+
+/** As `countClasses`, by the dpor engine. */
+function byDpor(makeMachine: () => Machine, limits: LitmusLimits, onEnd: (machine: Machine) => void, onRestart: () => void): ClassCount {
+  let machine: Machine | null = null
+  const search = new DporSearch(
+    () => {
+      onRestart()
+      return (machine = makeMachine())
+    },
+    { ...(limits.seconds === undefined ? {} : { seconds: limits.seconds }), onEnd: (how) => how === 'complete' && onEnd(machine!) },
+  )
+  while (search.advance());
+  const { verdict, strength, events, reasons, violation } = search.verdict()
+  const { complete, discarded } = search.counts()
+  const exhausted = verdict !== 'unknown' && strength === 'complete'
+  return { classes: complete, states: 0, events, violation, spins: discarded > 0, exhausted, weaknesses: reasons }
+}
+
 /** @throws LitmusError where the test cannot be read or run */
-export function runLitmus(source: string, model: Model, limits: LitmusLimits = {}): LitmusResult {
+export function runLitmus(source: string, model: Model, limits: LitmusLimits = {}, engine: LitmusEngine = 'classes'): LitmusResult {
   const started = performance.now()
   const loaded = litmusImage(parseLitmus(source))
   const { image, test } = loaded
   const pages = new PageMap(image.regions)
   const sharing = new Sharing(pages.sizeBytes / 4, image.vcpus.length)
   const found = new Map<string, { all: ReadonlyMap<string, string>; executions: number }>()
-  const count = countClasses(
-    () => new Machine(image, model, { sharing, pages }),
-    { states: STATES_MAX, ...limits },
-    (machine) => {
-      const all = loaded.read(viewOf(machine))
-      if (test.filter !== null && !loaded.satisfies(test.filter, all)) return
-      const key = stateText(all, loaded.places)
-      const known = found.get(key)
-      if (known === undefined) found.set(key, { all, executions: 1 })
-      else known.executions++
-    },
-    () => found.clear(),
-  )
+  const makeMachine = () => new Machine(image, model, { sharing, pages })
+  const onEnd = (machine: Machine) => {
+    const all = loaded.read(viewOf(machine))
+    if (test.filter !== null && !loaded.satisfies(test.filter, all)) return
+    const key = stateText(all, loaded.places)
+    const known = found.get(key)
+    if (known === undefined) found.set(key, { all, executions: 1 })
+    else known.executions++
+  }
+  const count = (engine === 'dpor' ? byDpor : countClasses)(makeMachine, { states: STATES_MAX, ...limits }, onEnd, () => found.clear())
   if (count.violation !== null) throw new LitmusError(0, `the test does not run through: ${count.violation.kind}: ${count.violation.message}`)
   const states = [...found.keys()].sort().map((key) => ({ ...found.get(key)!, satisfies: loaded.satisfies(test.condition, found.get(key)!.all) }))
   const positive = sum(states.filter((state) => state.satisfies))

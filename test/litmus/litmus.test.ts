@@ -38,6 +38,9 @@ describe.each([['of our own', here], ['of the shared collection', shared]])('lit
       expect([row.path, result.texts, result.executions, result.ok ? 'Ok' : 'No', result.observation, result.reasons]).toEqual([
         row.path, [...row.full_states].sort(), row.tso_execs, row.verdict, row.observation, [],
       ])
+      // The engines share the machine and nothing else.
+      const reduced = runLitmus(source, tso, {}, 'dpor')
+      expect([row.path, reduced.executions, reduced.reasons, reduced.states.map((state) => stateText(state.all, [...state.all.keys()].sort())).sort()]).toEqual([row.path, row.tso_execs, [], result.texts])
       const ordered = statesOf(source, sc)
       expect([row.path, ordered.texts, ordered.executions]).toEqual([row.path, [...row.sc_full_states].sort(), row.sc_execs])
     }
