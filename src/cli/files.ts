@@ -1,6 +1,6 @@
 /** The one module that touches files. */
-import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { basename, dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { UsageError } from './errors.ts'
 
@@ -28,15 +28,21 @@ export function readSource(path: string): string | null {
   }
 }
 
+/** Lists in lists at the most. */
+const LIST_DEPTH_MAX = 16
+
 /**
  * The files that a command-line path stands for: itself, those below a directory that end in `extension`, or those of a
- * list (`@FILE`, one path a line, relative to the list). @throws UsageError
+ * list, one path a line, relative to the list: `@FILE`, or a file whose own name begins with @ (herd's `@all`; lists may
+ * name lists). @throws UsageError
  */
-export function filesBelow(path: string, extension: string): string[] {
-  if (path.startsWith('@')) {
-    const lines = new TextDecoder().decode(readFile(path.slice(1))).split('\n').map((line) => line.trim())
-    const folder = dirname(path.slice(1))
-    return lines.filter((line) => line !== '' && !line.startsWith('#')).flatMap((line) => filesBelow(join(folder, line), extension))
+export function filesBelow(path: string, extension: string, depth = 0): string[] {
+  if (basename(path).startsWith('@')) {
+    if (depth > LIST_DEPTH_MAX) throw new UsageError(`${path}: lists are nested deeper than ${LIST_DEPTH_MAX} (does one name itself?)`)
+    const list = existsSync(path) || !path.startsWith('@') ? path : path.slice(1)
+    const lines = new TextDecoder().decode(readFile(list)).split('\n').map((line) => line.trim())
+    const folder = dirname(list)
+    return lines.filter((line) => line !== '' && !line.startsWith('#')).flatMap((line) => filesBelow(join(folder, line), extension, depth + 1))
   }
   try {
     if (!statSync(path).isDirectory()) return [path]

@@ -3,19 +3,28 @@ import { LitmusError } from './litmusError.ts'
 
 export type Formula =
   | { readonly kind: 'constant'; readonly value: boolean }
-  | { readonly kind: 'equal'; readonly place: string; readonly other: string; readonly negated: boolean }
+  /** `other` is a value, or (`places`) another place. */
+  | { readonly kind: 'equal'; readonly place: string; readonly other: string; readonly places: boolean; readonly negated: boolean }
   | { readonly kind: 'not'; readonly inner: Formula }
   | { readonly kind: 'and' | 'or' | 'implies'; readonly left: Formula; readonly right: Formula }
 
 /** Nesting at the most. */
 const DEPTH_MAX = 200
+/** Atoms and connectives of a condition at the most. */
+const TOKENS_MAX = 4000
 
 /** `0:rax`, `x`, `t[1]` from the ways to write them: upper case, brackets, blanks. */
 export type Normalize = (place: string, line: number) => string
 
-const TOKEN = /\s*(\/\\|\\\/|=>|<>|!=|==|=|~|\(|\)|\d+\s*:\s*%?\w+|\[\s*[\w.$]+(?:\s*\+\s*\d+)?\s*\]|[A-Za-z_.$][\w.$]*(?:\[\d+\])?|-?\d\w*|&\w+)/y
+/** A register, a variable, `[x]`, `t[1]`; not a number alone. */
+const PLACE = /^(?:\d+:|[A-Za-z_.$[])/
+const TOKEN = /\s*(\/\\|\\\/|=>|<>|!=|==|=|~|[(){},*]|P?\d+\s*:\s*%?\w+|\[\s*[\w.$]+(?:\s*\+\s*\d+)?\s*\]|[A-Za-z_.$][\w.$]*(?:\[\d+\])?|-?\d\w*|&\w+)/y
 
-/** @throws LitmusError */
+/**
+ * Binding as in herd's grammar (lib/stateParser.mly): `~` before `=>` before `/\\` before `\\/`.
+ *
+ * @throws LitmusError
+ */
 export function parseFormula(text: string, line: number, normalize: Normalize): Formula {
   const tokens = tokenize(text, line)
   let at = 0
@@ -23,26 +32,27 @@ export function parseFormula(text: string, line: number, normalize: Normalize): 
   const fail = (what: string) => new LitmusError(line, `condition: ${what}${at < tokens.length ? `, at '${tokens[at]}'` : ', at its end'}`)
   const take = (token: string) => (tokens[at] === token ? (at++, true) : false)
 
-  const implication = (): Formula => {
-    const left = disjunction()
-    return take('=>') ? { kind: 'implies', left, right: implication() } : left
-  }
   const disjunction = (): Formula => {
     let left = conjunction()
     while (take('\\/')) left = { kind: 'or', left, right: conjunction() }
     return left
   }
   const conjunction = (): Formula => {
-    let left = unary()
-    while (take('/\\')) left = { kind: 'and', left, right: unary() }
+    let left = implication()
+    while (take('/\\')) left = { kind: 'and', left, right: implication() }
     return left
+  }
+  const implication = (): Formula => {
+    const operands = [unary()]
+    while (take('=>')) operands.push(unary())
+    return operands.reduceRight((right, left) => ({ kind: 'implies', left, right }))
   }
   const unary = (): Formula => {
     if (++depth > DEPTH_MAX) throw fail(`nested deeper than ${DEPTH_MAX}`)
     try {
       if (take('~') || take('not')) return { kind: 'not', inner: unary() }
       if (take('(')) {
-        const inner = implication()
+        const inner = disjunction()
         if (!take(')')) throw fail("a ')' is missing")
         return inner
       }
@@ -54,18 +64,38 @@ export function parseFormula(text: string, line: number, normalize: Normalize): 
     }
   }
   const atom = (): Formula => {
+    take('*')
     const place = tokens[at]
-    if (place === undefined || !/^[\w[.$]/.test(place)) throw fail('a register or variable is wanted')
+    if (place === undefined || !PLACE.test(place)) throw fail('a register or variable is wanted')
     at++
     const operator = tokens[at]
     if (operator !== '=' && operator !== '==' && operator !== '!=' && operator !== '<>') throw fail("'=' is wanted")
     at++
-    const other = tokens[at]
-    if (other === undefined || !/^[-&\w]/.test(other)) throw fail('a value is wanted')
-    at++
-    return { kind: 'equal', place: normalize(place, line), other, negated: operator === '!=' || operator === '<>' }
+    const negated = operator === '!=' || operator === '<>'
+    if (take('{')) return elements(place, negated)
+    const dereferenced = take('*')
+    const other = value()
+    const places = dereferenced || /:|^\[/.test(other)
+    if (dereferenced && !PLACE.test(other)) throw fail('a variable is wanted after the *')
+    return { kind: 'equal', place: normalize(place, line), other: places ? normalize(other, line) : other, places, negated }
   }
-  const formula = implication()
+  const value = (): string => {
+    const token = tokens[at]
+    if (token === undefined || !/^[-&\w[.$]/.test(token)) throw fail('a value is wanted')
+    at++
+    return token
+  }
+  /** `t={1,2}`: every element. */
+  const elements = (array: string, negated: boolean): Formula => {
+    let all: Formula = { kind: 'constant', value: true }
+    for (let k = 0; ; k++) {
+      const right: Formula = { kind: 'equal', place: `${normalize(array, line)}[${k}]`, other: value(), places: false, negated: false }
+      all = k === 0 ? right : { kind: 'and', left: all, right }
+      if (take('}')) return negated ? { kind: 'not', inner: all } : all
+      if (!take(',')) throw fail("',' or '}' is wanted")
+    }
+  }
+  const formula = disjunction()
   if (at < tokens.length) throw fail('something is left over')
   return formula
 }
@@ -79,6 +109,7 @@ function tokenize(text: string, line: number): string[] {
     const match = TOKEN.exec(text)
     if (match === null) throw new LitmusError(line, `condition: '${text.slice(from, from + 12).trim()}' is not understood`)
     tokens.push(match[1].replace(/\s+/g, ''))
+    if (tokens.length > TOKENS_MAX) throw new LitmusError(line, `condition: longer than ${TOKENS_MAX} tokens`)
   }
   return tokens
 }
@@ -89,7 +120,7 @@ export function placesOf(formula: Formula): string[] {
     case 'constant':
       return []
     case 'equal':
-      return [formula.place]
+      return formula.places ? [formula.place, formula.other] : [formula.place]
     case 'not':
       return placesOf(formula.inner)
     default:
@@ -97,13 +128,13 @@ export function placesOf(formula: Formula): string[] {
   }
 }
 
-/** @param equals whether a place holds a value, both as written */
-export function evaluate(formula: Formula, equals: (place: string, other: string) => boolean): boolean {
+/** @param equals whether a place holds a value, both as written, or (`places`) what another place holds */
+export function evaluate(formula: Formula, equals: (place: string, other: string, places: boolean) => boolean): boolean {
   switch (formula.kind) {
     case 'constant':
       return formula.value
     case 'equal':
-      return equals(formula.place, formula.other) !== formula.negated
+      return equals(formula.place, formula.other, formula.places) !== formula.negated
     case 'not':
       return !evaluate(formula.inner, equals)
     case 'and':

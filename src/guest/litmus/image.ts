@@ -39,6 +39,9 @@ export function litmusImage(test: LitmusTest): LitmusImage {
   const extra = (thread: number): RegisterName[] =>
     [...test.registers.keys(), ...named].filter((place) => place.startsWith(`${thread}:`)).map((place) => registerNamed(place.slice(place.indexOf(':') + 1))!)
   const threads = test.threads.map((rows, k) => translateThread(rows, k, test.arch, extra(k)))
+  const upperHalf = threads.find((thread) => thread.upperHalfLine !== null)
+  if (upperHalf !== undefined && threads.some((thread) => thread.wide))
+    throw new LitmusError(upperHalf.upperHalfLine!, 'unsupported: an access that may be to the upper half of a 64-bit one; tests are run narrowed to 32')
   const variables = allVariables(test, threads, named)
   const image = link(test, threads, variables)
   const addresses = new Map([...variables.keys()].map((name) => [name, image.symbols.find((symbol) => symbol.name === variableName(name))!.address >>> 0]))
@@ -54,7 +57,7 @@ export function litmusImage(test: LitmusTest): LitmusImage {
       readers.set(variable.count === 1 ? variable.name : `${variable.name}[${k}]`, (view) => showVariable(view, address, variable, names))
     }
   // A whole array stands for its first element.
-  const elementOf = (place: string) => (readers.has(place) ? place : readers.has(`${place}[0]`) ? `${place}[0]` : place)
+  const elementOf = (place: string) => [place, `${place}[0]`, place.replace(/\[0\]$/, '')].find((one) => readers.has(one)) ?? place
   for (const place of named) if (!readers.has(elementOf(place))) throw new LitmusError(0, `the condition names ${place}, which the test does not have`)
   const places = [...readers.keys()].sort()
   return {
@@ -63,7 +66,7 @@ export function litmusImage(test: LitmusTest): LitmusImage {
     places,
     observed: [...new Set(named.map(elementOf))].sort(),
     read: (view) => new Map(places.map((place) => [place, readers.get(place)!(view)])),
-    satisfies: (formula, state) => evaluate(formula, (place, other) => sameValue(state.get(elementOf(place))!, other, names)),
+    satisfies: (formula, state) => evaluate(formula, (place, other, places) => sameValue(state.get(elementOf(place))!, places ? state.get(elementOf(other))! : other, names)),
   }
 }
 
@@ -84,7 +87,11 @@ function link(test: LitmusTest, threads: readonly ThreadCode[], variables: Reado
   const value = (text: string, line: number) => {
     const label = /^P(\d+):(\w+)$/.exec(text)
     if (label !== null) return `P${label[1]}_${label[2]}`
-    return variables.has(text) ? variableName(text) : checked(text, line)
+    if (variables.has(text)) return variableName(text)
+    const element = /^([A-Za-z_.$][\w.$]*)(?:\[(\d+)\]|\s*\+\s*(\d+))$/.exec(text)
+    const array = element === null ? undefined : variables.get(element[1])
+    if (element !== null && array !== undefined) return `${variableName(element[1])}+${element[2] === undefined ? element[3] : Number(element[2]) * array.sizeBytes}`
+    return checked(text, line)
   }
   const code = threads.map(({ lines, registers }, k) => {
     const loads = [...test.registers]

@@ -16,6 +16,11 @@ const ONE = new Set(['inc', 'dec', 'neg', 'not', 'invlpg', 'bswap', 'shl', 'sal'
 const NONE = new Set(['nop', 'pause', 'mfence', 'sfence', 'lfence', 'ret', 'cpuid'])
 /** Hints without an effect on what is read or written (SDM vol. 2): executed as NOPs. */
 const HINTS = new Set(['clflush', 'clflushopt', 'prefetch', 'prefetcht0', 'prefetcht1', 'prefetcht2', 'prefetchnta', 'prefetchw'])
+/** Spellings of herd's own. */
+const HERD_NAMES: Readonly<Record<string, string>> = { jlt: 'jl', jgt: 'jg', nopb: 'nop', nopw: 'nop', nopl: 'nop', nopq: 'nop' }
+/** A mnemonic, and an operand, of 64 bits. */
+const WIDE = /q$/i
+const WIDE_REGISTER = /^(?:qword\b|%?r(?:[a-d]x|[sd]i|bp|sp|\d+)$)/i
 const SUFFIX_BYTES: Readonly<Record<string, number>> = { b: 1, w: 2, l: 4, q: 4 }
 const SIZE_NAMES: Readonly<Record<number, string>> = { 1: 'byte', 2: 'word', 4: 'dword' }
 /** In these the register comes second, whichever way round it was written. */
@@ -28,6 +33,8 @@ interface Instruction {
   readonly sizeBytes: number
   /** Bytes of the source of MOVZX and MOVSX; 0: another instruction. */
   readonly sourceBytes: number
+  /** It was written for 64 bits. */
+  readonly wide: boolean
   readonly operands: readonly Operand[]
   readonly line: number
 }
@@ -38,6 +45,10 @@ export interface ThreadCode {
   readonly registers: ReadonlyMap<string, string>
   /** Variables that occur. */
   readonly variables: ReadonlySet<string>
+  /** It has 64-bit accesses. */
+  readonly wide: boolean
+  /** Line of an access that may be to the upper half of 64 bits; null: there is none. */
+  readonly upperHalfLine: number | null
 }
 
 /**
@@ -57,10 +68,17 @@ export function translateThread(rows: readonly Row[], thread: number, arch: stri
     }
     if (text !== '') instructions.push(readInstruction(text, row.line, arch))
   }
+  const halves = instructions.find((one): one is Instruction => 'operands' in one && one.operands.some(reachesUpperHalf))
   const registers = allocate(instructions.filter((one) => 'operands' in one), extra, rows[0]?.line ?? 0)
   const variables = new Set<string>()
   const lines = instructions.map((one) => ('label' in one ? `${labelName(thread, one.label)}:` : write(one, thread, labels, registers, variables)))
-  return { lines, registers, variables }
+  const wide = instructions.some((one) => 'operands' in one && one.wide && one.mnemonic !== 'lea' && one.operands.some(({ kind }) => kind === 'memory'))
+  return { lines, registers, variables, wide, upperHalfLine: halves?.line ?? null }
+}
+
+/** Bytes 4 to 7 of what a 64-bit access may have touched: narrowed, the two would no longer meet. */
+function reachesUpperHalf(operand: Operand): boolean {
+  return operand.kind === 'memory' && operand.offset.split('+').some((term) => /^-?\d+$/.test(term.trim()) && (Number(term) & 4) !== 0)
 }
 
 const labelName = (thread: number, label: string) => `P${thread}_${label.replace(/^\./, 'dot_')}`
@@ -73,24 +91,25 @@ function readInstruction(text: string, line: number, arch: string): Instruction 
   const lock = /^lock\b[ ;]*/i.exec(rest)
   if (lock !== null) rest = rest.slice(lock[0].length)
   const word = (/^[A-Za-z]\w*/.exec(rest) ?? [''])[0]
-  const name = word.toLowerCase()
+  const name = HERD_NAMES[word.toLowerCase()] ?? word.toLowerCase()
   const operandText = rest.slice(word.length).trim()
   const att = arch === 'X86_64' || /%/.test(operandText)
   const texts = splitOperands(operandText)
   const jump = name === 'jmp' || (name.startsWith('j') && CONDITIONS.includes(name.slice(1)))
-  const operands = texts.map((one) => (jump ? ({ kind: 'label', text: one } as const) : readOperand(one, att, line)))
+  // Nothing of a long NOP counts, not even a scale of 0.
+  const operands = name === 'nop' ? [] : texts.map((one) => (jump ? ({ kind: 'label', text: one } as const) : readOperand(one, att, line)))
   const made = (mnemonic: string, suffixBytes: number, sourceBytes = 0): Instruction => {
     // AT&T has the source first; ours has the destination first.
     let ordered = att ? operands.toReversed() : operands
     if (MEMORY_FIRST.has(mnemonic) && ordered.length === 2 && ordered[1].kind === 'memory') ordered = ordered.toReversed()
     const sizes = ordered.filter((one) => one.kind === 'register').map((one) => one.name.sizeBytes)
-    return { lock: lock !== null, mnemonic, sizeBytes: suffixBytes || sizes[0] || 0, sourceBytes, operands: ordered, line }
+    return { lock: lock !== null, mnemonic, sizeBytes: suffixBytes || sizes[0] || 0, sourceBytes, wide: WIDE.test(word) || texts.some((one) => WIDE_REGISTER.test(one)), operands: ordered, line }
   }
   if (jump) {
     if (texts.length !== 1) throw unsupported(text)
     return made(name, 0)
   }
-  if (HINTS.has(name)) return { lock: false, mnemonic: 'nop', sizeBytes: 0, sourceBytes: 0, operands: [], line }
+  if (HINTS.has(name)) return { lock: false, mnemonic: 'nop', sizeBytes: 0, sourceBytes: 0, wide: false, operands: [], line }
   if (NONE.has(name)) {
     if (texts.length > 0 && name !== 'nop') throw unsupported(text)
     return { ...made(name, 0), operands: [] }
