@@ -1,0 +1,140 @@
+// Metamorphic properties of one vCPU: a program ends the same wherever it stands, whatever redundant prefixes it carries, split by
+// interrupts at every boundary, with every page taken away before every instruction, and stopped at every access.
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { STOP_PARK } from '../src/cpu/bus.ts'
+import type { IsaRow } from '../src/cpu/isa.ts'
+import type { World } from '../test/cpu/protectedMode.ts'
+import { isWhole, program, run, type Instruction, type Program, type Result, type Way } from './instructions.ts'
+
+const RUNS = Number(process.env.XMCHECK_RUNS ?? 150)
+
+const all = () => true
+/** What shows where it stands: return addresses, and jumps through registers and memory. */
+const placeless = (row: IsaRow) => !/^(call|jmp|ret|retf|iret)$/.test(row.mnemonic) || (row.mnemonic === 'jmp' && row.operands[0][0] === 'J')
+
+/** Runs the program in both ways; true if it got to an end. */
+function same(one: Program, other: Program, way: Way): Result | null {
+  fc.pre(isWhole(one) && isWhole(other))
+  const plain = run(one)
+  if (plain.running) return null
+  const changed = run(other, way)
+  const { end, registers, memory } = changed
+  expect({ end, registers, memory }).toEqual({ end: plain.end, registers: plain.registers, memory: plain.memory })
+  return changed
+}
+
+describe('a program ends the same', () => {
+  it('at another alignment, page boundaries in the code included', () => {
+    fc.assert(
+      fc.property(program(placeless), fc.oneof(fc.integer({ min: 1, max: 64 }), fc.integer({ min: 0xfc0, max: 0x1000 })), (one, shift) => {
+        same(one, one, { shift })
+      }),
+      { seed: 21, numRuns: RUNS },
+    )
+  })
+
+  it('with redundant prefixes', () => {
+    // Segments other than CS are alike in this world; an override to CS would forbid writing. F2 and F3 mean nothing to most instructions.
+    const prefixes = fc.array(fc.constantFrom(0x26, 0x3e, 0x64, 0x65, 0xf2, 0xf3), { maxLength: 4 })
+    const isPlain = ({ row }: Instruction) => !/^(movs|cmps|stos|lods|scas|ins|outs|nop|pause|xchg|[lms]fence|x87|f.*)$/.test(row.mnemonic)
+    fc.assert(
+      fc.property(program(placeless), fc.array(prefixes, { minLength: 7, maxLength: 7 }), (one, lists) => {
+        const instructions = one.instructions.map((instruction, k) => (isPlain(instruction) ? { ...instruction, redundant: lists[k] } : instruction))
+        same(one, { ...one, instructions }, {})
+      }),
+      { seed: 22, numRuns: RUNS },
+    )
+  })
+
+  it('split by an interrupt at every boundary, between iterations of REP too', () => {
+    let injected = 0
+    fc.assert(
+      fc.property(program(all), (one) => {
+        injected += same(one, one, { interrupts: true })?.injected ?? 0
+      }),
+      { seed: 23, numRuns: RUNS },
+    )
+    expect(injected).toBeGreaterThan(RUNS)
+  })
+
+  it.each([['present', 1], ['writable', 2], ['user', 4]] as const)('with no page %s before any instruction, and each fault restarted', (_name, bit) => {
+    fc.assert(fc.property(program(all), (one) => void same(one, one, { faults: bit })), { seed: 24 + bit, numRuns: RUNS })
+  })
+
+  it('stopped at every access, no register written before the last one', () => {
+    let parks = 0
+    fc.assert(
+      fc.property(program(all), (one) => {
+        const attempts = new Attempts()
+        same(one, one, { step: (world) => attempts.step(world) })
+        parks += attempts.parks
+      }),
+      { seed: 31, numRuns: RUNS },
+    )
+    expect(parks).toBeGreaterThan(RUNS * 10)
+  })
+})
+
+const ACCESSES = ['read8', 'read16', 'read32', 'read64', 'write8', 'write16', 'write32', 'write64', 'walk32', 'walk64', 'walkOr', 'fence', 'serialize', 'in', 'out'] as const
+
+/** The contract of src/cpu/bus.ts: each attempt gets one access further; what was done before is answered from memory. */
+class Attempts {
+  parks = 0
+  #world: World | null = null
+  #log: { value: unknown; high: number }[] = []
+  #next = 0
+  #allowed = 0
+  /** Within an access (one may be made of others), and while the machine fetches: nothing stops. */
+  #passes = false
+
+  step(world: World): void {
+    if (this.#world !== world) this.#wrap(world)
+    const { r, machine } = world
+    this.#log = []
+    for (this.#allowed = 0; ; this.#allowed++) {
+      this.#next = 0
+      this.#passes = true
+      const before = r.slice()
+      machine.step()
+      this.#passes = true
+      if (machine.cpu.stop !== STOP_PARK) return
+      this.parks++
+      if (r.some((value, k) => value !== before[k])) expect(r).toEqual(before)
+    }
+  }
+
+  #wrap(world: World): void {
+    this.#world = world
+    const { cpu, bus } = world.machine
+    const starts = (run: () => void) => {
+      this.#passes = false
+      run()
+    }
+    const [execute, deliver] = [cpu.execute.bind(cpu), cpu.deliver.bind(cpu)]
+    cpu.execute = (op) => starts(() => execute(op))
+    cpu.deliver = () => starts(deliver)
+    for (const name of ACCESSES) {
+      const access = (bus[name] as (...values: number[]) => unknown).bind(bus)
+      Object.assign(bus, { [name]: (...values: number[]) => this.#access(world, () => access(...values)) })
+    }
+  }
+
+  #access({ machine: { bus, cpu } }: World, access: () => unknown): unknown {
+    if (this.#passes) return access()
+    const number = this.#next++
+    if (number < this.#log.length) {
+      bus.high = this.#log[number].high
+      return this.#log[number].value
+    }
+    if (number >= this.#allowed) {
+      cpu.stop = STOP_PARK
+      return 0
+    }
+    this.#passes = true
+    const value = access()
+    this.#passes = false
+    this.#log.push({ value, high: bus.high })
+    return value
+  }
+}
