@@ -11,6 +11,8 @@ const DATA = 0xa000
 const STACK_TOP = 0xd000
 const CODE_PAGES = 2
 const HANDLERS = 0x9000
+/** Frames for pages that are scattered. */
+const SCATTERED = 0x40000
 const INTERRUPT = 0x40
 /** Instructions, iterations and handlers until a run counts as endless. */
 export const STEPS_MAX = 600
@@ -143,6 +145,8 @@ export function isWhole({ instructions }: Program): boolean {
 export interface Way {
   /** Where the code begins, from the first code byte. */
   readonly shift?: number
+  /** User pages stand in other frames, and not one after the other. */
+  readonly scattered?: boolean
   /** An interrupt at every boundary that takes one. */
   readonly interrupts?: boolean
   /** These low bits of every user page's entry are taken away before each instruction; a handler gives them back one fault at a time. */
@@ -211,8 +215,10 @@ export function run(program: Program, way: Way = {}, world = new World()): Resul
   for (const segment of segments) machine.bus.bytes.set(segment.bytes, segment.address)
   world.gate(14, { selector: 8, offset: labels.get('pagefault')!.address, type: 0x8e })
   world.gate(INTERRUPT, { selector: 8, offset: labels.get('interrupt')!.address, type: 0x8e })
-  for (let k = 0; k < STACK_TOP - DATA; k++) machine.bus.bytes[DATA + k] = pattern(k)
-  machine.bus.bytes.set(bytes, origin)
+  if (way.scattered === true) userPages().forEach((page, k, { length }) => world.write32(entryAt(page), (world.pte(page) & 0xfff) | (SCATTERED + (length - k) * 0x2000)))
+  const frame = (linear: number) => (world.pte(linear) & ~0xfff) | (linear & 0xfff)
+  for (let at = DATA; at < STACK_TOP; at++) machine.bus.bytes[frame(at)] = pattern(at)
+  bytes.forEach((byte, k) => (machine.bus.bytes[frame(origin + k)] = byte))
   world.user()
   program.registers.forEach((value, k) => (r[k] = value))
   r[3] = DATA
@@ -246,17 +252,18 @@ export function run(program: Program, way: Way = {}, world = new World()): Resul
   return {
     end: describe(world, end, origin, starts),
     registers: Array.from(r.subarray(0, 8)).map((value, k) => (k === 4 ? end.esp : value)),
-    memory: changes(machine.bus.bytes),
+    memory: changes((linear) => machine.bus.bytes[frame(linear)]),
     running: end.vector === -3 || end.vector === -1,
     injected,
   }
 }
 
-const pattern = (k: number) => (k * 37 + (k >> 5)) & 0xff
+const pattern = (at: number) => (at * 37 + (at >> 5)) & 0xff
+const entryAt = (linear: number) => 0xf000 + (linear >>> 12) * 4
 
-function changes(bytes: Uint8Array): string[] {
+function changes(byteAt: (linear: number) => number): string[] {
   const out: string[] = []
-  for (let k = 0; k < STACK_TOP - DATA; k++) if (bytes[DATA + k] !== pattern(k)) out.push(`${(DATA + k).toString(16)}: ${bytes[DATA + k].toString(16)}`)
+  for (let at = DATA; at < STACK_TOP; at++) if (byteAt(at) !== pattern(at)) out.push(`${at.toString(16)}: ${byteAt(at).toString(16)}`)
   return out
 }
 
@@ -264,7 +271,7 @@ function changes(bytes: Uint8Array): string[] {
 function takeAway(world: World, bits: number): number {
   for (const page of userPages()) {
     const entry = world.pte(page)
-    if ((entry & 0xe00) === 0) world.write32(0xf000 + (page >>> 12) * 4, (entry & ~bits) | ((entry & 7) << 9))
+    if ((entry & 0xe00) === 0) world.write32(entryAt(page), (entry & ~bits) | ((entry & 7) << 9))
   }
   return 1
 }
