@@ -2,7 +2,7 @@
 import fc from 'fast-check'
 import { decode } from '../src/cpu/decode.ts'
 import { ISA, type IsaRow } from '../src/cpu/isa.ts'
-import { CR2, EVENT, EVENT_EXTERNAL, EVENT_VALID, RF, SELECTOR, CS, EIP, EFLAGS, IF } from '../src/cpu/registers.ts'
+import { ACTIVE, ACTIVITY, CR2, EVENT, EVENT_EXTERNAL, EVENT_VALID, RF, SELECTOR, CS, EIP, EFLAGS, IF } from '../src/cpu/registers.ts'
 import { assemble } from '../src/guest/asm/index.ts'
 import { CODE, type End, World } from '../test/cpu/protectedMode.ts'
 
@@ -151,8 +151,6 @@ export interface Way {
   readonly interrupts?: boolean
   /** These low bits of every user page's entry are taken away before each instruction; a handler gives them back one fault at a time. */
   readonly faults?: number
-  /** Runs in place of `machine.step`. */
-  readonly step?: (world: World) => void
 }
 
 export interface Result {
@@ -204,7 +202,8 @@ const userPages = (): number[] => {
   return pages
 }
 
-export function run(program: Program, way: Way = {}, world = new World()): Result {
+export function run(program: Program, way: Way = {}): Result {
+  const world = new World()
   const { r, machine } = world
   const { bytes, starts } = layOut(program.instructions)
   const origin = CODE + (way.shift ?? 0)
@@ -229,24 +228,23 @@ export function run(program: Program, way: Way = {}, world = new World()): Resul
   if (program.instructions.some(({ row }) => STRING.test(row.mnemonic))) r[1] &= 7
   r[EFLAGS] = 2 | IF
   r[EIP] = origin
-  const step = way.step ?? (() => machine.step())
   let injected = 0
-  let previous = -1
+  let handling = false
   const isUser = () => (r[SELECTOR + CS] & 3) === 3 && (r[EVENT] & EVENT_VALID) === 0
   const stepsMax = way.interrupts === undefined && way.faults === undefined ? STEPS_MAX : STEPS_WITH_HANDLERS
-  for (let steps = 0; steps < stepsMax && r[10] === 0; steps++) {
+  for (let steps = 0; steps < stepsMax && r[ACTIVITY] === ACTIVE; steps++) {
     if (isUser()) {
-      // A boundary is new where it was not reached by coming back from a handler.
-      const boundary = previous < 0
+      // Coming back from a handler is not a new boundary.
+      const boundary = !handling
       if (boundary && way.faults !== undefined) injected += takeAway(world, way.faults)
       if (boundary && way.interrupts === true && machine.cpu.canTakeInterrupt()) {
         r[EVENT] = EVENT_VALID | EVENT_EXTERNAL | INTERRUPT
         injected++
       }
-      previous = -1
+      handling = false
     }
-    step(world)
-    if (!isUser()) previous = 1
+    machine.step()
+    if (!isUser()) handling = true
   }
   const end = world.run(1)
   return {
