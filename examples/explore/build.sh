@@ -16,5 +16,5 @@ cut -d' ' -f1 rows.txt | grep -v '^#' | sort -u | while read -r name; do
 		esac
 	done
 	# shellcheck disable=SC2086
-	gcc -m32 -march=i686 -msse2 -fno-ident -fcf-protection=none -ffreestanding -fno-pic -fno-stack-protector -fno-asynchronous-unwind-tables -Wall -Wno-unused-value -Wno-unused-variable -O2 -I../../include $flags -c "$program.c" -o "$name.o" || exit 1
+	gcc -m32 -march=i686 -msse2 -fno-ident -fcf-protection=none -ffreestanding -fno-pic -fno-stack-protector -fno-asynchronous-unwind-tables -Wall -Wno-unused-value -Wno-unused-variable -Os -I../../include $flags -c "$program.c" -o "$name.o" || exit 1
 done

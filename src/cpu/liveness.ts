@@ -1,28 +1,68 @@
 /**
  * Which registers can still matter at a place in the code: read on some path from there before they are
- * overwritten. A bit a general register, in the manual's order; `FLAGS_LIVE` for the arithmetic flags. Whatever
- * is not plainly understood reads everything.
+ * overwritten. A bit a general register, in the manual's order; one for CF, one for the other arithmetic
+ * flags. Whatever is not plainly understood reads everything.
  */
 import { IMM, MEM, REG, type Op, type Operand } from './decode.ts'
+import { CONDITIONS } from './isa.ts'
 import { EAX, ECX, EDX, ESP } from './registers.ts'
 
-export const FLAGS_LIVE = 1 << 8
-export const ALL_LIVE = 0x1ff
+export const CARRY_LIVE = 1 << 8
+export const OTHER_FLAGS_LIVE = 1 << 9
+export const ALL_LIVE = 0x3ff
+const FLAGS_LIVE = CARRY_LIVE | OTHER_FLAGS_LIVE
 const INSTRUCTIONS_MAX = 200
+/** Displacement of the call with which an actor ends (smp/guestCalls.ts). */
+const EXIT_CALL = 0x584d0000
 
-/** @param opAt the instruction at an address; null: unknown */
-export function liveAt(eip: number, opAt: (eip: number) => Op | null): number {
+/**
+ * @param opAt the instruction at an address; null: unknown
+ * @param stackAt the dword so many bytes above the stack pointer, and its address; null: unknown
+ */
+export function liveAt(eip: number, opAt: (eip: number) => Op | null, stackAt: StackAt): number {
+  return liveIn(eip, opAt, stackAt) ?? liveIn(eip, opAt, null) ?? ALL_LIVE
+}
+
+type StackAt = (offset: number) => { readonly address: number; readonly value: number } | null
+
+/** Null: returns would have to be followed (`stackAt` not null) and cannot be. */
+function liveIn(eip: number, opAt: (eip: number) => Op | null, stackAt: StackAt | null): number | null {
   const effects = new Map<number, Effect>()
+  /** Bytes popped on the way to an instruction. */
+  const popped = new Map<number, number>([[eip, 0]])
   const open = [eip]
+  const returns: number[] = []
+  const writes: number[] = []
+  const go = (at: number, depth: number) => {
+    const known = popped.get(at)
+    if (known === depth) return true
+    if (known !== undefined) return false
+    popped.set(at, depth)
+    open.push(at)
+    return true
+  }
   while (open.length > 0) {
     const at = open.pop()!
-    if (effects.has(at)) continue
+    const depth = popped.get(at)!
     const op = opAt(at)
     if (op === null || effects.size === INSTRUCTIONS_MAX) return ALL_LIVE
-    const effect = effectOf(op, at)
+    let effect = effectOf(op, at)
+    if (stackAt !== null && op.row?.mnemonic === 'ret' && op.a.kind === 0) {
+      const slot = stackAt(depth)
+      if (slot === null) return null
+      returns.push(slot.address)
+      effect = { uses: 1 << ESP, defines: 0, next: [slot.value] }
+      if (!go(slot.value, depth + 4)) return null
+    } else {
+      const store = storeOf(op)
+      if (store !== null) writes.push(store)
+      const after = depth + (op.row?.mnemonic === 'pop' ? 4 : 0)
+      for (const next of effect.next) if (!go(next, after)) return ALL_LIVE
+    }
     effects.set(at, effect)
-    open.push(...effect.next)
   }
+  // The return addresses are what they are now only as long as nothing is written there on the way.
+  if (returns.length > 0 && writes.some((write) => Number.isNaN(write) || returns.some((slot) => Math.abs(slot - write) < 8))) return null
   const live = new Map<number, number>()
   for (let changed = true; changed; ) {
     changed = false
@@ -43,6 +83,14 @@ interface Effect {
   readonly next: readonly number[]
 }
 
+/** Linear address that the instruction may write to; NaN: not known, null: none. */
+function storeOf(op: Op): number | null {
+  const reads = ['cmp', 'test', 'nop', 'lea'].includes(op.row?.mnemonic ?? '')
+  if (op.a.kind !== MEM && (op.b.kind !== MEM || op.row?.mnemonic !== 'xchg')) return null
+  if (reads) return null
+  return op.base < 0 && op.index < 0 && !op.segPrefix ? op.disp : Number.NaN
+}
+
 function effectOf(op: Op, eip: number): Effect {
   const name = op.row?.mnemonic ?? ''
   const after = (eip + op.length) | 0
@@ -51,7 +99,8 @@ function effectOf(op: Op, eip: number): Effect {
   const effect = (uses: number, defines: number, next: readonly number[] = [after]): Effect => ({ uses: uses | address, defines, next })
   const everything: Effect = { uses: ALL_LIVE, defines: 0, next: [] }
   if (op.opSize !== 4 || op.addrSize !== 4 || op.rep !== 0) return name === 'pause' ? effect(0, 0) : everything
-  if (![a, b, op.c].every(plain)) return everything
+  // Beyond POP, what moves the stack pointer is not followed.
+  if (![a, b, op.c].every(plain) || (a.kind === REG && a.size === 4 && a.value === ESP)) return everything
   switch (name) {
     case 'mov':
       return effect(reads(b) | (a.kind === MEM ? 0 : partly(a)), whole(a))
@@ -76,7 +125,7 @@ function effectOf(op: Op, eip: number): Effect {
       return effect(reads(a) | reads(b), 0)
     case 'inc':
     case 'dec':
-      return effect(reads(a) | FLAGS_LIVE, 0)
+      return effect(reads(a), OTHER_FLAGS_LIVE)
     case 'cmpxchg':
       return effect(reads(a) | reads(b) | (1 << EAX), FLAGS_LIVE)
     case 'xadd':
@@ -86,16 +135,19 @@ function effectOf(op: Op, eip: number): Effect {
     case 'sfence':
       return effect(0, 0)
     case 'nop':
-      // A call to the checker has its arguments in registers.
+      // A call to the checker has its arguments in registers; the one that ends the actor reads nothing.
+      if (op.disp === EXIT_CALL && op.a.kind === MEM) return { uses: 0, defines: 0, next: [] }
       return effect((1 << EAX) | (1 << ECX) | (1 << EDX), 0)
-    case 'push':
-      return effect(reads(a) | (1 << ESP), 0)
     case 'pop':
-      return effect(1 << ESP, whole(a))
+      return a.kind === REG && a.value !== ESP ? effect(1 << ESP, whole(a)) : everything
     case 'jmp':
       return a.kind === IMM ? effect(0, 0, [(after + a.value) | 0]) : everything
   }
-  if (name.length <= 4 && name.startsWith('j') && name !== 'jcxz' && a.kind === IMM) return effect(FLAGS_LIVE, 0, [after, (after + a.value) | 0])
+  const condition = CONDITIONS.find((one) => name === `j${one}` || name === `set${one}`)
+  if (condition === undefined) return everything
+  const flags = ['b', 'nb'].includes(condition) ? CARRY_LIVE : ['be', 'nbe'].includes(condition) ? FLAGS_LIVE : OTHER_FLAGS_LIVE
+  if (name.startsWith('set')) return effect(flags | partly(a), 0)
+  if (a.kind === IMM) return effect(flags, 0, [after, (after + a.value) | 0])
   return everything
 }
 

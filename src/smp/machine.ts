@@ -14,8 +14,8 @@ import { STOP_FAULT, STOP_VIOLATION } from '../cpu/bus.ts'
 import { decode, type Op } from '../cpu/decode.ts'
 import { ALL_LIVE, liveAt } from '../cpu/liveness.ts'
 import {
-  ACTIVE, ACTIVITY, ATTR_BIG, CR0, CR0_PG, CS, EIP, EVENT, EVENT_EXTERNAL, EVENT_NMI, EVENT_VALID, HALTED, REGISTER_WORDS, SEG_ATTR,
-  SEG_BASE, SHUTDOWN,
+  ACTIVE, ACTIVITY, ATTR_BIG, CR0, CR0_PG, CS, EIP, ESP, EVENT, EVENT_EXTERNAL, EVENT_NMI, EVENT_VALID, HALTED, REGISTER_WORDS, SEG_ATTR,
+  SEG_BASE, SHUTDOWN, SS,
 } from '../cpu/registers.ts'
 import { Store } from '../state/store.ts'
 import { choiceArgument, choiceKind, choiceVcpu, DRAIN, INTERRUPT, NMI, packChoice, RUN } from './choice.ts'
@@ -78,6 +78,10 @@ export class Machine {
   readonly footprint = new Footprint()
   /** The last step changed nothing but registers of its vCPU. */
   quiet = true
+  /** Registers of the vCPU of the last RUN, before the instruction whose event it was; only where `eventBegins`. */
+  readonly eventRegisters = new Int32Array(REGISTER_WORDS)
+  /** That event was the first of its instruction. */
+  eventBegins = false
   /** Why `complete` cannot be claimed; empty: it can. */
   readonly weaknesses = new Set<string>()
   violation: Violation | null = null
@@ -163,6 +167,7 @@ export class Machine {
     this.step++
     this.footprint.clear()
     this.quiet = true
+    this.eventBegins = false
     const v = choiceVcpu(choice)
     const argument = choiceArgument(choice)
     switch (choiceKind(choice)) {
@@ -170,6 +175,7 @@ export class Machine {
         this.#drain(v)
         break
       case RUN:
+        if (this.#quiet(v, PENDING) === AT_LOCAL) this.captureEvent(v, !this.#begun(v))
         this.#buses[v].grant(true, this.#quiet(v, PENDING), argument)
         this.#advance(v)
         break
@@ -251,14 +257,23 @@ export class Machine {
   liveRegisters(v: number): number {
     const { r } = this.cpus[v]
     const eip = r[EIP]
-    const known = this.#live.get(eip)
+    const key = `${eip} ${r[ESP]}`
+    const known = this.#live.get(key)
     if (known !== undefined) return known
     const flat = !this.sharing.codeShared && (r[CR0] & CR0_PG) === 0 && r[SEG_BASE + CS] === 0 && (r[SEG_ATTR + CS] & ATTR_BIG) !== 0
-    const live = flat ? liveAt(eip, (at) => this.#decodeAt(at)) : ALL_LIVE
-    this.#live.set(eip, live)
+    const live = flat ? liveAt(eip, (at) => this.#decodeAt(at), (offset) => this.#stackAt(v, offset)) : ALL_LIVE
+    this.#live.set(key, live)
     return live
   }
-  readonly #live = new Map<number, number>()
+  readonly #live = new Map<string, number>()
+
+  #stackAt(v: number, offset: number): { address: number; value: number } | null {
+    const { r } = this.cpus[v]
+    const address = (r[ESP] + offset) | 0
+    const at = this.memory.index(address)
+    if (r[SEG_BASE + SS] !== 0 || at < 0 || (address & 3) !== 0 || this.#buses[v].buffer.overlaps(address, 4)) return null
+    return { address, value: this.memory.load(at, 4) }
+  }
 
   #decodeAt(eip: number): Op | null {
     const at = this.memory.index(eip)
@@ -334,6 +349,12 @@ export class Machine {
     this.cpus[vcpu].stop = STOP_VIOLATION
     this.#cut = true
     this.coverage.cut++
+  }
+
+  /** The event of a step is made by the instruction at hand. */
+  captureEvent(v: number, first: boolean): void {
+    this.eventBegins = first
+    if (first) this.eventRegisters.set(this.cpus[v].r)
   }
 
   setPending(v: number, pending: number, physical: number, sizeBytes: number, ways: number): void {

@@ -204,6 +204,7 @@ export class VcpuBus implements Bus {
       return false
     }
     this.#granted = false
+    this.#machine.captureEvent(this.#vcpu, this.#answered === 0)
     this.way = ways === 1 ? 0 : this.#argument
     return true
   }
@@ -220,6 +221,7 @@ export class VcpuBus implements Bus {
   takeFetch(first: boolean): number {
     if (!this.#granted || !first) return -1
     this.#granted = false
+    this.#machine.captureEvent(this.#vcpu, true)
     return this.#argument
   }
 

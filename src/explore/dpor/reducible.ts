@@ -17,6 +17,10 @@ export interface Reducible extends Explorable {
   /** The last step changed nothing but registers of its vCPU. */
   readonly quiet: boolean
   registersOf(vcpu: number): Int32Array
+  /** Registers before the instruction whose event the last RUN was; only where `eventBegins`. */
+  readonly eventRegisters: Int32Array
+  /** That event was the first of its instruction. */
+  readonly eventBegins: boolean
   betweenInstructions(vcpu: number): boolean
   /** cpu/liveness.ts */
   liveRegisters(vcpu: number): number

@@ -271,9 +271,8 @@ class Pass {
     const drain = choiceKind(choice) === DRAIN
     const running = machine.running()
     const before = machine.bufferedStoresOf(vcpu)
-    if (!drain) this.#loops.before(d, vcpu)
     const fenced = !drain && machine.needsDrains(vcpu)
-    this.#blockable[d] = !drain && (machine.canBeBlocked(vcpu) || this.#waitPlaces.has(machine.registersOf(vcpu)[EIP])) ? 1 : 0
+    this.#blockable[d] = !drain && machine.canBeBlocked(vcpu) ? 1 : 0
     const outcome = machine.take(choice & ~FORKED)
     this.events++
     this.#cells.read(machine.footprint)
@@ -286,9 +285,10 @@ class Pass {
     }
     const cut = outcome === 2
     const quiet = !drain && outcome === 0 && machine.quiet && running && machine.running() && machine.canContinue(vcpu)
-    if (!drain) this.#loops.after(d, quiet)
-    if (quiet && this.#loops.isBackAt(d, vcpu)) {
-      // It waits: it will come to the same again until others change what it read.
+    if (!drain) this.#loops.note(d, quiet)
+    if (!drain && this.#waitPlaces.size > 0 && this.#waitPlaces.has(this.#placeOf())) this.#blockable[d] = 1
+    if (quiet && this.#closesTurn(d, trail.lastOf(vcpu), vcpu)) {
+      // It waits: without this turn of a loop it stands where it stood, and others may change what it reads.
       this.#wait(d, vcpu)
       machine.undo()
       this.#tree.freeAll(below)
@@ -310,11 +310,6 @@ class Pass {
     this.#sleepAt[d + 1] = this.#sleepers
     this.#passOnSleep(d)
     this.#passOnWaits(d)
-    if (quiet && this.#closesTurn(d, vcpu)) {
-      // The same execution without this turn is explored as well.
-      this.#stopped[vcpu] = d
-      this.#stoppedCount++
-    }
     this.#siblings[d + 1] = below
     this.#entering = true
     if (d + 2 > DEPTH_MAX) this.stop(`an execution of more than ${DEPTH_MAX} events`)
@@ -323,10 +318,15 @@ class Pass {
   /** `vcpu` reads in vain at node d what the cells hold. */
   #wait(d: number, vcpu: number): void {
     this.#waits[d * this.#stopped.length + vcpu] = this.#cells.number()
-    const place = this.#loops.placeOf(d)
+    const place = this.#placeOf()
     if (this.#waitPlaces.has(place)) return
     this.#waitPlaces.add(place)
     this.#waitPlacesGrown = true
+  }
+
+  /** EIP of the event that was taken last. */
+  #placeOf(): number {
+    return this.#machine.eventBegins ? this.#machine.eventRegisters[EIP] : -1
   }
 
   #waitsAt(d: number, vcpu: number): boolean {
@@ -345,13 +345,13 @@ class Pass {
     }
   }
 
-  /** Whether event d brought its vCPU back to where it stood before an earlier one, without effect. */
-  #closesTurn(d: number, vcpu: number): boolean {
-    let event = d
-    for (let k = 0; k < TURN_MAX; k++) {
-      event = this.#trail.previousOf(event)
-      if (event < 0 || !this.#loops.isQuiet(event)) return false
+  /** Whether the event in slot d brought `vcpu`, whose event before was `previous`, back to where it stood before, without effect. */
+  #closesTurn(d: number, previous: number, vcpu: number): boolean {
+    if (this.#loops.isBackAt(d, vcpu)) return true
+    let event = previous
+    for (let k = 0; k < TURN_MAX && event >= 0 && this.#loops.isQuiet(event); k++) {
       if (this.#loops.isBackAt(event, vcpu)) return true
+      event = this.#trail.previousOf(event)
     }
     return false
   }
@@ -488,36 +488,30 @@ class Pass {
 
   #ending(node: number): keyof Counts | 'deadlock' {
     if (this.#someAsleep) return 'redundant'
-    let waiting = -1
-    let cut = false
-    for (let v = 0; v < this.#stopped.length; v++) {
-      if (this.#stopped[v] >= 0 && this.#real[this.#stopped[v]] === 0) cut = true
-      else if (waiting < 0 && (this.#waitsAt(node, v) || this.#stopped[v] >= 0)) waiting = v
-    }
-    if (cut) return 'cut'
-    if (waiting < 0) return 'complete'
-    for (let v = 0; v < this.#stopped.length; v++) if (this.#stopped[v] >= 0 && !this.#turnsForEver(v)) return 'discarded'
-    const who: string[] = []
-    for (let v = 0; v < this.#stopped.length; v++)
-      if (this.#waitsAt(node, v) || this.#stopped[v] >= 0) who.push(`vCPU ${v} at ${this.#machine.symbolize(this.#machine.registersOf(v)[EIP])}`)
-    const eip = this.#machine.registersOf(waiting)[EIP] >>> 0
-    this.#violation = { kind: 'deadlock', message: `nobody can go on: ${who.join('; ')} in a loop that waits for others`, vcpu: waiting, eip }
+    if (this.#stoppedCount > 0) return 'cut'
+    const waiting: number[] = []
+    for (let v = 0; v < this.#stopped.length; v++) if (this.#waitsAt(node, v)) waiting.push(v)
+    if (waiting.length === 0) return 'complete'
+    if (!waiting.every((v) => this.#turnsForEver(v))) return 'discarded'
+    const who = waiting.map((v) => `vCPU ${v} at ${this.#machine.symbolize(this.#machine.registersOf(v)[EIP])}`)
+    const eip = this.#machine.registersOf(waiting[0])[EIP] >>> 0
+    this.#violation = { kind: 'deadlock', message: `nobody can go on: ${who.join('; ')} in a loop that waits for others`, vcpu: waiting[0], eip }
     this.#schedule = this.#realChoices()
     this.#over = true
     return 'deadlock'
   }
 
-  /** Whether the loop that `vcpu` is in comes round again with what memory holds now. */
+  /** Whether the loop that `vcpu` is in goes on for ever with what memory holds now. */
   #turnsForEver(vcpu: number): boolean {
     const machine = this.#machine
-    const d = this.#trail.depth
-    this.#loops.before(d, vcpu)
+    const from = this.#trail.depth
     let back = false
     let taken = 0
-    while (!back && taken < TURN_MAX && machine.canContinue(vcpu)) {
+    while (!back && taken < 2 * TURN_MAX && machine.canContinue(vcpu)) {
       taken++
       if (machine.take(packChoice(RUN, vcpu)) !== 0 || !machine.quiet) break
-      back = this.#loops.isBackAt(d, vcpu)
+      this.#loops.note(from + taken - 1, true)
+      for (let d = from; d < from + taken && !back; d++) back = this.#loops.isBackAt(d, vcpu)
     }
     while (taken-- > 0) machine.undo()
     return back
@@ -670,9 +664,10 @@ class Pass {
       possible = choiceKind(choice) === DRAIN ? machine.bufferedStoresOf(vcpu) > 0 : machine.canContinue(vcpu)
       if (!possible) break
       if (k === this.#length - 1) {
-        this.#loops.before(trail.depth, vcpu)
         const outcome = machine.take(choice)
-        possible = outcome !== 0 || !machine.quiet || !machine.canContinue(vcpu) || !this.#loops.isBackAt(trail.depth, vcpu)
+        this.#loops.note(trail.depth, machine.quiet)
+        const previous = trail.previousOf(this.#sequence[k])
+        possible = outcome !== 0 || !machine.quiet || !machine.canContinue(vcpu) || !this.#closesTurn(trail.depth, previous, vcpu)
         machine.undo()
         break
       }

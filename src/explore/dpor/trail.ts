@@ -82,6 +82,11 @@ export class Trail {
     return this.clocks[b * this.processes + process] >= this.index[a]
   }
 
+  /** The last event of a vCPU; -1: none. */
+  lastOf(vcpu: number): number {
+    return this.#last[vcpu * 2]
+  }
+
   /** The event of the same process before event d; -1: none. */
   previousOf(d: number): number {
     return this.#previous[d]
