@@ -1,0 +1,78 @@
+// Reference programs with the counts that two other tools agree on; waits and what only looks like one.
+import { readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { describe, expect, it } from 'vitest'
+import { DporSearch } from '../../src/explore/dpor/search.ts'
+import { assembleImage } from '../../src/index.ts'
+import { loadObjects } from '../../src/guest/loadObjects.ts'
+import type { MachineImage } from '../../src/smp/image.ts'
+import { Machine } from '../../src/smp/machine.ts'
+import { PageMap } from '../../src/smp/memory.ts'
+import { makeModel, type Model } from '../../src/smp/model.ts'
+import { Sharing } from '../../src/smp/sharing.ts'
+
+const folder = fileURLToPath(new URL('../../examples/explore/', import.meta.url))
+const rows = readFileSync(`${folder}rows.txt`, 'utf8')
+  .split('\n')
+  .filter((line) => line !== '' && !line.startsWith('#'))
+  .map((line) => line.split(' '))
+/** More are counted by `xmcheck bench explore`. */
+const EXECUTIONS_MAX = 1200
+const slow = new Set(['ttas-n5-m1', 'ttas-n6-m1', 'ticket-n6-m1'])
+
+function explore(image: MachineImage, model: Model, events = 2_000_000): DporSearch {
+  const pages = new PageMap(image.regions)
+  const sharing = new Sharing(pages.sizeBytes / 4, image.vcpus.length)
+  const search = new DporSearch(() => new Machine(image, model, { sharing, pages }), { events })
+  while (search.advance());
+  return search
+}
+const object = (name: string) => loadObjects([{ name, bytes: readFileSync(`${folder}${name}.o`) }], { title: name, readSource: () => null })
+
+describe.each(['sc', 'tso'])('reference programs under %s', (memory) => {
+  const column = memory === 'sc' ? 1 : 2
+  const small = rows.filter((row) => !(Number(row[column]) > EXECUTIONS_MAX) && !slow.has(row[0]))
+  it.each(small.map((row) => [row[0], row[column], row[column + 2]]))('%s: %s', (name, expected, discarded) => {
+    const search = explore(object(name), makeModel({ memory }))
+    const { violation, reasons } = search.verdict()
+    const counts = search.counts()
+    if (expected === 'deadlock') return expect(violation?.kind).toBe('deadlock')
+    expect([violation, reasons, counts.redundant]).toEqual([null, [], 0])
+    if (expected === 'complete') return
+    expect(counts.complete).toBe(Number(expected))
+    if (discarded !== '-') expect(counts.discarded).toBeLessThanOrEqual(Number(discarded))
+  })
+})
+
+describe('loops', () => {
+  const wait = (body: string, setter = 'mov dword [x], 1', head = '') =>
+    explore(
+      assembleImage(`.vcpu p0\np0:\n${head}\nagain:\n${body}\n    ret\n.vcpu p1\np1:\n    ${setter}\n    ret\nsection .data\nalign 4\nx: dd 0\ny: dd 0\n`, { title: 'loop' }),
+      makeModel(),
+    )
+  const spin = '    mov eax, [x]\n    test eax, eax\n    jz again'
+
+  it('that read in vain are waits', () => {
+    expect(wait(spin).counts()).toEqual({ complete: 1, cut: 0, discarded: 0, redundant: 0 })
+    expect(wait(`    pause\n${spin}`).counts().complete).toBe(1)
+    expect(wait(spin, 'mov dword [y], 1').verdict().violation?.kind).toBe('deadlock')
+    expect(wait('    jmp again').verdict().violation?.kind).toBe('deadlock')
+  })
+
+  it('are no waits when a register, a flag that is read, or a private word differs', () => {
+    // It gives up after two looks in vain: the store comes before the first, between, or after both.
+    const counted = '    dec ecx\n    jz done\n    mov eax, [x]\n    test eax, eax\n    jz again\ndone:'
+    expect(wait(counted, undefined, '    mov ecx, 3').counts().complete).toBe(3)
+    const onStack = '    dec dword [esp - 8]\n    jz done\n    mov eax, [x]\n    test eax, eax\n    jz again\ndone:'
+    expect(wait(onStack, undefined, '    mov dword [esp - 8], 3').counts().complete).toBe(3)
+    // The second turn takes the other way: CF.
+    const carry = '    mov eax, [x]\n    jc done\n    stc\n    jmp again\ndone:'
+    expect(wait(carry, undefined, '    clc').counts().complete).toBe(3)
+  })
+
+  it('are no waits when they publish and withdraw', () => {
+    const text = `.vcpu p0\np0:\nagain:\n    mov dword [y], 1\n    mov dword [y], 0\n    mov eax, [x]\n    test eax, eax\n    jz again\n    ret
+.vcpu p1\np1:\n    mov eax, [y]\n    mov dword [x], 1\n    ret\nsection .data\nalign 4\nx: dd 0\ny: dd 0\n`
+    expect(explore(assembleImage(text, { title: 'publish' }), makeModel(), 20_000).verdict().verdict).toBe('unknown')
+  })
+})
