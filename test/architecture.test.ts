@@ -13,7 +13,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   guest: ['cpu', 'smp'],
   patching: ['explore', 'smp', 'cpu', 'guest'],
   replay: ['explore', 'smp', 'cpu'],
-  platform: ['cpu', 'guest', 'replay', 'explore'],
+  platform: ['cpu', 'smp', 'guest', 'replay', 'explore'],
   litmus: ['guest', 'explore', 'smp', 'cpu'],
   cli: ['cpu', 'smp', 'explore', 'guest', 'patching', 'replay', 'litmus', 'platform'],
 }

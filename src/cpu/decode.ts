@@ -28,6 +28,8 @@ export class Op {
   row: IsaRow | null = null
   /** Bytes; 0: the bytes given end before the instruction does. */
   length = 0
+  /** D bit of the code segment it was decoded for. */
+  code32 = true
   /** Operand and address size in bytes, 2 or 4. */
   opSize = 4
   addrSize = 4
@@ -124,6 +126,7 @@ export function decode(bytes: Uint8Array, at: number, available: number, code32:
     } else op.length = 0
     return op
   }
+  op.code32 = code32
   op.opSize = op.addrSize = code32 ? 4 : 2
   let opcode = readPrefixes(op, reader, code32)
   if (reader.short) return finish()

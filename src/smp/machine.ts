@@ -102,6 +102,8 @@ export class Machine {
   readonly #monitors: readonly Monitor[]
   readonly #accessMonitors: readonly Monitor[]
   #marks = new Int32Array(MARKS_MIN)
+  /** Step that `undo` cannot go below. */
+  #floor = 0
   #cut = false
 
   constructor(image: MachineImage, model: Model, options: MachineOptions = {}) {
@@ -193,10 +195,17 @@ export class Machine {
 
   /** Reverts the last `take`. */
   undo(): void {
+    if (this.step === this.#floor) throw new Error('undo beyond what was kept')
     this.step--
     this.store.undoTo(this.#marks[this.step])
     this.violation = null
     this.#cut = false
+  }
+
+  /** What happened so far can no longer be undone: for long runs, whose log would have no end. */
+  forget(): void {
+    this.#floor = this.step
+    this.store.seal()
   }
 
   /** The vCPU's next event can be made now: leaving it is a preemption. */
