@@ -1,7 +1,8 @@
 /** `xmcheck litmus FILES|DIRECTORIES`: herd's litmus tests on the machine. */
 import { Option, type Command } from 'commander'
 import { LitmusError } from '../guest/litmus/litmusError.ts'
-import { formatLitmus, LITMUS_ENGINES, runLitmus, stateText, type LitmusEngine, type LitmusResult } from '../litmus/run.ts'
+import { formatLitmus } from '../litmus/herdFormat.ts'
+import { LITMUS_ENGINES, runLitmus, stateText, type LitmusEngine, type LitmusResult } from '../litmus/run.ts'
 import { makeModel } from '../smp/model.ts'
 import { addModelFlags, addOutputFlags, knobsOf, numberFlag, secondsFlag, type ModelFlags, type OutputFlags } from './common.ts'
 import { EXIT, UsageError } from './errors.ts'
@@ -55,6 +56,7 @@ function litmus(paths: readonly string[], flags: Flags): void {
     }
     lines.push(line)
     if (!flags.json && line.result !== null) process.stdout.write(`${formatLitmus(line.result)}\n`)
+    for (const reason of line.result?.reasons ?? []) process.stderr.write(`xmcheck: ${path}: ${reason}\n`)
     if (line.asExpected === false) process.stderr.write(`xmcheck: ${path}: not as recorded\n`)
   }
   if (flags.json) process.stdout.write(`${JSON.stringify({ version: 1, command: 'litmus', models: model.knobs, tests: lines.map(toJson) })}\n`)
@@ -82,7 +84,7 @@ function toJson({ path, result, error, asExpected }: Line): unknown {
   }
 }
 
-const finalStates = ({ states }: LitmusResult) => states.map((state) => stateText(state.all, [...state.all.keys()].sort()))
+const finalStates = ({ states }: LitmusResult) => states.map((state) => stateText(state.all))
 
 type Expected = ReadonlyMap<string, readonly string[]>
 

@@ -1,7 +1,8 @@
 /** One litmus test on the machine: all classes of executions, their final states, and what herd would say of them. */
 import { countClasses, type ClassCount } from '../explore/classes.ts'
 import { DporSearch } from '../explore/dpor/search.ts'
-import { litmusImage, type FinalView } from '../guest/litmus/image.ts'
+import type { FinalState, FinalStates, FinalView } from '../guest/litmus/finalState.ts'
+import { litmusImage } from '../guest/litmus/image.ts'
 import { LitmusError } from '../guest/litmus/litmusError.ts'
 import { parseLitmus, type LitmusTest } from '../guest/litmus/parse.ts'
 import { EAX, EBP, EBX, ECX, EDI, EDX, ESI } from '../cpu/registers.ts'
@@ -11,8 +12,8 @@ import type { Model } from '../smp/model.ts'
 import { Sharing } from '../smp/sharing.ts'
 
 export interface LitmusState {
-  /** The observed places, then all places, to their values. */
-  readonly all: ReadonlyMap<string, string>
+  /** All places to their values. */
+  readonly all: FinalState
   /** Executions (classes) that end in it. */
   readonly executions: number
   readonly satisfies: boolean
@@ -20,7 +21,9 @@ export interface LitmusState {
 
 export interface LitmusResult {
   readonly test: LitmusTest
-  readonly observed: readonly string[]
+  readonly finals: FinalStates
+  /** What herd shows of a state. */
+  readonly observables: readonly string[]
   readonly states: readonly LitmusState[]
   /** The condition as quantified is met. */
   readonly ok: boolean
@@ -70,29 +73,29 @@ function byDpor(makeMachine: () => Machine, limits: LitmusLimits, onEnd: (machin
 export function runLitmus(source: string, model: Model, limits: LitmusLimits = {}, engine: LitmusEngine = 'classes'): LitmusResult {
   const started = performance.now()
   const loaded = litmusImage(parseLitmus(source))
-  const { image, test } = loaded
+  const { image, test, finals } = loaded
   const pages = new PageMap(image.regions)
   const sharing = new Sharing(pages.sizeBytes / 4, image.vcpus.length)
-  const found = new Map<string, { all: ReadonlyMap<string, string>; executions: number }>()
+  const found = new Map<string, { all: FinalState; executions: number }>()
   const makeMachine = () => new Machine(image, model, { sharing, pages })
   const onEnd = (machine: Machine) => {
-    const all = loaded.read(viewOf(machine))
-    if (test.filter !== null && !loaded.satisfies(test.filter, all)) return
-    const key = stateText(all, loaded.places)
+    const all = finals.read(viewOf(machine))
+    if (test.filter !== null && !finals.satisfies(test.filter, all)) return
+    const key = stateText(all)
     const known = found.get(key)
     if (known === undefined) found.set(key, { all, executions: 1 })
     else known.executions++
   }
   const count = (engine === 'dpor' ? byDpor : countClasses)(makeMachine, { states: STATES_MAX, ...limits }, onEnd, () => found.clear())
   if (count.violation !== null) throw new LitmusError(0, `the test does not run through: ${count.violation.kind}: ${count.violation.message}`)
-  const states = [...found.keys()].sort().map((key) => ({ ...found.get(key)!, satisfies: loaded.satisfies(test.condition, found.get(key)!.all) }))
+  const states = [...found.keys()].sort().map((key) => ({ ...found.get(key)!, satisfies: finals.satisfies(test.condition, found.get(key)!.all) }))
   const positive = sum(states.filter((state) => state.satisfies))
   const negative = sum(states.filter((state) => !state.satisfies))
   const observation = positive === 0 ? 'Never' : negative === 0 ? 'Always' : 'Sometimes'
   const ok = test.quantifier === 'exists' ? positive > 0 : test.quantifier === '~exists' ? positive === 0 : negative === 0
   const reasons = [...count.weaknesses, ...(count.exhausted ? [] : ['the search was stopped by a limit: there may be more states'])]
   return {
-    test, observed: loaded.observed, states, ok, observation, positive, negative, executions: count.classes, events: count.events, spins: count.spins,
+    test, finals, observables: loaded.observables, states, ok, observation, positive, negative, executions: count.classes, events: count.events, spins: count.spins,
     seconds: (performance.now() - started) / 1000, reasons,
   }
 }
@@ -107,26 +110,6 @@ function viewOf(machine: Machine): FinalView {
 }
 
 /** `0:rax=1 x=2`, sorted by place. */
-export function stateText(state: ReadonlyMap<string, string>, places: readonly string[]): string {
-  return places.map((place) => `${place}=${state.get(place)}`).join(' ')
-}
-
-const KINDS = { exists: 'Allowed', '~exists': 'Forbidden', forall: 'Required' } as const
-
-/** herd's output for one test. */
-export function formatLitmus(result: LitmusResult): string {
-  const { test, observed, states, ok, observation, positive, negative } = result
-  const shown = new Set(states.map((state) => observed.map((place) => `${/:/.test(place) ? place : `[${place}]`}=${state.all.get(place)};`).join(' ')))
-  return [
-    `Test ${test.name} ${KINDS[test.quantifier]}`,
-    `States ${shown.size}`,
-    ...[...shown].sort(),
-    ok ? 'Ok' : 'No',
-    'Witnesses',
-    `Positive: ${positive} Negative: ${negative}`,
-    `Condition ${test.quantifier} ${test.conditionText}`,
-    `Observation ${test.name} ${observation} ${positive} ${negative}`,
-    ...result.reasons.map((reason) => `Warning: ${reason}`),
-    '',
-  ].join('\n')
+export function stateText(state: FinalState): string {
+  return [...state].map(([place, value]) => `${place}=${value}`).join(' ')
 }

@@ -4,7 +4,8 @@ import { describe, expect, it } from 'vitest'
 import { generator } from '../../src/explore/generator.ts'
 import { LitmusError } from '../../src/guest/litmus/litmusError.ts'
 import { parseLitmus } from '../../src/guest/litmus/parse.ts'
-import { formatLitmus, runLitmus, stateText } from '../../src/litmus/run.ts'
+import { formatLitmus } from '../../src/litmus/herdFormat.ts'
+import { runLitmus, stateText } from '../../src/litmus/run.ts'
 import { makeModel } from '../../src/smp/model.ts'
 
 interface Row {
@@ -24,7 +25,7 @@ const textOf = (url: URL) => readFileSync(url, 'utf8')
 const rowsOf = (folder: URL) => textOf(new URL('expected.jsonl', folder)).trim().split('\n').map((line) => JSON.parse(line) as Row)
 const statesOf = (source: string, model = tso) => {
   const result = runLitmus(source, model)
-  return { ...result, texts: result.states.map((state) => stateText(state.all, [...state.all.keys()].sort())).sort() }
+  return { ...result, texts: result.states.map((state) => stateText(state.all)).sort() }
 }
 /** A test around the given code. */
 const made = (arch: string, init: string, code: string, condition: string) => `${arch} made\n"doc"\n{${init}}\n${code}\n${condition}\n`
@@ -40,7 +41,7 @@ describe.each([['of our own', here], ['of the shared collection', shared]])('lit
       ])
       // The engines share the machine and nothing else.
       const reduced = runLitmus(source, tso, {}, 'dpor')
-      expect([row.path, reduced.executions, reduced.reasons, reduced.states.map((state) => stateText(state.all, [...state.all.keys()].sort())).sort()]).toEqual([row.path, row.tso_execs, [], result.texts])
+      expect([row.path, reduced.executions, reduced.reasons, reduced.states.map((state) => stateText(state.all)).sort()]).toEqual([row.path, row.tso_execs, [], result.texts])
       const ordered = statesOf(source, sc)
       expect([row.path, ordered.texts, ordered.executions]).toEqual([row.path, [...row.sc_full_states].sort(), row.sc_execs])
     }
@@ -89,6 +90,33 @@ describe('the format', () => {
     expect(formatLitmus(runLitmus(sb, tso)).split('\n')).toEqual([
       'Test SB+lfences Allowed', 'States 4', '0:EAX=0; 1:EBX=0;', '0:EAX=0; 1:EBX=1;', '0:EAX=1; 1:EBX=0;', '0:EAX=1; 1:EBX=1;', 'Ok', 'Witnesses', 'Positive: 1 Negative: 3',
       'Condition exists (0:EAX=0 /\\ 1:EBX=0)', 'Observation SB+lfences Sometimes 1 3', '',
+    ])
+  })
+})
+
+describe('output', () => {
+  const printed = (source: string) => formatLitmus(runLitmus(source, tso)).split('\n')
+
+  it('counts witnesses of the quantified condition, and observes what stands under it', () => {
+    const code = ' P0 | P1 ;\n movl $1,(y) | movl $2,%eax ;\n | xchgl (y),%eax ;\n'
+    expect(printed(made('X86_64', 'int y;', code, '~exists 1:rax=1 /\\ [y]=1'))).toEqual([
+      'Test made Forbidden', 'States 2', '1:rax=0; [y]=1;', '1:rax=1; [y]=2;', 'Ok', 'Witnesses', 'Positive: 2 Negative: 0',
+      'Condition ~exists (1:rax=1 /\\ [y]=1)', 'Observation made Never 0 2', '',
+    ])
+    expect(printed(made('X86_64', 'int y;', code, 'forall (~(1:RAX = 1 => y<>0x2))')).slice(-3)).toEqual(['Condition forall (not (1:rax=1 => not ([y]=2)))', 'Observation made Sometimes 1 1', ''])
+  })
+
+  it('has registers in herd\'s order, then variables, then elements; states by value', () => {
+    const code = ' P0 | P1 ;\n MOV [x],$10 | MOV ESI,$3 ;\n MOV [x],$-1 | MOV EDI,[x] ;\n'
+    expect(printed(made('X86', 't={5,7}; p=t[1];', code, 'locations [t; t[1]; p; x; 1:EDI; 1:ESI] exists (1:EDI=9 \\/ true /\\ x=0)'))).toEqual([
+      'Test made Allowed', 'States 3', '1:ESI=3; 1:EDI=-1; [p]=t+4; t={5,7}; [x]=-1; t[1]=7;', '1:ESI=3; 1:EDI=0; [p]=t+4; t={5,7}; [x]=-1; t[1]=7;',
+      '1:ESI=3; 1:EDI=10; [p]=t+4; t={5,7}; [x]=-1; t[1]=7;', 'No', 'Witnesses', 'Positive: 0 Negative: 3', 'Condition exists (1:EDI=9 \\/ true /\\ [x]=0)', 'Observation made Never 0 3', '',
+    ])
+  })
+
+  it('has the condition of a test without one', () => {
+    expect(printed(made('X86', '', ' P0 ;\n MOV [x],$1 ;\n', 'locations [x; p int*]'))).toEqual([
+      'Test made Required', 'States 1', '[p]=0; [x]=1;', 'Ok', 'Witnesses', 'Positive: 1 Negative: 0', 'Condition forall (true)', 'Observation made Always 1 0', '',
     ])
   })
 })

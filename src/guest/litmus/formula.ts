@@ -1,12 +1,17 @@
 /** Conditions of litmus tests: `exists (0:EAX=0 /\ [x]=1)`, their parsing and their value in a final state. */
 import { LitmusError } from './litmusError.ts'
+import { registerNamed } from './registers.ts'
 
 export type Formula =
   | { readonly kind: 'constant'; readonly value: boolean }
-  /** `other` is a value, or (`places`) another place. */
-  | { readonly kind: 'equal'; readonly place: string; readonly other: string; readonly places: boolean; readonly negated: boolean }
+  /** `other` is a value (a number, the name of a variable or of code), or (`places`) another place. */
+  | { readonly kind: 'equal'; readonly place: string; readonly other: string; readonly places: boolean }
+  /** A whole array: `t={1,2}`. */
+  | { readonly kind: 'elements'; readonly place: string; readonly values: readonly string[] }
   | { readonly kind: 'not'; readonly inner: Formula }
   | { readonly kind: 'and' | 'or' | 'implies'; readonly left: Formula; readonly right: Formula }
+
+export type Atom = Extract<Formula, { kind: 'equal' | 'elements' }>
 
 /** Nesting at the most. */
 const DEPTH_MAX = 200
@@ -18,7 +23,7 @@ export type Normalize = (place: string, line: number) => string
 
 /** A register, a variable, `[x]`, `t[1]`; not a number alone. */
 const PLACE = /^(?:\d+:|[A-Za-z_.$[])/
-const TOKEN = /\s*(\/\\|\\\/|=>|<>|!=|==|=|~|[(){},*]|P?\d+\s*:\s*%?\w+|\[\s*[\w.$]+(?:\s*\+\s*\d+)?\s*\]|[A-Za-z_.$][\w.$]*(?:\[\d+\])?|-?\d\w*|&\w+)/y
+const TOKEN = /\s*(\/\\|\\\/|=>|<>|!=|==|=|~|[(){},*;]|label:\s*"P?\d+:[^"\n]+"|P?\d+\s*:\s*%?\w+|\[\s*[\w.$]+(?:\s*\+\s*\d+)?\s*\]|[A-Za-z_.$][\w.$]*(?:\[\d+\])?|-?\d\w*|&\w+)/y
 
 /**
  * Binding as in herd's grammar (lib/stateParser.mly): `~` before `=>` before `/\\` before `\\/`.
@@ -71,29 +76,33 @@ export function parseFormula(text: string, line: number, normalize: Normalize): 
     const operator = tokens[at]
     if (operator !== '=' && operator !== '==' && operator !== '!=' && operator !== '<>') throw fail("'=' is wanted")
     at++
-    const negated = operator === '!=' || operator === '<>'
-    if (take('{')) return elements(place, negated)
+    const equation = equalTo(normalize(place, line))
+    return operator === '!=' || operator === '<>' ? { kind: 'not', inner: equation } : equation
+  }
+  const equalTo = (place: string): Formula => {
+    if (take('{')) return { kind: 'elements', place, values: elements() }
     const dereferenced = take('*')
     const other = value()
-    const places = dereferenced || /:|^\[/.test(other)
+    // P0:EAX is a register, P0:l a place in code.
+    const colon = other.indexOf(':')
+    const places = dereferenced || other.startsWith('[') || (colon > 0 && (!other.startsWith('P') || registerNamed(other.slice(colon + 1)) !== null))
     if (dereferenced && !PLACE.test(other)) throw fail('a variable is wanted after the *')
-    return { kind: 'equal', place: normalize(place, line), other: places ? normalize(other, line) : other, places, negated }
+    return { kind: 'equal', place, other: places ? normalize(other, line) : other, places }
   }
   const value = (): string => {
     const token = tokens[at]
     if (token === undefined || !/^[-&\w[.$]/.test(token)) throw fail('a value is wanted')
     at++
-    return token
+    const label = /^label:"P?(\d+:.+)"$/.exec(token)
+    return label !== null ? `P${label[1]}` : token.replace(/^&/, '')
   }
-  /** `t={1,2}`: every element. */
-  const elements = (array: string, negated: boolean): Formula => {
-    let all: Formula = { kind: 'constant', value: true }
-    for (let k = 0; ; k++) {
-      const right: Formula = { kind: 'equal', place: `${normalize(array, line)}[${k}]`, other: value(), places: false, negated: false }
-      all = k === 0 ? right : { kind: 'and', left: all, right }
-      if (take('}')) return negated ? { kind: 'not', inner: all } : all
+  const elements = (): string[] => {
+    const values = [value()]
+    while (!take('}')) {
       if (!take(',')) throw fail("',' or '}' is wanted")
+      values.push(value())
     }
+    return values
   }
   const formula = disjunction()
   if (at < tokens.length) throw fail('something is left over')
@@ -121,6 +130,8 @@ export function placesOf(formula: Formula): string[] {
       return []
     case 'equal':
       return formula.places ? [formula.place, formula.other] : [formula.place]
+    case 'elements':
+      return [formula.place]
     case 'not':
       return placesOf(formula.inner)
     default:
@@ -128,20 +139,41 @@ export function placesOf(formula: Formula): string[] {
   }
 }
 
-/** @param equals whether a place holds a value, both as written, or (`places`) what another place holds */
-export function evaluate(formula: Formula, equals: (place: string, other: string, places: boolean) => boolean): boolean {
+/** @param holds whether an atom is true */
+export function evaluate(formula: Formula, holds: (atom: Atom) => boolean): boolean {
   switch (formula.kind) {
     case 'constant':
       return formula.value
     case 'equal':
-      return equals(formula.place, formula.other, formula.places) !== formula.negated
+    case 'elements':
+      return holds(formula)
     case 'not':
-      return !evaluate(formula.inner, equals)
+      return !evaluate(formula.inner, holds)
     case 'and':
-      return evaluate(formula.left, equals) && evaluate(formula.right, equals)
+      return evaluate(formula.left, holds) && evaluate(formula.right, holds)
     case 'or':
-      return evaluate(formula.left, equals) || evaluate(formula.right, equals)
+      return evaluate(formula.left, holds) || evaluate(formula.right, holds)
     case 'implies':
-      return !evaluate(formula.left, equals) || evaluate(formula.right, equals)
+      return !evaluate(formula.left, holds) || evaluate(formula.right, holds)
+  }
+}
+
+const SIGNS = { and: ' /\\ ', or: ' \\/ ', implies: ' => ' } as const
+
+/** As herd writes it (lib/constrGen.ml), but for the atoms. */
+export function formatFormula(formula: Formula, formatAtom: (atom: Atom) => string, above: 'and' | 'or' | 'implies' | null = null): string {
+  switch (formula.kind) {
+    case 'constant':
+      return String(formula.value)
+    case 'equal':
+    case 'elements':
+      return formatAtom(formula)
+    case 'not':
+      return `not (${formatFormula(formula.inner, formatAtom)})`
+    default: {
+      const { kind } = formula
+      const text = formatFormula(formula.left, formatAtom, kind) + SIGNS[kind] + formatFormula(formula.right, formatAtom, kind)
+      return above === null || above === kind || (above === 'or' && kind === 'and') ? text : `(${text})`
+    }
   }
 }

@@ -2,35 +2,23 @@
 import { assembleImage } from '../asm/index.ts'
 import { InputError } from '../inputError.ts'
 import type { MachineImage } from '../../smp/image.ts'
-import { evaluate, placesOf, type Formula } from './formula.ts'
+import { FinalStates } from './finalState.ts'
+import { placesOf } from './formula.ts'
 import { LitmusError } from './litmusError.ts'
 import type { LitmusTest, Variable } from './parse.ts'
 import { displayName, registerNamed, type RegisterName } from './registers.ts'
-import { checked, translateThread, variableName, type ThreadCode } from './translate.ts'
+import { checked, labelName, translateThread, variableName, type ThreadCode } from './translate.ts'
 
 /** Where variables are: an address that no value of a test is likely to be. */
 const DATA_START = 0x6d5a_4000
 const LINE_BYTES = 64
 
-/** What can be read of a machine that has ended. */
-export interface FinalView {
-  /** Value of a 32-bit register of a vCPU. */
-  register(vcpu: number, name: string): number
-  /** 1 to 4 bytes of memory, zero-extended. */
-  memory(address: number, sizeBytes: number): number
-}
-
 export interface LitmusImage {
   readonly test: LitmusTest
   readonly image: MachineImage
-  /** All places of a final state, sorted: `0:rax`, `x`, `t[0]`. */
-  readonly places: readonly string[]
-  /** Places that the condition and `locations` name. */
-  readonly observed: readonly string[]
-  /** Values of `places` as herd writes them: signed decimal, or the name of a variable where one's address stands. */
-  read(view: FinalView): ReadonlyMap<string, string>
-  /** Value of a formula in a state. */
-  satisfies(formula: Formula, state: ReadonlyMap<string, string>): boolean
+  readonly finals: FinalStates
+  /** What herd shows: places that the condition and `locations` name. */
+  readonly observables: readonly string[]
 }
 
 /** @throws LitmusError */
@@ -44,30 +32,14 @@ export function litmusImage(test: LitmusTest): LitmusImage {
     throw new LitmusError(upperHalf.upperHalfLine!, 'unsupported: an access that may be to the upper half of a 64-bit one; tests are run narrowed to 32')
   const variables = allVariables(test, threads, named)
   const image = link(test, threads, variables)
-  const addresses = new Map([...variables.keys()].map((name) => [name, image.symbols.find((symbol) => symbol.name === variableName(name))!.address >>> 0]))
-  const names = new Map([...addresses].map(([name, address]) => [address, name]))
-
-  const readers = new Map<string, (view: FinalView) => string>()
-  threads.forEach(({ registers }, k) => {
-    for (const [whole, place] of registers) readers.set(`${k}:${displayName(whole, test.arch)}`, (view) => showWord(view.register(k, place), names))
-  })
-  for (const variable of variables.values())
-    for (let k = 0; k < variable.count; k++) {
-      const address = addresses.get(variable.name)! + k * variable.sizeBytes
-      readers.set(variable.count === 1 ? variable.name : `${variable.name}[${k}]`, (view) => showVariable(view, address, variable, names))
-    }
-  // A whole array stands for its first element.
-  const elementOf = (place: string) => [place, `${place}[0]`, place.replace(/\[0\]$/, '')].find((one) => readers.has(one)) ?? place
-  for (const place of named) if (!readers.has(elementOf(place))) throw new LitmusError(0, `the condition names ${place}, which the test does not have`)
-  const places = [...readers.keys()].sort()
-  return {
-    test,
-    image,
-    places,
-    observed: [...new Set(named.map(elementOf))].sort(),
-    read: (view) => new Map(places.map((place) => [place, readers.get(place)!(view)])),
-    satisfies: (formula, state) => evaluate(formula, (place, other, places) => sameValue(state.get(elementOf(place))!, places ? state.get(elementOf(other))! : other, names)),
-  }
+  const addresses = new Map(image.symbols.map(({ name, address }) => [name, address >>> 0]))
+  const finals = new FinalStates(
+    threads.flatMap(({ registers }, vcpu) => [...registers].map(([whole, physical]) => ({ place: `${vcpu}:${displayName(whole, test.arch)}`, vcpu, physical }))),
+    new Map([...variables].map(([name, variable]) => [name, { ...variable, address: addresses.get(variableName(name))! }])),
+    new Map(threads.flatMap(({ labels }, thread) => [...labels].map((label) => [`P${thread}:${label}`, addresses.get(labelName(thread, label))!] as const))),
+  )
+  finals.check(named)
+  return { test, image, finals, observables: finals.observables([...placesOf(test.condition), ...test.locations]) }
 }
 
 function allVariables(test: LitmusTest, threads: readonly ThreadCode[], named: readonly string[]): Map<string, Variable> {
@@ -116,24 +88,4 @@ function link(test: LitmusTest, threads: readonly ThreadCode[], variables: Reado
     if (!(error instanceof InputError)) throw error
     throw new LitmusError(0, `unsupported: ${error.what.replace(/^line \d+, column \d+: /, '').split('\n')[0]}`)
   }
-}
-
-function showWord(value: number, names: ReadonlyMap<number, string>): string {
-  return names.get(value >>> 0) ?? String(value | 0)
-}
-
-function showVariable(view: FinalView, address: number, variable: Variable, names: ReadonlyMap<number, string>): string {
-  const bytes = Math.min(variable.sizeBytes, 4)
-  const raw = view.memory(address, bytes)
-  if (bytes === 4) return names.get(raw >>> 0) ?? String(variable.signed ? raw | 0 : raw >>> 0)
-  const shift = 32 - bytes * 8
-  return String(variable.signed ? (raw << shift) >> shift : raw)
-}
-
-/** Compares as 32-bit numbers, however either is written. */
-function sameValue(value: string, other: string, names: ReadonlyMap<number, string>): boolean {
-  if (value === other.replace(/^&/, '')) return true
-  if ([...names.values()].includes(other)) return false
-  const number = Number(other)
-  return Number.isInteger(number) && /^-?\d+$/.test(value) && ((Number(value) ^ number) | 0) === 0
 }

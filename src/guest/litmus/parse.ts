@@ -35,8 +35,6 @@ export interface LitmusTest {
   readonly filter: Formula | null
   readonly quantifier: 'exists' | '~exists' | 'forall'
   readonly condition: Formula
-  /** The condition as written, on one line. */
-  readonly conditionText: string
 }
 
 /** Largest file that is read, in characters; most threads, rows and elements of an array. */
@@ -227,11 +225,11 @@ function parseEntry(
 
 function parseTail(
   text: string, firstLine: number, normalize: Normalize,
-): Pick<LitmusTest, 'locations' | 'filter' | 'quantifier' | 'condition' | 'conditionText'> {
+): Pick<LitmusTest, 'locations' | 'filter' | 'quantifier' | 'condition'> {
   let rest = text
   const lineOf = () => firstLine + (text.slice(0, text.length - rest.length).match(/\n/g)?.length ?? 0)
   let locations: string[] = []
-  const list = /^\s*locations\s*\[([^\]]*(?:\[[^\]]*\][^\]]*)*)\]\s*;?/.exec(rest)
+  const list = /^\s*locations\s*\[([^[\]]*(?:\[[^\]]*\][^[\]]*)*)\]\s*;?/.exec(rest)
   if (list !== null) {
     locations = list[1].split(';').map((one) => one.trim().replace(/\s+\w+\*?$/, '').replace(/:\s*(?:int|long|char)\w*$/, '')).filter((one) => one !== '').map((one) => normalize(one, lineOf()))
     rest = rest.slice(list[0].length)
@@ -243,13 +241,13 @@ function parseTail(
     rest = rest.slice(filtered[0].length)
   }
   // Nothing to judge: every state will do (herd's default).
-  if (rest.trim() === '') return { locations, filter, quantifier: 'forall', condition: { kind: 'constant', value: true }, conditionText: 'true' }
+  if (rest.trim() === '') return { locations, filter, quantifier: 'forall', condition: { kind: 'constant', value: true } }
   const match = /^\s*(~\s*exists\b|not\s+exists\b|exists\b|forall\b|final\b|(?=\())/.exec(rest)
   if (match === null) throw new LitmusError(lineOf(), 'the condition (exists, ~exists or forall) is missing')
   rest = rest.slice(match[0].length)
   const line = lineOf() + (/^\s*/.exec(rest)![0].match(/\n/g)?.length ?? 0)
   // `with tso: exists; ...` (old tests: what other models say of it) is left aside.
-  const conditionText = rest.replace(/\bwith\s+\w+\s*:[^"]*$/, '').trim().replace(/\s+/g, ' ').replace(/;$/, '').trim()
+  const condition = rest.replace(/\bwith\s+\w+\s*:[^"]*$/, '').replace(/;\s*$/, '')
   const quantifier = match[1] === 'forall' ? 'forall' : /^(?:~|not)/.test(match[1]) ? '~exists' : 'exists'
-  return { locations, filter, quantifier, condition: parseFormula(conditionText, line, normalize), conditionText }
+  return { locations, filter, quantifier, condition: parseFormula(condition, line, normalize) }
 }

@@ -44,6 +44,13 @@ export function displayName(whole: string, arch: string): string {
   return arch === 'X86' && /^r[a-ds]/.test(whole) ? `E${whole.slice(1).toUpperCase()}` : whole
 }
 
+/** Place in herd's order of registers (lib/X86_64Base.ml), by the spelling of final states. */
+export function registerRank(display: string): number {
+  const at = RANKED.indexOf((registerNamed(display) ?? { whole: display }).whole)
+  return at < 0 ? RANKED.length : at
+}
+const RANKED = ['rax', 'rbx', 'rcx', 'rdx', 'rsi', 'rdi', 'rbp', 'rsp', ...Array.from({ length: 8 }, (_, k) => `r${k + 8}`)]
+
 /** What the 32-bit machine has for a register of the test, and how its parts are named there. */
 export function partName(physical: string, sizeBytes: number, high: boolean): string {
   const stem = physical.slice(1)

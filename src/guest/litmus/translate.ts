@@ -43,6 +43,7 @@ export interface ThreadCode {
   readonly lines: readonly string[]
   /** Registers of the test that occur, `rax` ..., to where they are on the machine. */
   readonly registers: ReadonlyMap<string, string>
+  readonly labels: ReadonlySet<string>
   /** Variables that occur. */
   readonly variables: ReadonlySet<string>
   /** It has 64-bit accesses. */
@@ -73,7 +74,7 @@ export function translateThread(rows: readonly Row[], thread: number, arch: stri
   const variables = new Set<string>()
   const lines = instructions.map((one) => ('label' in one ? `${labelName(thread, one.label)}:` : write(one, thread, labels, registers, variables)))
   const wide = instructions.some((one) => 'operands' in one && one.wide && one.mnemonic !== 'lea' && one.operands.some(({ kind }) => kind === 'memory'))
-  return { lines, registers, variables, wide, upperHalfLine: halves?.line ?? null }
+  return { lines, registers, labels, variables, wide, upperHalfLine: halves?.line ?? null }
 }
 
 /** Bytes 4 to 7 of what a 64-bit access may have touched: narrowed, the two would no longer meet. */
@@ -81,7 +82,7 @@ function reachesUpperHalf(operand: Operand): boolean {
   return operand.kind === 'memory' && operand.offset.split('+').some((term) => /^-?\d+$/.test(term.trim()) && (Number(term) & 4) !== 0)
 }
 
-const labelName = (thread: number, label: string) => `P${thread}_${label.replace(/^\./, 'dot_')}`
+export const labelName = (thread: number, label: string) => `P${thread}_${label.replace(/^\./, 'dot_')}`
 /** Variables are prefixed, so that one named `eax` or `ret` is no keyword of the assembler. */
 export const variableName = (name: string) => `v_${name.replace(/[.$]/g, '_')}`
 
