@@ -2,7 +2,7 @@
 import { noteDataBreakpoints } from './debug.ts'
 import type { Cpu } from './cpu.ts'
 import { AC_, GP, NP, SS_ } from './exceptions.ts'
-import { cplOf, inProtectedMode, inVirtual8086, isUser } from './modes.ts'
+import { cplOf, inProtectedMode, inRealMode, inVirtual8086, isUser } from './modes.ts'
 import {
   AC, ATTR_ACCESSED, ATTR_BIG, ATTR_CODE, ATTR_CONFORMING, ATTR_DPL_SHIFT, ATTR_EXPAND_DOWN, ATTR_GRANULAR, ATTR_PRESENT, ATTR_RW,
   ATTR_SEGMENT, CR0, CR0_AM, CS, DR7, EFLAGS, GDT_BASE, GDT_LIMIT, LDTR, SEG_ATTR, SEG_BASE, SEG_LIMIT, SELECTOR, SS,
@@ -64,8 +64,10 @@ export function isOutside(attr: number, limit: number, offset: number, size: num
 export function linearAddress(cpu: Cpu, seg: number, offset: number, size: number, write: boolean): number {
   const r = cpu.r
   const attr = r[SEG_ATTR + seg]
-  const allowed = write ? (attr & (ATTR_PRESENT | ATTR_CODE | ATTR_RW)) === (ATTR_PRESENT | ATTR_RW) : (attr & ATTR_PRESENT) !== 0 && (attr & (ATTR_CODE | ATTR_RW)) !== ATTR_CODE
-  if (!allowed || isOutside(attr, r[SEG_LIMIT + seg], offset, size)) {
+  const readable = (attr & ATTR_PRESENT) !== 0 && (attr & (ATTR_CODE | ATTR_RW)) !== ATTR_CODE
+  const allowed = write ? (attr & (ATTR_PRESENT | ATTR_CODE | ATTR_RW)) === (ATTR_PRESENT | ATTR_RW) : readable
+  // In real mode only the limit counts: CS may still have the type that protected mode gave it.
+  if ((!allowed && !((attr & ATTR_PRESENT) !== 0 && inRealMode(r))) || isOutside(attr, r[SEG_LIMIT + seg], offset, size)) {
     cpu.fault(seg === SS ? SS_ : GP, 0)
     return 0
   }

@@ -187,6 +187,15 @@ describe('real mode', () => {
     const machine = real(text)
     expect([vector(machine), machine.r[reg.EAX], machine.r[reg.SELECTOR + reg.DS]]).toEqual(['end', 0x1234, 0])
   })
+  it('writes through CS, whatever type protected mode left in it', () => {
+    const machine = real('mov word [cs:0x5000], 0x1234\nhlt', ({ r }) => { r[reg.SEG_ATTR + reg.CS] = 0x9b })
+    expect([vector(machine), machine.bus.read16(0xf5000)]).toEqual(['end', 0x1234])
+    // Between MOV CR0 and the far jump CS is still a code segment.
+    const text = `lgdt [cs:pointer]\nmov eax, cr0\nor al, 1\nmov cr0, eax\no32 jmp 8:(0xf0000 + go)
+      go: mov eax, cr0\nand al, 0xfe\nmov cr0, eax\nmov word [cs:0x5002], 0x5678\nhlt
+      align 8\ntable: dq 0, 0x008f9a000000ffff\npointer: dw 15\ndd 0xf0000 + table`
+    expect(real(text).bus.read16(0x5002)).toBe(0x5678)
+  })
   it('SGDT stores all 32 bits of the base, LGDT with 16-bit operands loads 24', () => {
     const machine = real(`o32 lgdt [cs:pointer]\nxor ax, ax\nmov ds, ax\no16 sgdt [0x5000]\nmov eax, [0x5002]\no16 lgdt [cs:pointer]\no32 sgdt [0x5000]\nmov ebx, [0x5002]\nhlt\npointer: dw 0x77\ndd 0x89abcdef`)
     expect([machine.r[reg.EAX] >>> 0, machine.r[reg.EBX] >>> 0]).toEqual([0x89abcdef, 0xabcdef])
