@@ -5,6 +5,7 @@ import { IOAPIC_PAGE, type BoardMemory } from './boardMemory.ts'
 import type { PortDevice } from './devices.ts'
 import type { IoApic } from './ioApic.ts'
 import type { LocalApic } from './localApic.ts'
+import { Mtrrs } from './mtrr.ts'
 
 const IOAPIC_AT = IOAPIC_PAGE | 0
 const APIC_NOWHERE = IOAPIC_AT
@@ -33,13 +34,16 @@ export class PlatformBus implements Bus {
   readonly #board: Board
   readonly #memory: BoardMemory
   readonly #apic: LocalApic
+  readonly mtrrs: Mtrrs | null
   /** Physical page (as int32) at which the vCPU's own APIC is; IOAPIC_PAGE where it is at none. */
   #apicPage = APIC_NOWHERE
 
-  constructor(board: Board, apic: LocalApic) {
+  /** @param mtrrs the vCPU has memory type range registers */
+  constructor(board: Board, apic: LocalApic, mtrrs: boolean) {
     this.#board = board
     this.#memory = board.memory
     this.#apic = apic
+    this.mtrrs = mtrrs ? new Mtrrs() : null
   }
 
   read8(physical: number): number {
@@ -105,6 +109,12 @@ export class PlatformBus implements Bus {
   }
 
   readMsr(msr: number): boolean {
+    const range = this.mtrrs?.read(msr) ?? null
+    if (range !== null) {
+      this.low = range.low
+      this.high = range.high
+      return true
+    }
     if (msr < X2APIC_FIRST || msr > X2APIC_LAST || !this.#apic.x2apic) return false
     const value = this.#apic.readMsr(msr)
     if (value === null) return false
@@ -118,6 +128,7 @@ export class PlatformBus implements Bus {
       this.apicBaseChanged()
       return true
     }
+    if (this.mtrrs?.write(msr, low, high) === true) return true
     if (msr < X2APIC_FIRST || msr > X2APIC_LAST || !this.#apic.x2apic) return false
     return this.#apic.writeMsr(msr, low, high)
   }

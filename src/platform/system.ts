@@ -55,6 +55,8 @@ export class System implements Board, Fabric {
   lastPost = -1
   touched = false
   readonly #apics: readonly LocalApic[]
+  /** What has state of its own that software can see. */
+  readonly #parts: { words(): Iterable<number> }[]
   readonly #pic = new Pic()
   readonly #pit: Pit
   readonly #ops: OpCache
@@ -91,10 +93,12 @@ export class System implements Board, Fabric {
       }))
     const first = boot(this.memory, options, options.cpu)
     this.#apics = Array.from({ length: options.vcpus }, (_, v) => new LocalApic(v, this))
+    this.#parts = [...this.#apics]
     this.cpus = this.#apics.map((apic, v) => {
-      const bus = new PlatformBus(this, apic)
+      const bus = new PlatformBus(this, apic, options.cpu.features.has('mtrr'))
       const cpu = new Cpu(Int32Array.from(v === 0 ? first : resetRegisters(options.cpu, false)), 0, bus, options.cpu)
       bus.r = cpu.r
+      if (bus.mtrrs !== null) this.#parts.push(bus.mtrrs)
       cpu.apicId = v
       bus.apicBaseChanged()
       return cpu
@@ -188,8 +192,8 @@ export class System implements Board, Fabric {
   hash(): number {
     let h = this.memory.hash() ^ this.instructions
     for (const { r } of this.cpus) h = hashWords(h, r, REGISTER_WORDS)
-    for (const apic of this.#apics) {
-      const words = Int32Array.from(apic.words())
+    for (const part of this.#parts) {
+      const words = Int32Array.from(part.words())
       h = hashWords(h, words, words.length)
     }
     return hashWords(h, Int32Array.of(this.#skipped, this.#skipped / 2 ** 32), 2)

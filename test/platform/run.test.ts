@@ -1,47 +1,15 @@
 // Booted images: our own SMP kernel, ROMs, flat code, and what cannot be booted.
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
-import { classOf } from '../../src/cpu/classes.ts'
 import { InputError } from '../../src/guest/inputError.ts'
-import { assembleBytes } from '../../src/guest/asm/index.ts'
-import { Run, rerun } from '../../src/platform/run.ts'
+import { rerun } from '../../src/platform/run.ts'
 import { decodeRunTrace, encodeRunTrace } from '../../src/platform/runTrace.ts'
-import { makeScheduler, type Schedule } from '../../src/platform/scheduler.ts'
-import type { Sink, SystemOptions } from '../../src/platform/system.ts'
+import type { Schedule } from '../../src/platform/scheduler.ts'
+import type { SystemOptions } from '../../src/platform/system.ts'
 import { decodeTrace } from '../../src/replay/trace.ts'
+import { Log, optionsFor, rom, run } from './boot.ts'
 
 const kernel = new Uint8Array(readFileSync(new URL('kernel/kernel.elf', import.meta.url)))
-
-class Log implements Sink {
-  readonly posts: number[] = []
-  output = ''
-  text(byte: number): void {
-    this.output += String.fromCharCode(byte)
-  }
-  post(code: number): void {
-    this.posts.push(code)
-  }
-}
-
-const optionsFor = (bytes: Uint8Array, more: Partial<SystemOptions> = {}): SystemOptions => ({
-  image: { name: 'image', bytes }, rom: false, vcpus: 1, commandLine: '', modules: [], cpu: classOf('p4'), memoryBytes: 8 << 20, postPort: 0x80, asciiPort: 0xe9, exitPort: 0xf4, ...more,
-})
-
-function run(options: SystemOptions, schedule: Schedule = 'round-robin', seed = 1, max = 2_000_000) {
-  const log = new Log()
-  const running = new Run(options, log, makeScheduler(schedule, seed), max)
-  while (running.advance());
-  return { log, running, outcome: running.outcome() }
-}
-
-/** A ROM of `kilobytes` with `code` at its start and a jump to it at the reset vector. */
-function rom(kilobytes: number, code: string): Uint8Array {
-  const bytes = new Uint8Array(kilobytes << 10)
-  bytes.set(assembleBytes(`bits 16\n${code}`))
-  const segment = (0x100000 - bytes.length) >> 4
-  bytes.set([0xea, 0, 0, segment & 0xff, segment >> 8], bytes.length - 16)
-  return bytes
-}
 
 describe('the SMP kernel', () => {
   it.each<[Schedule, number, number]>([['round-robin', 1, 1], ['round-robin', 1, 4], ['random', 7, 3], ['pct', 5, 4]])('%s, seed %i, %i vCPUs: starts, counts, interrupts, exits', (schedule, seed, vcpus) => {

@@ -14,7 +14,7 @@ import { privileged } from './system.ts'
 
 /** Bits of CPUID.1:EDX by feature; bit 0 (FPU) is always set. MCE and MCA are not there: nothing ever checks in. */
 const EDX_BITS: readonly (readonly [number, Feature])[] = [
-  [1, 'vme'], [2, 'de'], [3, 'pse'], [4, 'tsc'], [5, 'msr'], [6, 'pae'], [8, 'cx8'], [9, 'apic'], [11, 'sep'], [12, 'mtrr'], [13, 'pge'],
+  [1, 'vme'], [2, 'de'], [3, 'pse'], [4, 'tsc'], [5, 'msr'], [6, 'pae'], [8, 'cx8'], [9, 'apic'], [11, 'sep'], [13, 'pge'],
   [15, 'cmov'], [16, 'pat'], [24, 'fxsr'],
 ]
 const APIC_BIT = 1 << 9
@@ -28,9 +28,13 @@ const GENU = 0x756e6547
 const INEI = 0x49656e69
 const NTEL = 0x6c65746e
 
+/** MTRRs are the bus's: they are there when it answers for their capabilities. */
+const MTRR_BIT = 1 << 12
+const MTRR_CAPABILITIES = 0xfe
+
 /** A local APIC that is disabled by IA32_APIC_BASE is not announced (SDM vol. 3A 11.4.3). */
-function featureBits({ cls: { features }, r }: Cpu): number {
-  let bits = 1
+function featureBits({ cls: { features }, r, bus }: Cpu): number {
+  let bits = features.has('mtrr') && bus.readMsr(MTRR_CAPABILITIES) ? 1 | MTRR_BIT : 1
   for (const [bit, feature] of EDX_BITS) if (features.has(feature)) bits |= 1 << bit
   return (r[MSR_APIC_BASE] & 0x800) === 0 ? bits & ~APIC_BIT : bits
 }
