@@ -29,7 +29,7 @@ import {
   ANSWER_COUNT, AT_BLOCK, AT_BOUNDARY, AT_END, AT_FENCE, AT_FETCH, AT_HALT, AT_LOAD, AT_LOCAL, AT_LOCKED, AT_NOTHING,
   AT_SEND, AT_SERIALIZE, AT_STORE, BUFFER_COUNT, ENDED, FETCHED_BYTES, FETCHED_LENGTH, GLOBAL_WORDS, ICOUNT, IRR, KICKED, layOut,
   NMI_PENDING, PENDING, PENDING_ADDRESS, PENDING_NAMES, PENDING_SIZE, PENDING_WAYS, PHASE, PHASE_DONE, PHASE_FINAL,
-  PHASE_INIT, PHASE_RUN, QUIET_WORDS, RUNNABLE, STATUS, VCPU_WORDS, type Layout,
+  PHASE_INIT, PHASE_RUN, POSED, QUIET_WORDS, RUNNABLE, STATUS, VCPU_WORDS, type Layout,
 } from './layout.ts'
 import { Memory, PageMap } from './memory.ts'
 import type { Model } from './model.ts'
@@ -372,6 +372,7 @@ export class Machine {
     this.store.set(at + PENDING_ADDRESS, physical)
     this.store.set(at + PENDING_SIZE, sizeBytes)
     this.store.set(at + PENDING_WAYS, ways)
+    this.setWord(v, POSED, ways > 1 ? pending : 0)
   }
 
   onAccess(v: number, physical: number, sizeBytes: number, write: boolean): void {
