@@ -47,11 +47,6 @@ describe('relink', () => {
       }
   })
 
-  it('a written code byte on a CPU with a prefetch queue is not claimed complete', () => {
-    const { result } = runCell(objects, LAYOUTS[0], 2, { fetch: 'coherent', cpu: '486' })
-    expect(result.strength).toBe('bounded')
-  })
-
   it('a limit never leaves a complete verdict', () => {
     const { result } = runCell(objects, LAYOUTS[0], 4, { fetch: 'single' }, { limits: { events: 3 } })
     expect([result.verdict, result.strength]).not.toEqual(['holds', 'complete'])

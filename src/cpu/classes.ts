@@ -19,6 +19,8 @@ export interface CpuClass {
   readonly detectsOwnStores: boolean
   /** Prefetch queue that own stores do not reach, in bytes; 0: none. */
   readonly queueBytes: number
+  /** Bytes of one aligned prefetch into the queue; 0: no queue. */
+  readonly prefetchBytes: number
   /** CPUID.1:EAX: family, model, stepping. */
   readonly signature: number
   readonly features: ReadonlySet<Feature>
@@ -31,19 +33,19 @@ const P4: readonly Feature[] = [...P6, 'nx', 'x2apic']
 
 export const CPU_CLASSES: Readonly<Record<string, CpuClass>> = {
   '386': {
-    name: '386', family: 3, lineBytes: 16, atomicBytes: 4, detectsOwnStores: false, queueBytes: 16, signature: 0x308, features: new Set(),
+    name: '386', family: 3, lineBytes: 16, atomicBytes: 4, detectsOwnStores: false, queueBytes: 16, prefetchBytes: 4, signature: 0x308, features: new Set(),
   },
   '486': {
-    name: '486', family: 4, lineBytes: 16, atomicBytes: 4, detectsOwnStores: false, queueBytes: 32, signature: 0x480, features: new Set(I486),
+    name: '486', family: 4, lineBytes: 16, atomicBytes: 4, detectsOwnStores: false, queueBytes: 32, prefetchBytes: 16, signature: 0x480, features: new Set(I486),
   },
   pentium: {
-    name: 'pentium', family: 5, lineBytes: 32, atomicBytes: 8, detectsOwnStores: true, queueBytes: 0, signature: 0x52c, features: new Set(PENTIUM),
+    name: 'pentium', family: 5, lineBytes: 32, atomicBytes: 8, detectsOwnStores: true, queueBytes: 0, prefetchBytes: 0, signature: 0x52c, features: new Set(PENTIUM),
   },
   p6: {
-    name: 'p6', family: 6, lineBytes: 32, atomicBytes: 0, detectsOwnStores: true, queueBytes: 0, signature: 0x6b1, features: new Set(P6),
+    name: 'p6', family: 6, lineBytes: 32, atomicBytes: 0, detectsOwnStores: true, queueBytes: 0, prefetchBytes: 0, signature: 0x6b1, features: new Set(P6),
   },
   p4: {
-    name: 'p4', family: 15, lineBytes: 64, atomicBytes: 0, detectsOwnStores: true, queueBytes: 0, signature: 0xf43, features: new Set(P4),
+    name: 'p4', family: 15, lineBytes: 64, atomicBytes: 0, detectsOwnStores: true, queueBytes: 0, prefetchBytes: 0, signature: 0xf43, features: new Set(P4),
   },
 }
 

@@ -16,7 +16,11 @@
  * part of the state: it holds exactly what can still be observed. A rung of the ladder is a constraint on
  * the times at which the bytes of one instruction are taken (model.ts, docs/model.md).
  *
- * Entry: physical address, size in bytes (1-8), old bytes in 2 words, then passed bits, 8 a vCPU, 4 vCPUs a word.
+ * On a CPU with a prefetch queue (386, 486) a byte can only be older than memory when it stood in the queue as it
+ * was written: within `queueBytes` ahead of EIP, without a jump between. A jump refills the queue.
+ *
+ * Entry: physical address, size in bytes (1-8) and writer (bits 8-15), old bytes in 2 words, then passed bits, 8 a vCPU,
+ * 4 vCPUs a word.
  */
 import type { Store } from '../state/store.ts'
 import { HISTORY_COUNT } from './layout.ts'
@@ -40,6 +44,9 @@ function entryWords(vcpus: number): number {
 /** Length of the instruction that the first `available` bytes hold; 0: more bytes are needed. */
 export type LengthOf = (bytes: Uint8Array, available: number) => number
 
+/** Whether the byte at `physical` may stand in the prefetch queue of `vcpu`. */
+export type InQueue = (vcpu: number, physical: number) => boolean
+
 export class FetchView {
   /** Variants of the last `enumerate`, 16 bytes each: bytes, and the time of each byte. */
   readonly bytes = new Uint8Array(VARIANTS_MAX * 16)
@@ -56,6 +63,7 @@ export class FetchView {
   readonly #model: Model
   readonly #vcpus: number
   readonly #entry: number
+  readonly #inQueue: InQueue
   /** Value of each window byte at each time, 16 a time; earliest time each byte may have. */
   readonly #versions: Uint8Array
   readonly #floor = new Uint8Array(16)
@@ -63,7 +71,7 @@ export class FetchView {
   readonly #time = new Uint8Array(16)
   readonly #physical = new Int32Array(16)
 
-  constructor(store: Store, base: number, memory: Memory, sharing: Sharing, model: Model, vcpus: number) {
+  constructor(store: Store, base: number, memory: Memory, sharing: Sharing, model: Model, vcpus: number, inQueue: InQueue) {
     this.#store = store
     this.#base = base
     this.#memory = memory
@@ -71,6 +79,7 @@ export class FetchView {
     this.#model = model
     this.#vcpus = vcpus
     this.#entry = entryWords(vcpus)
+    this.#inQueue = inQueue
     this.#versions = new Uint8Array((model.fetchHistory + 2) * 16)
   }
 
@@ -102,18 +111,20 @@ export class FetchView {
     const entry = this.#base + this.entries * this.#entry
     const store = this.#store
     store.set(entry, physical)
-    store.set(entry + 1, sizeBytes)
+    store.set(entry + 1, sizeBytes | (writer << 8))
     store.set(entry + 2, memory.load(at, Math.min(4, sizeBytes)))
     store.set(entry + 3, sizeBytes > 4 ? memory.load(at + 4, sizeBytes - 4) : 0)
     for (let k = 4; k < this.#entry; k++) store.set(entry + k, 0)
     store.set(HISTORY_COUNT, this.entries + 1)
     for (let v = 0; v < this.#vcpus; v++) {
       let passed = ~changed & 0xff
-      if (v === writer && this.#model.cpu.detectsOwnStores) passed = 0xff
+      if (v === writer && this.#model.ownStoresSeen) passed = 0xff
+      else if (this.#model.queueOnly || (v === writer && this.#model.cpu.queueBytes > 0))
+        for (let b = 0; b < sizeBytes; b++) if (!this.#inQueue(v, physical + b)) passed |= 1 << b
       for (let b = 0; b < sizeBytes; b++)
         if ((this.#sharing.fetchers[memory.granule(at + b)] & (1 << v)) === 0) passed |= 1 << b
       this.#pass(this.entries - 1, v, passed)
-      if (v === writer && passed === 0xff) this.#passOlder(v, physical, sizeBytes)
+      if (v === writer && passed === 0xff) this.#passOlder(this.entries - 1, v)
     }
     this.#compact()
     return true
@@ -124,6 +135,19 @@ export class FetchView {
     if (this.entries === 0) return
     for (let k = 0; k < this.entries; k++) this.#pass(k, vcpu, 0xff)
     this.#compact()
+  }
+
+  /** `vcpu` jumped: its prefetch queue is refilled, so that it sees its own stores, and everything that only the queue held back. */
+  branch(vcpu: number): void {
+    let changed = false
+    for (let k = 0; k < this.entries; k++) {
+      const own = this.#writer(k) === vcpu
+      if (!own && !this.#model.queueOnly) continue
+      this.#pass(k, vcpu, 0xff)
+      if (own) this.#passOlder(k, vcpu)
+      changed = true
+    }
+    if (changed) this.#compact()
   }
 
   /**
@@ -259,7 +283,7 @@ export class FetchView {
   #bitOf(k: number, physical: number): number {
     const entry = this.#base + k * this.#entry
     const byte = (physical - this.#store.w[entry]) | 0
-    return byte >= 0 && byte < this.#store.w[entry + 1] ? 1 << byte : 0
+    return byte >= 0 && byte < (this.#store.w[entry + 1] & 0xff) ? 1 << byte : 0
   }
 
   #old(k: number): number {
@@ -271,7 +295,7 @@ export class FetchView {
 
   #exempt(k: number): boolean {
     const entry = this.#base + k * this.#entry
-    if (this.#store.w[entry + 1] !== 1) return false
+    if ((this.#store.w[entry + 1] & 0xff) !== 1) return false
     if ((this.#old(k) & 0xff) === INT3) return true
     // The new value: what the next entry that touches the byte replaced, or memory.
     const physical = this.#store.w[entry]
@@ -280,6 +304,10 @@ export class FetchView {
       if (bit !== 0) return byteOf(this.#old(next), this.#oldHigh(next), bitIndex(bit)) === INT3
     }
     return this.#memory.u8[this.#memory.index(physical)] === INT3
+  }
+
+  #writer(k: number): number {
+    return this.#store.w[this.#base + k * this.#entry + 1] >>> 8
   }
 
   #passed(k: number, vcpu: number): number {
@@ -291,10 +319,12 @@ export class FetchView {
     this.#store.set(word, this.#store.w[word] | (bits << ((vcpu & 3) * 8)))
   }
 
-  /** The writer's own older views of the bytes that it has just written. */
-  #passOlder(vcpu: number, physical: number, sizeBytes: number): void {
-    for (let k = 0; k < this.entries - 1; k++)
-      for (let b = 0; b < sizeBytes; b++) {
+  /** The writer's own views of the bytes of entry `newest` that are older than it. */
+  #passOlder(newest: number, vcpu: number): void {
+    const entry = this.#base + newest * this.#entry
+    const physical = this.#store.w[entry]
+    for (let k = 0; k < newest; k++)
+      for (let b = 0; b < (this.#store.w[entry + 1] & 0xff); b++) {
         const bit = this.#bitOf(k, physical + b)
         if (bit !== 0) this.#pass(k, vcpu, bit)
       }
@@ -303,7 +333,7 @@ export class FetchView {
   /** Drops the entries that everyone has passed. */
   #compact(): void {
     for (let k = this.entries - 1; k >= 0; k--) {
-      const full = (1 << this.#store.w[this.#base + k * this.#entry + 1]) - 1
+      const full = (1 << (this.#store.w[this.#base + k * this.#entry + 1] & 0xff)) - 1
       let open = false
       for (let v = 0; v < this.#vcpus && !open; v++) open = (~this.#passed(k, v) & full) !== 0
       if (!open) this.#remove(k)

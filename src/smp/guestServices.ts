@@ -1,4 +1,5 @@
 /** What the machine does for a call from the guest (guestCalls.ts). */
+import { EIP } from '../cpu/registers.ts'
 import { AT_BLOCK, AT_CHOOSE, AT_MARK, AT_SEND, BUFFER_COUNT, ENDED, IRR, KICKED, NMI_PENDING, STATUS } from './layout.ts'
 import { FP_LIFETIME, FP_RESOURCE_WRITE, RESOURCE_MARKS, RESOURCE_VCPU } from './footprint.ts'
 import { GUEST_CALLS } from './guestCalls.ts'
@@ -25,7 +26,7 @@ export function callGuest(machine: Machine, vcpu: number, bus: VcpuBus, call: nu
       return eax
     case GUEST_CALLS.assert:
       count(machine, edx)
-      if (eax === 0) machine.violate('assertion', vcpu, describe(machine, edx))
+      if (eax === 0) machine.violate('assertion', vcpu, describe(machine, vcpu, edx))
       return eax
     case GUEST_CALLS.assume:
       count(machine, edx)
@@ -118,7 +119,8 @@ function count(machine: Machine, id: number): void {
   points.set(id >>> 0, (points.get(id >>> 0) ?? 0) + 1)
 }
 
-function describe(machine: Machine, id: number): string {
+function describe(machine: Machine, vcpu: number, id: number): string {
   const point = machine.image.points.find((other) => other.id >>> 0 === id >>> 0)
-  return point ? `${point.file}:${point.line}: assertion \`${point.text}\` failed` : `assertion ${(id >>> 0).toString(16)} failed`
+  const where = point !== undefined && point.line > 0 ? `${point.file}:${point.line}` : machine.symbolize(machine.cpus[vcpu].r[EIP])
+  return `${where}: assertion ${point ? `\`${point.text}\`` : (id >>> 0).toString(16)} failed`
 }

@@ -64,6 +64,8 @@ export const VIOLATED = 1
 export const CUT = 2
 
 const MARKS_MIN = 1024
+/** Transfers that load CS; near ones tell the bus themselves. */
+const FAR_TRANSFERS: ReadonlySet<string> = new Set(['call', 'jmp', 'retf', 'iret', 'int', 'int3', 'into', 'sysenter', 'sysexit'])
 
 export class Machine {
   readonly image: MachineImage
@@ -119,7 +121,8 @@ export class Machine {
     this.store = new Store(this.#layout.length, this.#layout.quiet)
     this.memory = new Memory(this.store, this.#layout.memory, pages, image.regions)
     this.sharing = options.sharing ?? new Sharing(pages.sizeBytes / 4, vcpus)
-    this.fetchView = new FetchView(this.store, this.#layout.history, this.memory, this.sharing, model, vcpus)
+    if (!model.ownStoresSeen && model.fetch.kind !== 'coherent') this.sharing.ownCode = true
+    this.fetchView = new FetchView(this.store, this.#layout.history, this.memory, this.sharing, model, vcpus, (v, physical) => this.#inQueue(v, physical))
     this.#handled = new Set(image.handledVectors)
     const buses: VcpuBus[] = []
     const cpus: Cpu[] = []
@@ -388,8 +391,6 @@ export class Machine {
     const at = this.memory.index(physical)
     if (this.store.w[PHASE] === PHASE_RUN) {
       if (this.fetchView.push(v, physical, sizeBytes, low, high)) this.footprint.add(FP_RESOURCE_WRITE, RESOURCE_HISTORY, 0)
-      if (this.model.cpu.queueBytes > 0 && this.sharing.fetchers[this.memory.granule(at)] !== 0)
-        this.weaken(`code was written; the prefetch queue of the ${this.model.cpu.name} is not modelled`)
     }
     this.memory.store(at, sizeBytes, low, high)
   }
@@ -576,6 +577,8 @@ export class Machine {
       if (r[ACTIVITY] === HALTED) return this.setPending(v, AT_HALT, 0, 0, 1)
       const begun = this.#begun(v)
       if (!begun && !boundaryOffered && this.#interruptsMatter(v)) return this.setPending(v, AT_BOUNDARY, 0, 0, 1)
+      // A queue takes in what follows the store, so the store reaches memory before the vCPU moves on.
+      if (!begun && this.model.sc && this.model.cpu.queueBytes > 0 && bus.buffer.count > 0) return this.setPending(v, AT_BOUNDARY, 0, 0, 1)
       if (!begun && steps++ === this.model.localSteps) return this.setPending(v, AT_LOCAL, 0, 0, 1)
       boundaryOffered = false
       const eip = r[EIP]
@@ -608,6 +611,7 @@ export class Machine {
 
   #retire(v: number, eip: number, op: Op): void {
     this.#clearInstruction(v)
+    if (this.model.cpu.queueBytes > 0 && FAR_TRANSFERS.has(op.row?.mnemonic ?? '')) this.onBranch(v)
     const at = this.#layout.quiet + v * QUIET_WORDS + ICOUNT
     this.store.set(at, this.store.w[at] + 1)
     this.observer?.({ kind: 'instruction', vcpu: v, address: eip >>> 0, sizeBytes: op.length, value: 0, op })
@@ -650,6 +654,19 @@ export class Machine {
       return null
     }
     return this.#fetchVariant(v, variant)
+  }
+
+  /** With paging on, which physical bytes follow EIP is not worked out: all of them may. */
+  #inQueue(v: number, physical: number): boolean {
+    const { r } = this.cpus[v]
+    if ((r[CR0] & CR0_PG) !== 0) return true
+    const ahead = (physical - (r[SEG_BASE + CS] + r[EIP])) >>> 0
+    return ahead < this.model.cpu.queueBytes + (this.#begun(v) ? WINDOW : 0)
+  }
+
+  /** `v` jumps: what its prefetch queue held is gone. */
+  onBranch(v: number): void {
+    if (this.fetchIsVisible && this.running()) this.fetchView.branch(v)
   }
 
   canFetch(v: number): boolean {
@@ -716,6 +733,7 @@ export class Machine {
     if (this.model.interruptSync) bus.serialize()
     if (cpu.stop === 0) cpu.deliver()
     if (cpu.stop === 0) {
+      if (this.model.cpu.queueBytes > 0) this.onBranch(v)
       bus.clearAnswers()
       return true
     }
@@ -738,7 +756,7 @@ export class Machine {
       if (op !== null && this.running() && window.noteFetch(op.length, this.sharing, 1 << v)) {
         const ways = window.enumerate(this.fetchView, v)
         for (let way = 0; way < ways; way++)
-          if (!this.model.cpu.detectsOwnStores || !window.overlapsBuffer(this.#buses[v].buffer, this.fetchView.lengths[way]))
+          if (!this.model.ownStoresSeen || !window.overlapsBuffer(this.#buses[v].buffer, this.fetchView.lengths[way]))
             out[count++] = packChoice(RUN, v, way)
         return count
       }

@@ -19,6 +19,7 @@ export const KNOBS: readonly KnobRow[] = [
   { name: 'cpu', fallback: 'p4', values: Object.keys(CPU_CLASSES), doc: 'CPU class: instructions, line size, atomicity, prefetch queue' },
   { name: 'memory', fallback: 'tso', values: ['tso', 'sc'], doc: 'data memory: x86-TSO, or sequentially consistent' },
   { name: 'fetch', fallback: 'ordered:16', doc: 'rung of the fetch ladder: coherent, single, ordered:N, independent:N, byte, strict' },
+  { name: 'ownStores', fallback: 'seen', values: ['seen', 'lag'], doc: 'own stores to code: seen by the own fetch (Pentium and later), or only after serialising' },
   { name: 'storeBuffer', fallback: 16, range: [1, 32], doc: 'entries of a store buffer; a full one weakens `complete` to `bounded`' },
   { name: 'partialOverlap', fallback: 'merge', values: ['merge', 'wait'], doc: 'a load that overlaps a buffered store in part: merge bytes, or wait for the drain' },
   { name: 'interruptDrains', fallback: true, doc: 'taking an interrupt or exception empties the store buffer (SDM vol. 3A 11.10)' },
@@ -33,7 +34,12 @@ export interface Model {
   readonly knobs: Readonly<Record<string, KnobValue>>
   readonly cpu: CpuClass
   readonly sc: boolean
+  /** What one fetch may be made of: the rung, or what a prefetch queue makes of it. */
   readonly fetch: FetchRung
+  /** Fetches lag by the prefetch queue of the CPU class alone (rung `coherent`). */
+  readonly queueOnly: boolean
+  /** A vCPU fetches what it has stored itself (SDM vol. 3A 11.6). */
+  readonly ownStoresSeen: boolean
   readonly storeBuffer: number
   readonly partialWait: boolean
   readonly interruptDrains: boolean
@@ -97,11 +103,17 @@ export function makeModel(settings: Readonly<Record<string, KnobValue>> = {}): M
     if (!KNOBS.some((row) => row.name === name))
       throw new KnobError(`there is no knob '${name}'; knobs are ${KNOBS.map((row) => row.name).join(', ')}`)
   for (const row of KNOBS) knobs[row.name] = readKnob(row, settings[row.name] ?? row.fallback)
+  const cpu = classOf(knobs.cpu as string)
+  const rung = parseRung(knobs.fetch as string)!
+  // A queue is filled in order, by aligned prefetches: one instruction may take bytes of several.
+  const queued = cpu.queueBytes > 0 && (rung.kind === 'coherent' || rung.kind === 'single')
   return {
     knobs,
-    cpu: classOf(knobs.cpu as string),
+    cpu,
     sc: knobs.memory === 'sc',
-    fetch: parseRung(knobs.fetch as string)!,
+    fetch: queued ? { kind: 'ordered', chunkBytes: cpu.prefetchBytes } : rung,
+    queueOnly: queued && rung.kind === 'coherent',
+    ownStoresSeen: cpu.detectsOwnStores && knobs.ownStores === 'seen',
     storeBuffer: knobs.storeBuffer as number,
     partialWait: knobs.partialOverlap === 'wait',
     interruptDrains: knobs.interruptDrains as boolean,

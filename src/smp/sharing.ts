@@ -18,6 +18,8 @@ export class Sharing {
   readonly interruptible: Uint8Array
   /** Some dword of code is shared, so that core serialisation is visible. */
   codeShared = false
+  /** A vCPU's stores to the code that it fetches itself are visible: its fetches may lag behind them. */
+  ownCode = false
   grown = false
 
   constructor(granules: number, vcpus: number) {
@@ -83,7 +85,8 @@ export class Sharing {
   #conflict(g: number): boolean {
     const writers = this.writers[g]
     const all = this.readers[g] | writers
-    if (writers === 0 || (all & (all - 1)) === 0) return false
+    if (writers === 0) return false
+    if ((all & (all - 1)) === 0 && !(this.ownCode && (writers & this.fetchers[g]) !== 0)) return false
     this.#share(g)
     return true
   }

@@ -153,7 +153,23 @@ export class VcpuBus implements Bus {
     this.record(0)
   }
 
-  branch(): void {}
+  /** A jump on a CPU with a prefetch queue: own stores to code are executed after it, so those that are buffered drain first. */
+  branch(): void {
+    const machine = this.#machine
+    if (!machine.fetchIsVisible || !this.#running) return
+    if (this.#storesToOwnCode()) this.fence()
+    if (this.cpu.stop === 0) machine.onBranch(this.#vcpu)
+  }
+
+  #storesToOwnCode(): boolean {
+    const { memory, sharing } = this.#machine
+    for (let k = 0; k < this.buffer.count; k++) {
+      const at = memory.index(this.buffer.address(k))
+      const last = memory.granule(at + this.buffer.size(k) - 1)
+      for (let g = memory.granule(at); g <= last; g++) if ((sharing.fetchers[g] & this.#bit) !== 0) return true
+    }
+    return false
+  }
 
   // Translations are not cached by this bus: every access walks, so there is nothing to drop.
   invalidatePage(): void {}

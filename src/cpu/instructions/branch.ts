@@ -31,9 +31,10 @@ const call: Handler = (cpu, op) => {
   if (cpu.stop !== 0) return
   const esp = cpu.pushAt(cpu.r[ESP], op.opSize, cpu.next)
   if (cpu.stop !== 0) return
+  if (cpu.cls.queueBytes > 0) cpu.bus.branch()
+  if (cpu.stop !== 0) return
   cpu.r[ESP] = esp
   cpu.next = offset
-  if (cpu.cls.queueBytes > 0) cpu.bus.branch()
 }
 
 const jmp: Handler = (cpu, op) => {
