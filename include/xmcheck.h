@@ -43,6 +43,10 @@
  *                                   may run, and may only ever lead to one of `targets`: functions, or
  *                                   `site + bytes` where falling through (a NOP) is allowed
  *  XM_SITE_INT3(site, bytes, ...)   the same where an INT3 at the site is a legal state in between
+ *  XM_FORMS(site, bytes, forms...)  instead of targets: arrays of so many bytes each; whatever is executed inside the
+ *                                   site must be an instruction of one of them, where it stands in it. For sites of
+ *                                   several instructions, prefixes, jumps, indirect calls
+ *  XM_FORMS_INT3(site, bytes, ...)  the same where an INT3 at the site is a legal state in between
  *  XM_OBJECT(variable)              names memory for monitors and reports
  *
  *
@@ -56,6 +60,8 @@
  *  XM_PROGRESS()        the program got somewhere: what liveness checks look for
  *  XM_ENTER(&obj)       from here on the caller owns obj alone, until XM_LEAVE(&obj); a second owner is a violation
  *  XM_FREE(ptr, bytes)  any access from here on is a violation, until XM_ALLOC(ptr, bytes)
+ *  XM_PATCHED(site, bytes) from here on nobody may execute anything but these bytes at the site; XM_PATCHED(site, 0)
+ *                       before it is rewritten again
  *  XM_BLOCK()           wait until somebody kicks this vCPU; a kick that came earlier counts, once
  *  XM_KICK(vcpu)
  *  XM_IPI(vcpu, vector) makes an interrupt pending there; XM_SEND_NMI(vcpu) an NMI
@@ -98,6 +104,7 @@
 #define XM_CALL_KICK 13
 #define XM_CALL_VCPU 14
 #define XM_CALL_LOG 15
+#define XM_CALL_PATCHED 16
 
 /* Spelled in bytes: assemblers would choose a shorter form, or refuse it for -march=i386. */
 #define XM_NOPL_(number) ".byte 0x0f, 0x1f, 0x80\n\t.long 0x584D0000 + " XM_TEXT_(number) "\n\t"
@@ -129,6 +136,7 @@
 #define XM_KIND_CHOOSE 11
 #define XM_KIND_PROGRESS 12
 #define XM_KIND_REACH 13
+#define XM_KIND_FORMS 14
 
 #define XM_RECORD_TAG 0x584D0100u
 #define XM_HANDLER_RAW_FLAG 0x10000u
@@ -173,6 +181,12 @@ struct xm_record {
 	extern const char site[];                                                                                      \
 	__extension__ static const void *const XM_JOIN_(xm_targets_of_, site)[] = { __VA_ARGS__, 0 };                  \
 	XM_RECORD_(XM_KIND_SITE, #site, site, (bytes) | (flags), XM_JOIN_(xm_targets_of_, site))
+#define XM_FORMS(site, bytes, ...) XM_FORMS_(site, bytes, 0, __VA_ARGS__)
+#define XM_FORMS_INT3(site, bytes, ...) XM_FORMS_(site, bytes, XM_SITE_INT3_FLAG, __VA_ARGS__)
+#define XM_FORMS_(site, bytes, flags, ...)                                                                             \
+	extern const char site[];                                                                                      \
+	__extension__ static const void *const XM_JOIN_(xm_forms_of_, site)[] = { __VA_ARGS__, 0 };                    \
+	XM_RECORD_(XM_KIND_FORMS, #site, site, (bytes) | (flags), XM_JOIN_(xm_forms_of_, site))
 #define XM_OBJECT(variable) XM_RECORD_(XM_KIND_OBJECT, #variable, &(variable), sizeof(variable), 0)
 
 /* ---- Check points: the record's address, in EDX, is the identity of the point ---- */
@@ -211,6 +225,7 @@ struct xm_record {
 #define XM_LEAVE(object) ((void)XM_CALL_(XM_CALL_LEAVE, object, 0))
 #define XM_FREE(pointer, bytes) ((void)XM_CALL_(XM_CALL_FREE, pointer, bytes))
 #define XM_ALLOC(pointer, bytes) ((void)XM_CALL_(XM_CALL_ALLOC, pointer, bytes))
+#define XM_PATCHED(site, bytes) ((void)XM_CALL_(XM_CALL_PATCHED, site, bytes))
 #define XM_BLOCK() ((void)XM_CALL_(XM_CALL_BLOCK, 0, 0))
 #define XM_KICK(vcpu) ((void)XM_CALL_(XM_CALL_KICK, vcpu, 0))
 #define XM_IPI(vcpu, vector) ((void)XM_CALL_(XM_CALL_IPI, vcpu, vector))

@@ -101,8 +101,12 @@ function withoutVacuity(verdict: Verdict, image: MachineImage, coverage: Coverag
   for (const point of image.points)
     if (!coverage.points.has(point.id >>> 0)) reasons.push(`vacuous: ${point.file}:${point.line}: ${point.kind} \`${point.text}\` was never reached`)
   for (const site of image.sites) {
-    const reached = [...coverage.sites.keys()].filter((key) => key.startsWith(`${site.name}>`) && !key.endsWith('>int3')).length
-    if (reached < site.targets.length) reasons.push(`vacuous: site ${site.name} was executed with ${reached} of its ${site.targets.length} targets`)
+    const prefix = `${site.name}>${site.forms === undefined ? '' : 'form '}`
+    const others = (key: string) => key.endsWith('>int3') || (site.forms === undefined && key.startsWith(`${prefix}form `))
+    const reached = [...coverage.sites.keys()].filter((key) => key.startsWith(prefix) && !others(key)).length
+    const declared = site.forms?.length ?? site.targets.length
+    const what = site.forms === undefined ? 'targets' : 'forms'
+    if (reached < declared) reasons.push(`vacuous: site ${site.name} was executed with ${reached} of its ${declared} ${what}`)
   }
   return reasons.length === 0 ? verdict : { ...verdict, verdict: 'unknown', reasons: [...verdict.reasons, ...reasons] }
 }

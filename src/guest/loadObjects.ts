@@ -9,6 +9,7 @@ import type {
   MachineImage,
   NamedRange,
   PatchSite,
+  Symbol32,
   VcpuImage,
 } from '../smp/image.ts'
 import { AddressSpace, PAGE_BYTES } from './addressSpace.ts'
@@ -71,7 +72,9 @@ export function loadObjects(inputs: readonly ObjectFile[], options: LoadOptions 
     final: registersOf(final),
     handledVectors: [...new Set(handlers.map(({ handler }) => handler.vector))].sort((a, b) => a - b),
     interrupts: declared.flatMap((record) => readSource(record, vcpus.length, handlers)),
-    sites: declared.filter((record) => record.kind === 'site').map((record) => readSite(record, memory)),
+    sites: declared.flatMap((record) =>
+      record.kind === 'site' ? [readSite(record, memory)] : record.kind === 'forms' ? [readForms(record, memory, program.symbols)] : [],
+    ),
     points: declared.flatMap((record) => readPoint(record, lines)),
     objects: declared.filter((record) => record.kind === 'object').map(readNamedObject),
     symbols: [...program.symbols.filter((symbol) => !isOurs.test(symbol.name)), ...environment.symbols].sort(
@@ -85,7 +88,7 @@ export function loadObjects(inputs: readonly ObjectFile[], options: LoadOptions 
 }
 
 /** Variables of the macros themselves: nothing a report should name. */
-const isOurs = /^xm_(record|targets_of)_/
+const isOurs = /^xm_(record|targets_of|forms_of)_/
 
 /** Code may be written (nothing protects it with paging off, and patching is what it is for); constants may not. */
 function pieceOf(section: LinkedSection): Piece {
@@ -247,6 +250,21 @@ function readSource(
 }
 
 function readSite(record: GuestRecord, memory: MemoryView): PatchSite {
+  return { ...readSiteHead(record, memory), targets: readList(record, memory, 'targets', 'list where the site may lead') }
+}
+
+function readForms(record: GuestRecord, memory: MemoryView, symbols: readonly Symbol32[]): PatchSite {
+  const head = readSiteHead(record, memory)
+  const forms = readList(record, memory, 'forms', 'list the byte strings that may stand there').map((address) => {
+    const bytes = memory.bytes(address, head.sizeBytes)
+    if (bytes === null)
+      throw new InputError(record.input, `${describe(record)}: no bytes at ${hex32(address)}`, 'a form is an array of as many bytes as the site')
+    return { name: symbols.find((symbol) => symbol.address >>> 0 === address >>> 0)?.name ?? hex32(address), bytes }
+  })
+  return { ...head, targets: [], forms }
+}
+
+function readSiteHead(record: GuestRecord, memory: MemoryView) {
   checkCode(record, memory)
   const sizeBytes = record.a & 0xffff
   if (sizeBytes < 1 || sizeBytes > 64)
@@ -255,25 +273,23 @@ function readSite(record: GuestRecord, memory: MemoryView): PatchSite {
       `${describe(record)} has ${sizeBytes} bytes`,
       'a site has 1 to 64 bytes',
     )
-  const targets: number[] = []
+  return { name: record.text, address: record.object, sizeBytes, int3: (record.a & records.SITE_INT3) !== 0 }
+}
+
+/** The words at `record.b` up to a 0. */
+function readList(record: GuestRecord, memory: MemoryView, what: string, remedy: string): number[] {
+  const list: number[] = []
   for (let at = record.b; ; at += 4) {
-    const target = memory.word(at)
-    if (target === null)
-      throw new InputError(record.input, `${describe(record)}: its targets do not end with 0`, 'add a 0')
-    if (target === 0) break
-    targets.push(target)
-    if (targets.length > records.TARGETS_MAX)
-      throw new InputError(record.input, `${describe(record)} has more than ${records.TARGETS_MAX} targets`)
+    const word = memory.word(at)
+    if (word === null)
+      throw new InputError(record.input, `${describe(record)}: its ${what} do not end with 0`, 'add a 0')
+    if (word === 0) break
+    list.push(word)
+    if (list.length > records.TARGETS_MAX)
+      throw new InputError(record.input, `${describe(record)} has more than ${records.TARGETS_MAX} ${what}`)
   }
-  if (targets.length === 0)
-    throw new InputError(record.input, `${describe(record)} has no targets`, 'list where the site may lead')
-  return {
-    name: record.text,
-    address: record.object,
-    sizeBytes,
-    targets,
-    int3: (record.a & records.SITE_INT3) !== 0,
-  }
+  if (list.length === 0) throw new InputError(record.input, `${describe(record)} has no ${what}`, remedy)
+  return list
 }
 
 function readPoint(record: GuestRecord, lines: readonly LineEntry[]): CheckPoint[] {

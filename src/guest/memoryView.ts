@@ -22,6 +22,15 @@ export class MemoryView {
     return (byte(0) | (byte(1) << 8) | (byte(2) << 16) | (byte(3) << 24)) >>> 0
   }
 
+  /** `sizeBytes` bytes at a linear address; null where they are not all in one section. */
+  bytes(address: number, sizeBytes: number): Uint8Array | null {
+    const found = this.find(address, sizeBytes)
+    if (!found) return null
+    const bytes = new Uint8Array(sizeBytes)
+    bytes.set(found.section.bytes.subarray(found.offset, found.offset + sizeBytes))
+    return bytes
+  }
+
   /** The NUL-terminated string at a linear address; null where there is none of at most 4096 bytes. */
   string(address: number): string | null {
     const found = this.find(address, 1)

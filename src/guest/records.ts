@@ -45,6 +45,8 @@ export const RECORD_KINDS = {
   choose: 11,
   progress: 12,
   reach: 13,
+  /** object: patch site; a: size in bytes, plus `SITE_INT3`; b: address of the addresses of its forms, of so many bytes each; 0 ends. */
+  forms: 14,
 } as const
 export type RecordKind = keyof typeof RECORD_KINDS
 

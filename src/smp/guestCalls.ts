@@ -36,6 +36,8 @@ export const GUEST_CALLS = {
   vcpu: 14,
   /** EAX = value, EDX = address of a NUL-terminated string: shown in timelines. */
   log: 15,
+  /** EAX = patch site, EDX = address of its bytes: from here on nobody may execute anything else there (`stale-code`); EDX = 0 ends it. */
+  patched: 16,
 } as const
 
 /** High half of the displacement that marks a call to the checker ("XM"). */

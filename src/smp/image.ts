@@ -72,6 +72,13 @@ export interface PatchSite {
   readonly targets: readonly number[]
   /** An INT3 at the site is a legal intermediate state. */
   readonly int3: boolean
+  /** Instead of targets: the byte strings, `sizeBytes` each, that may stand here; every instruction executed inside the site is one of one of them. */
+  readonly forms?: readonly SiteForm[]
+}
+
+export interface SiteForm {
+  readonly name: string
+  readonly bytes: Uint8Array
 }
 
 export type CheckPointKind = 'assert' | 'assume' | 'choose' | 'progress' | 'reach'

@@ -339,6 +339,12 @@ export class Machine {
   pending(v: number): string {
     return PENDING_NAMES[this.#quiet(v, PENDING)]
   }
+  /** The bytes of the instruction that `v` is about to execute: those that were fetched for it, else those in memory. */
+  executedBytes(v: number, length: number): Uint8Array {
+    const base = this.#base(v)
+    if (this.store.w[base + FETCHED_LENGTH] !== 0) return this.memory.u8.slice((base + FETCHED_BYTES) * 4, (base + FETCHED_BYTES) * 4 + length)
+    return Uint8Array.from({ length }, (_, b) => this.memory.u8[this.memory.index(this.#windows[v].physical[b])])
+  }
   /** The store buffer of vCPU `v`, to look at. */
   buffer(v: number): StoreBuffer {
     return this.#buses[v].buffer

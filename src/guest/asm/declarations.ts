@@ -36,8 +36,13 @@ export interface Declarations {
   /** One per vector. */
   readonly handlers: HandlerDeclaration[]
   readonly sources: SourceDeclaration[]
-  readonly sites: PatchSite[]
+  readonly sites: SiteDeclaration[]
   readonly objects: NamedRange[]
+}
+
+/** A patch site; the bytes of its forms stand at labels, to be read once everything is assembled. */
+export interface SiteDeclaration extends PatchSite {
+  readonly formLabels?: readonly NamedAddress[]
 }
 
 export interface DeclarationScope extends Scope {
@@ -71,6 +76,7 @@ const DIRECTIVES: ReadonlyMap<string, Directive> = new Map([
   ['.irq', directive('vcpu, vector, label, max', 3, 4, (reader) => reader.source(false))],
   ['.nmi', directive('vcpu, label, max', 2, 3, (reader) => reader.source(true))],
   ['.site', directive('label, size, target, ..., int3', 3, 1000, (reader) => reader.site())],
+  ['.forms', directive('label, size, label, ..., int3', 3, 1000, (reader) => reader.forms())],
   ['.object', directive('label, size', 2, 2, (reader) => reader.object())],
 ])
 
@@ -182,20 +188,35 @@ class Reader {
   }
 
   site(): void {
-    const { name, address } = this.#code(0)
-    const sizeBytes = this.#number(1, 'The size of a site', 1, SITE_BYTES_MAX)
-    const rest = this.#arguments.map((_, n) => n).slice(2)
-    const int3 = rest.some((n) => this.#isWord(n, 'int3'))
+    const { rest, ...head } = this.#siteHead()
+    const { address, sizeBytes } = head
     const next = {
       ...this.#scope,
       lookUp: (word: string) => this.#scope.lookUp(word) ?? fallThrough(word, address + sizeBytes),
     }
-    const targets = rest
-      .filter((n) => !this.#isWord(n, 'int3'))
-      .map((n) => integer(this.#expression(n), next, 'The target', 0, ADDRESS_MAX))
+    const targets = rest.map((n) => integer(this.#expression(n), next, 'The target', 0, ADDRESS_MAX))
     if (targets.length === 0)
       mistake(0, 'This site has no target: name the labels that it may lead to, or next.')
-    this.#declared.sites.push({ name, address, sizeBytes, targets: [...new Set(targets)], int3 })
+    this.#declared.sites.push({ ...head, targets: [...new Set(targets)] })
+  }
+
+  forms(): void {
+    const { rest, ...head } = this.#siteHead()
+    if (rest.length === 0) mistake(0, 'This site has no form: name the labels of the bytes that may stand there.')
+    const formLabels = rest.map((n) => {
+      const expression = this.#expression(n)
+      const address = integer(expression, this.#scope, 'The address of the form', 0, ADDRESS_MAX)
+      return { name: nameOf(expression, address), address }
+    })
+    this.#declared.sites.push({ ...head, targets: [], formLabels })
+  }
+
+  #siteHead() {
+    const { name, address } = this.#code(0)
+    const sizeBytes = this.#number(1, 'The size of a site', 1, SITE_BYTES_MAX)
+    const all = this.#arguments.map((_, n) => n).slice(2)
+    const rest = all.filter((n) => !this.#isWord(n, 'int3'))
+    return { name, address, sizeBytes, int3: rest.length < all.length, rest }
   }
 
   object(): void {

@@ -42,6 +42,7 @@ export const CALL_SYNTAX: Readonly<Record<CallName, CallSyntax>> = {
   kick: call('vcpu'),
   vcpu: call(''),
   log: call('value', null, true),
+  patched: call('site, bytes'),
 }
 
 /** Calls whose names are instructions too, with the number of operands that these have. */

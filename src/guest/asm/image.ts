@@ -5,6 +5,7 @@ import {
   WRITE,
   type InterruptSource,
   type MachineImage,
+  type PatchSite,
   type Symbol32,
 } from '../../smp/image.ts'
 import { AddressSpace, PAGE_BYTES } from '../addressSpace.ts'
@@ -12,7 +13,7 @@ import { makeEnvironment, type Actor } from '../environment.ts'
 import { InputError } from '../inputError.ts'
 import { makeRegions, type Piece } from '../regions.ts'
 import { assemble, type Assembled, type AssembleOptions } from './assemble.ts'
-import type { SourceDeclaration } from './declarations.ts'
+import type { SiteDeclaration, SourceDeclaration } from './declarations.ts'
 
 /** Where code goes that the source does not place: 1 MB, as in linked programs. */
 const PROGRAM_START = 0x100000
@@ -55,7 +56,7 @@ export function assembleImage(source: string, options: ImageOptions = {}): Machi
     final: registersOf(final),
     handledVectors: declared.handlers.map(({ vector }) => vector).sort((a, b) => a - b),
     interrupts: declared.sources.flatMap((from) => sources(from, vcpus.length)),
-    sites: declared.sites,
+    sites: declared.sites.map((site) => withForms(file, site, assembled)),
     points: assembled.points,
     objects: declared.objects,
     symbols: [...assembled.labels.values(), ...environment.symbols].sort(
@@ -76,6 +77,16 @@ function pieces(assembled: Assembled): Piece[] {
       (access.includes('x') ? EXECUTE : 0)
     return { name, address, sizeBytes: bytes.length, bytes, access: bits }
   })
+}
+
+function withForms(file: string, { formLabels, ...site }: SiteDeclaration, { segments }: Assembled): PatchSite {
+  if (formLabels === undefined) return site
+  const forms = formLabels.map(({ name, address }) => {
+    const segment = segments.find((one) => address >= one.address && address + site.sizeBytes <= one.address + one.bytes.length)
+    if (!segment) throw new InputError(file, `.forms ${site.name}: there are no ${site.sizeBytes} bytes at ${name}`, 'a form has as many bytes as its site')
+    return { name, bytes: segment.bytes.slice(address - segment.address, address - segment.address + site.sizeBytes) }
+  })
+  return { ...site, forms }
 }
 
 function sources(from: SourceDeclaration, vcpuCount: number): InterruptSource[] {

@@ -85,6 +85,7 @@
  * | `.irq vcpu, vector, label, max` | `vector` may arrive at any boundary, at most `max` times (1; 0: any number); `label` handles it; `vcpu` may be `all` |
  * | `.nmi vcpu, label, max` | likewise an NMI |
  * | `.site label, size, target, ..., int3` | a patch site: where one execution of it may lead. `next`: it may fall through; `int3`: an INT3 there is legal |
+ * | `.forms label, size, label, ..., int3` | a patch site by what may stand there: `size` bytes at each label, whatever instructions they are |
  * | `.object label, size` | names memory for monitors and reports |
  *
  * ## Calls to the checker
@@ -103,6 +104,7 @@
  * | `progress "text"`; `reach "text"` | the program got somewhere; a `reach` that never happens is reported |
  * | `enter object`; `leave object` | owns an object alone; mutual exclusion is checked |
  * | `free address, size`; `alloc address, size` | lifetime of memory |
+ * | `patched site, bytes` | from here on nobody may execute anything but these bytes at the site; `patched site, 0` ends it |
  * | `block`; `kick vcpu` | waits for a kick; kicks |
  * | `vcpu` | EAX becomes the number of this vCPU |
  * | `log value, "text"` | shows up in timelines |
