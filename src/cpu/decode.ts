@@ -156,7 +156,8 @@ export function decode(bytes: Uint8Array, at: number, available: number, code32:
   // The fences take no prefix of operand size or repetition ("NP" in SDM vol. 2), and no memory operand.
   const isFence = row.opcode[1] === 0xae && row.operands.length === 0
   if (isFence && (memory || op.rep !== 0 || op.opSize !== (code32 ? 4 : 2))) op.handler = invalid
-  if (op.a.kind === SREG && row.mnemonic === 'mov' && op.a.value === CS) op.handler = invalid
+  // Before the source is read: there is no such register, or CS, which MOV does not load.
+  if (op.a.kind === SREG && row.mnemonic === 'mov' && (op.a.value === CS || op.a.value > GS)) op.handler = invalid
   if (op.lock && !(row.lockable && op.a.kind === MEM)) op.handler = invalid
   return finish()
 }

@@ -136,8 +136,9 @@ function returnSegment(cpu: Cpu, selector: number): Descriptor | null {
 /** Far RET; `extra` bytes of parameters are released. */
 export function farReturn(cpu: Cpu, size: number, extra: number): void {
   const r = cpu.r
+  // In this order and size, as parts do: it shows in which of two page faults is taken.
+  const selector = cpu.readStack(size, 2)
   const offset = cpu.readStack(0, size)
-  const selector = cpu.readStack(size, size) & 0xffff
   if (cpu.stop !== 0) return
   if (!inProtectedMode(r)) {
     if (offset >>> 0 > (inVirtual8086(r) ? 0xffff : r[SEG_LIMIT + CS] >>> 0)) return cpu.fault(GP, 0)
@@ -202,9 +203,9 @@ export function interruptReturn(cpu: Cpu, size: number): void {
   }
   const virtual = inVirtual8086(r)
   if (virtual && ioplOf(r) < 3 && ((r[CR4] & CR4_VME) === 0 || size === 4)) return cpu.fault(GP, 0)
-  const offset = cpu.readStack(0, size)
-  const selector = cpu.readStack(size, size) & 0xffff
   const popped = cpu.readStack(2 * size, size)
+  const selector = cpu.readStack(size, size) & 0xffff
+  const offset = cpu.readStack(0, size)
   if (cpu.stop !== 0) return
   if (virtual || inRealMode(r)) return returnReal(cpu, size, selector, offset, popped)
   if (size === 4 && (popped & VM) !== 0 && cplOf(r) === 0) return returnToVirtual8086(cpu, selector, offset, popped)

@@ -80,7 +80,7 @@ export function linearAddress(cpu: Cpu, seg: number, offset: number, size: numbe
 }
 
 /** Alignment checking (SDM vol. 3A 7.15, #AC): at CPL 3, with CR0.AM and EFLAGS.AC. */
-function misaligned(r: Int32Array, linear: number, size: number): boolean {
+export function misaligned(r: Int32Array, linear: number, size: number): boolean {
   return (linear & (size - 1)) !== 0 && (r[EFLAGS] & AC) !== 0 && (r[CR0] & CR0_AM) !== 0 && isUser(r)
 }
 
@@ -214,13 +214,12 @@ export function loadSegment(cpu: Cpu, seg: number, selector: number): void {
   if (cpu.stop === 0) setSegment(cpu, seg, selector, descriptor)
 }
 
-/** Data segments that the new, less privileged level may not use become null (SDM vol. 2B, RET). */
+/** Data segments that the new, less privileged level may not use become null, and null selectors 0 (SDM vol. 2B, RET). */
 export function nullInaccessible(cpu: Cpu, cpl: number, segments: readonly number[]): void {
   const r = cpu.r
   for (const seg of segments) {
     const attr = r[SEG_ATTR + seg]
-    if ((attr & ATTR_PRESENT) === 0) continue
-    if (isCode(attr) && isConforming(attr)) continue
-    if (dplOf(attr) < cpl) setNullSegment(cpu, seg, 0)
+    if (isNull(r[SELECTOR + seg])) setNullSegment(cpu, seg, 0)
+    else if ((attr & ATTR_PRESENT) !== 0 && !(isCode(attr) && isConforming(attr)) && dplOf(attr) < cpl) setNullSegment(cpu, seg, 0)
   }
 }

@@ -1,10 +1,10 @@
 /** A stack that need not be the current one yet: what gates and task switches push on (SDM vol. 3A 7.12.1). */
 import type { Cpu } from './cpu.ts'
-import { GP, SS_, TS_ } from './exceptions.ts'
+import { AC_, GP, SS_, TS_ } from './exceptions.ts'
 import { cplOf } from './modes.ts'
 import { ATTR_BIG, ATTR_PRESENT, ESP, SEG_ATTR, SEG_BASE, SEG_LIMIT, SELECTOR, SS, TR } from './registers.ts'
 import {
-  attrOf, baseOf, dataSegmentFault, isNull, isOutside, limitOf, markAccessed, readDescriptor, selectorError, setSegment, type Descriptor,
+  attrOf, baseOf, dataSegmentFault, isNull, isOutside, limitOf, markAccessed, misaligned, readDescriptor, selectorError, setSegment, type Descriptor,
 } from './segmentation.ts'
 
 export interface Stack {
@@ -70,6 +70,7 @@ export function pushOn(cpu: Cpu, stack: Stack, size: number, value: number): voi
   const mask = (stack.attr & ATTR_BIG) !== 0 ? -1 : 0xffff
   const offset = (stack.esp - size) & mask
   if ((stack.attr & ATTR_PRESENT) === 0 || isOutside(stack.attr, stack.limit, offset, size)) return cpu.fault(SS_, stack.error)
+  if (stack.user && misaligned(cpu.r, (stack.base + offset) | 0, size)) return cpu.fault(AC_, 0)
   cpu.writeAs((stack.base + offset) | 0, size, value, stack.user)
   stack.esp = (stack.esp & ~mask) | offset
 }

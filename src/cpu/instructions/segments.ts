@@ -137,7 +137,8 @@ export const SEGMENT: readonly HandlerRow[] = [
   ['ltr', ltr],
   ['sldt', protectedOnly((cpu, op) => storeWord(cpu, op, cpu.r[SELECTOR + LDTR]))],
   ['str', protectedOnly((cpu, op) => storeWord(cpu, op, cpu.r[SELECTOR + TR]))],
-  ['lar', query(LAR_TYPES, ({ high }) => high & 0x00f0ff00)],
+  // Bits 16-19 are undefined; parts give those of the descriptor.
+  ['lar', query(LAR_TYPES, ({ high }) => high & 0x00ffff00)],
   ['lsl', query(LSL_TYPES, limitOf)],
   ['verr', verify(isReadable)],
   ['verw', verify(isWritableData)],

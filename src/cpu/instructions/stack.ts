@@ -28,11 +28,12 @@ const push: Handler = (cpu, op) => {
 
 const pop: Handler = (cpu, op) => {
   const r = cpu.r
-  const value = cpu.readStack(0, op.opSize)
+  // Of a selector a word is read, whatever the operand size.
+  const value = cpu.readStack(0, op.a.kind === SREG ? 2 : op.opSize)
   if (cpu.stop !== 0) return
   const esp = cpu.espAbove(op.opSize)
   if (op.a.kind === SREG) {
-    loadRegister(cpu, op.a.value, value & 0xffff)
+    loadRegister(cpu, op.a.value, value)
     if (cpu.stop === 0) r[ESP] = esp
     return
   }

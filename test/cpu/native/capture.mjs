@@ -4,8 +4,10 @@ import { rmSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 
 const here = fileURLToPath(new URL('.', import.meta.url))
-const bundle = `${here}capture.bundle.mjs`
+const bundle = `${here}capture.${process.pid}.bundle.mjs`
 await build({ entryPoints: [`${here}capture.ts`], bundle: true, platform: 'node', format: 'esm', packages: 'external', outfile: bundle })
-const { capture } = await import(bundle)
+const { campaign, capture } = await import(bundle)
 rmSync(bundle)
-capture(here, process.argv.includes('--check'))
+const at = process.argv.indexOf('--campaign')
+if (at >= 0) campaign(here, Number(process.argv[at + 1]), Number(process.argv[at + 2]))
+else capture(here, process.argv.includes('--check'))

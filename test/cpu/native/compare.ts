@@ -1,16 +1,18 @@
-/** One captured vector on the model: user mode, flat segments, paging with the pages of layout.ts. */
+/** One captured vector on the model: user mode, the segments of segments.ts, paging with the pages of layout.ts. */
 import type { Bus } from '../../../src/cpu/bus.ts'
 import { STOP_FAULT } from '../../../src/cpu/bus.ts'
 import { classOf } from '../../../src/cpu/classes.ts'
 import { Cpu } from '../../../src/cpu/cpu.ts'
 import { decode, IMM, MEM, REG, type Op } from '../../../src/cpu/decode.ts'
 import {
-  CR0, CR3, CS, DS, EFLAGS, EIP, ES, EVENT, EVENT_VALID, FS, GS, REGISTER_WORDS, SEG_ATTR, SEG_BASE, SEG_LIMIT, SELECTOR, SS, TR,
+  ATTR_BIG, CR0, CR3, CS, EFLAGS, EIP, EVENT, EVENT_INT_N, EVENT_TYPE, EVENT_VALID, GDT_BASE, GDT_LIMIT as GDT_LIMIT_, IDT_BASE, IDT_LIMIT, LDTR,
+  REGISTER_WORDS, SEG_ATTR, SEG_BASE, SEG_LIMIT, SELECTOR, TR,
 } from '../../../src/cpu/registers.ts'
 import { ARITHMETIC_FLAGS, undefinedAfter, type Undefined } from '../../../src/cpu/undefined.ts'
 import { CODE, CODE_BYTES, DATA, DATA_BYTES, FLAGS, patternWord, READ_ONLY, type Instance, type Result } from './layout.ts'
+import { descriptorOf, GDT_LIMIT, GLOBAL, limitBytes, LOCAL, segmentOf } from './segments.ts'
 
-/** Physical pages: directory, two tables, TSS, code, data, read-only. */
+/** Physical pages: directory, two tables, TSS with the descriptor tables, code, data, read-only. */
 const DIRECTORY = 0x0000
 const TABLE_CODE = 0x1000
 const TABLE_DATA = 0x2000
@@ -20,10 +22,16 @@ const DATA_AT = 0x6000
 const READ_ONLY_AT = 0x8000
 const MEMORY_BYTES = 0x9000
 const TSS_LINEAR = 0x2002_0000
+/** Descriptor tables, by their distance from the TSS. */
+const GDT_AT = 0x200
+const LDT_AT = 0x400
+const IDT_AT = 0x600
 /** Instructions and iterations until the INT3 behind must have come. */
 const STEPS_MAX = 64
 
 class FlatBus implements Bus {
+  /** Inverts these bits of every value that is stored: for tests that spoil it. */
+  spoiledStore = 0
   locked = false
   high = 0
   low = 0
@@ -43,13 +51,13 @@ class FlatBus implements Bus {
     return this.read32(at)
   }
   write8(at: number, value: number): void {
-    this.u8[at] = value
+    this.u8[at] = value ^ this.spoiledStore
   }
   write16(at: number, value: number): void {
-    this.#view.setUint16(at, value & 0xffff, true)
+    this.#view.setUint16(at, (value ^ this.spoiledStore) & 0xffff, true)
   }
   write32(at: number, value: number): void {
-    this.#view.setInt32(at, value, true)
+    this.#view.setInt32(at, value ^ this.spoiledStore, true)
   }
   write64(at: number, low: number, high: number): void {
     this.write32(at, low)
@@ -62,7 +70,7 @@ class FlatBus implements Bus {
     return this.read64(at)
   }
   walkOr(at: number, bits: number): void {
-    this.write32(at, this.read32(at) | bits)
+    this.#view.setInt32(at, this.read32(at) | bits, true)
   }
   fence(): void {}
   serialize(): void {}
@@ -95,6 +103,8 @@ export type Spoil = (op: Op, cpu: Cpu, run: () => void) => void
 
 export class Model {
   spoil: Spoil | null = null
+  /** With `spoil`: bits to invert of what the first instruction stores. */
+  spoiledStore = 0
   readonly #bus = new FlatBus()
   readonly #cpu = new Cpu(new Int32Array(REGISTER_WORDS), 0, this.#bus, classOf('p4'))
   readonly #pristine: Uint8Array
@@ -110,6 +120,11 @@ export class Model {
     map(TABLE_DATA, READ_ONLY, READ_ONLY_AT, 1, 5)
     map(TABLE_DATA, TSS_LINEAR, TSS, 1, 3)
     bus.write16(TSS + 0x66, 0xffff)
+    const put = (at: number, list: readonly (readonly [number, number])[]) => list.forEach((words, k) => words.forEach((word, n) => bus.write32(TSS + at + k * 8 + n * 4, word)))
+    put(GDT_AT, [[0, 0], ...GLOBAL.map(descriptorOf)])
+    put(LDT_AT, [[0, 0], ...LOCAL.map(descriptorOf)])
+    // Interrupt gates; INT3 and INTO are for ring 3.
+    put(IDT_AT, Array.from({ length: 256 }, (_, vector) => [0x0008_0000, vector === 3 || vector === 4 ? 0xee00 : 0x8e00]))
     bus.u8.fill(0xcc, CODE_AT, CODE_AT + CODE_BYTES)
     for (let k = 0; k < DATA_BYTES / 4; k++) bus.write32(DATA_AT + k * 4, patternWord(k))
     for (let k = 0; k < 1024; k++) bus.write32(READ_ONLY_AT + k * 4, patternWord(k))
@@ -126,30 +141,49 @@ export class Model {
     r[EFLAGS] = before.eflags | 0x202
     r[CR0] = 0x8005_003b | 0
     r[CR3] = DIRECTORY
-    const segment = (seg: number, selector: number, attributes: number) => {
+    before.selectors.forEach((selector, seg) => {
+      const segment = segmentOf(selector)
       r[SELECTOR + seg] = selector
-      r[SEG_LIMIT + seg] = -1
-      r[SEG_ATTR + seg] = attributes
-    }
-    segment(CS, 0x23, 0xc0fb)
-    for (const seg of [ES, SS, DS]) segment(seg, 0x2b, 0xc0f3)
-    for (const seg of [FS, GS]) segment(seg, 0, 0)
+      if (segment === null) return
+      r[SEG_BASE + seg] = segment.base
+      r[SEG_LIMIT + seg] = limitBytes(segment)
+      r[SEG_ATTR + seg] = (descriptorOf(segment)[1] >>> 8) & 0xf0ff
+    })
+    r[GDT_BASE] = TSS_LINEAR + GDT_AT
+    r[GDT_LIMIT_] = GDT_LIMIT
+    r[IDT_BASE] = TSS_LINEAR + IDT_AT
+    r[IDT_LIMIT] = 0x7ff
+    r[SELECTOR + LDTR] = 0x50
+    r[SEG_BASE + LDTR] = TSS_LINEAR + LDT_AT
+    r[SEG_LIMIT + LDTR] = LOCAL.length * 8 + 7
+    r[SEG_ATTR + LDTR] = 0x82
     r[SELECTOR + TR] = 0x40
     r[SEG_BASE + TR] = TSS_LINEAR
     r[SEG_LIMIT + TR] = 0x67
     r[SEG_ATTR + TR] = 0x8b
-    const at = CODE_AT + before.eip - CODE
+    const at = CODE_AT + before.place - CODE
     const room = Math.min(before.code.length, CODE_AT + CODE_BYTES - at)
     bus.u8.set(before.code.subarray(0, room), at)
+    const { planted } = before
+    bus.u8.set(planted, DATA_AT + before.plantedAt)
+    this.#pristine.set(planted, before.plantedAt)
     const { trap, error, cr2, op } = this.#go()
     bus.u8.fill(0xcc, at, at + room)
     const memory: [number, number][] = []
-    for (let k = 0; k < DATA_BYTES; k++) {
-      if (bus.u8[DATA_AT + k] === this.#pristine[k]) continue
-      memory.push([k, bus.u8[DATA_AT + k]])
-      bus.u8[DATA_AT + k] = this.#pristine[k]
+    const now = new Int32Array(bus.u8.buffer, DATA_AT, DATA_BYTES / 4)
+    const was = new Int32Array(this.#pristine.buffer)
+    for (let word = 0; word < now.length; word++) {
+      if (now[word] === was[word]) continue
+      for (let k = word * 4; k < word * 4 + 4; k++) if (bus.u8[DATA_AT + k] !== this.#pristine[k]) memory.push([k, bus.u8[DATA_AT + k]])
+      now[word] = was[word]
     }
-    return { after: { trap, error, cr2, eip: r[EIP] >>> 0, eflags: r[EFLAGS] & FLAGS, registers: Array.from(r.subarray(0, 8), (value) => value >>> 0), memory }, op }
+    for (let k = before.plantedAt; k < before.plantedAt + planted.length; k++)
+      this.#pristine[k] = bus.u8[DATA_AT + k] = (patternWord(k >> 2) >>> ((k & 3) * 8)) & 0xff
+    const after: Result = {
+      trap, error, cr2, eip: r[EIP] >>> 0, eflags: r[EFLAGS] & FLAGS, registers: Array.from(r.subarray(0, 8), (value) => value >>> 0),
+      selectors: Array.from(r.subarray(SELECTOR, SELECTOR + 6)), memory,
+    }
+    return { after, op }
   }
 
   #go(): { trap: number; error: number; cr2: number; op: Op | null } {
@@ -169,25 +203,45 @@ export class Model {
         const vector = cpu.faultVector
         return { trap: vector, error: cpu.faultError, cr2: vector === 14 ? cpu.faultAddress >>> 0 : 0, op: first }
       }
-      if ((r[EVENT] & EVENT_VALID) !== 0) return { trap: r[EVENT] & 0xff, error: 0, cr2: 0, op: first }
+      if ((r[EVENT] & EVENT_VALID) !== 0) return { ...this.#deliver(), op: first }
     }
     return { trap: -1, error: 0, cr2: 0, op: first }
+  }
+
+  /** INT n may not use every gate: the fault is the result then. */
+  #deliver(): { trap: number; error: number; cr2: number } {
+    const cpu = this.#cpu
+    const { r } = cpu
+    const vector = r[EVENT] & 0xff
+    if ((r[EVENT] & EVENT_TYPE) !== EVENT_INT_N || vector === 3 || vector === 4) return { trap: vector, error: 0, cr2: 0 }
+    cpu.deliver()
+    const { faultVector: trap, faultError: error } = cpu
+    cpu.raise()
+    return { trap, error, cr2: 0 }
   }
 
   #spoiled(op: Op, spoil: Spoil): void {
     const handler = op.handler
     op.handler = (cpu, same) => spoil(op, cpu, () => handler(cpu, same))
+    this.#bus.spoiledStore = this.spoiledStore
     this.#cpu.execute(op)
+    this.#bus.spoiledStore = 0
   }
 
   #fetch(): Op | null {
     const cpu = this.#cpu
+    const code32 = (cpu.r[SEG_ATTR + CS] & ATTR_BIG) !== 0
+    const start = cpu.fetchPhysical(cpu.r[EIP])
+    if (cpu.stop !== 0) return null
+    const whole = decode(this.#bus.u8, start, 0x1000 - (start & 0xfff), code32)
+    if (whole.length !== 0) return whole
+    // It goes on in the next page, and may have to be looked for there.
     const bytes = new Uint8Array(16)
     for (let length = 1; ; length++) {
       const physical = cpu.fetchPhysical((cpu.r[EIP] + length - 1) | 0)
       if (cpu.stop !== 0) return null
       bytes[length - 1] = this.#bus.u8[physical]
-      const op = decode(bytes, 0, length, true)
+      const op = decode(bytes, 0, length, code32)
       if (op.length !== 0) return op
     }
   }
@@ -219,6 +273,7 @@ export function differences(before: Instance, real: Result, got: Result, op: Op 
   real.registers.forEach((value, r) => {
     if (r !== undefinedRegister) compare(['eax', 'ecx', 'edx', 'ebx', 'esp', 'ebp', 'esi', 'edi'][r], value, got.registers[r])
   })
+  real.selectors.forEach((value, k) => compare(['es', 'cs', 'ss', 'ds', 'fs', 'gs'][k], value, got.selectors[k]))
   if (!(loose.result && op!.a.kind === MEM)) {
     const text = (list: Result['memory']) => list.map(([offset, value]) => `${hex(offset)}:${hex(value)}`).join(' ')
     if (text(real.memory) !== text(got.memory)) out.push(`memory ${text(got.memory) || 'unchanged'}, real ${text(real.memory) || 'unchanged'}`)

@@ -1,24 +1,32 @@
 /*
  * Executes instruction instances natively, in 32-bit user mode. Every instance is entered and left through a signal:
  * the handler records what the last one did, writes the next one's registers into the signal context and returns.
- * stdin: instances of 64 bytes; stdout: results.
+ * argv: entries of the local descriptor table, eight bytes each in hexadecimal; stdin: instances; stdout: results.
  */
 #define _GNU_SOURCE
+#include <asm/ldt.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <ucontext.h>
 #include <unistd.h>
 
-enum { CODE = 0x10000000, CODE_BYTES = 0x2000, DATA = 0x20000000, DATA_BYTES = 0x2000, READ_ONLY = 0x20010000, FLAGS = 0xcd5 };
+enum { CODE = 0x10000000, CODE_BYTES = 0x2000, DATA = 0x20000000, DATA_BYTES = 0x2000, READ_ONLY = 0x20010000, FLAGS = 0x40dd5 };
+enum { IF_AND_ONE = 0x202 };
 
-struct instance { unsigned char length, code[15]; unsigned eip, eflags, registers[8]; unsigned pad[2]; };
-struct result { unsigned trap, error, cr2, eip, eflags, registers[8], changes; };
+struct instance {
+	unsigned char length, code[15];
+	unsigned place, eip, eflags, registers[8];
+	unsigned short selectors[6], planted, planted_at;
+	unsigned char plant[24];
+};
+struct result { unsigned trap, error, cr2, eip, eflags, registers[8]; unsigned short selectors[6]; unsigned changes; };
 
 static struct instance *instances;
-static unsigned count, at;
+static unsigned count, at, host_gs;
 static unsigned char pristine[DATA_BYTES];
 static unsigned char *out;
 static size_t out_used;
@@ -43,13 +51,17 @@ static unsigned pattern_word(unsigned k)
 }
 
 static const int ORDER[8] = { REG_EAX, REG_ECX, REG_EDX, REG_EBX, REG_ESP, REG_EBP, REG_ESI, REG_EDI };
+static const int SEGMENTS[6] = { REG_ES, REG_CS, REG_SS, REG_DS, REG_FS, REG_GS };
 
+/* Data is compared with what the instance found there, and then made that of the next one. */
 static void record(greg_t *g, unsigned long cr2)
 {
-	struct result r = { g[REG_TRAPNO], g[REG_ERR], g[REG_TRAPNO] == 14 ? cr2 : 0, g[REG_EIP], g[REG_EFL] & FLAGS, { 0 }, 0 };
+	struct result r = { g[REG_TRAPNO], g[REG_ERR], g[REG_TRAPNO] == 14 ? cr2 : 0, g[REG_EIP], g[REG_EFL] & FLAGS, { 0 }, { 0 }, 0 };
 	unsigned char *changes = out + out_used + sizeof r;
 	for (int k = 0; k < 8; k++)
 		r.registers[k] = g[ORDER[k]];
+	for (int k = 0; k < 6; k++)
+		r.selectors[k] = g[SEGMENTS[k]];
 	unsigned char *data = (unsigned char *)DATA;
 	for (unsigned k = 0; k < DATA_BYTES; k += 4) {
 		if (*(unsigned *)(data + k) == *(unsigned *)(pristine + k))
@@ -65,30 +77,47 @@ static void record(greg_t *g, unsigned long cr2)
 	out_used += sizeof r + 3 * r.changes;
 }
 
+/* Exchanges the planted bytes with those of the data pattern, in both copies. */
+static void swap_plant(struct instance *i)
+{
+	for (unsigned k = 0; k < i->planted; k++) {
+		unsigned char old = pristine[i->planted_at + k];
+		((unsigned char *)DATA)[i->planted_at + k] = pristine[i->planted_at + k] = i->plant[k];
+		i->plant[k] = old;
+	}
+}
+
 static void handler(int signal, siginfo_t *info, void *context)
 {
-	/* POPF may have set AC, which would make our own unaligned accesses fault. */
-	__asm__ volatile("pushfl; andl $~0x40000, (%%esp); popfl" : : : "memory", "cc");
+	/* AC would make our own unaligned accesses fault; NT and ID, which returning from a signal does not set, would stay for ever. */
+	__asm__ volatile("pushfl; andl $~0x244000, (%%esp); popfl" : : : "memory", "cc");
 	ucontext_t *uc = context;
 	greg_t *g = uc->uc_mcontext.gregs;
 	(void)info;
 	if (signal != SIGUSR1) {
+		struct instance *last = &instances[at - 1];
 		record(g, uc->uc_mcontext.cr2);
-		unsigned from = instances[at - 1].eip, to = from + 16;
-		memset((void *)from, 0xcc, (to > CODE + CODE_BYTES ? CODE + CODE_BYTES : to) - from);
+		swap_plant(last);
+		unsigned to = last->place + 16;
+		memset((void *)last->place, 0xcc, (to > CODE + CODE_BYTES ? CODE + CODE_BYTES : to) - last->place);
 	}
 	if (at == count) {
+		/* System calls go through the thread's block. */
+		__asm__ volatile("movl %0, %%gs" : : "r"(host_gs));
 		fwrite(out, 1, out_used, stdout);
 		fflush(stdout);
 		_exit(0);
 	}
 	struct instance *i = &instances[at++];
-	for (unsigned k = 0; k < i->length && i->eip + k < CODE + CODE_BYTES; k++)
-		((unsigned char *)i->eip)[k] = i->code[k];
+	for (unsigned k = 0; k < i->length && i->place + k < CODE + CODE_BYTES; k++)
+		((unsigned char *)i->place)[k] = i->code[k];
+	swap_plant(i);
 	for (int k = 0; k < 8; k++)
 		g[ORDER[k]] = i->registers[k];
+	for (int k = 0; k < 6; k++)
+		g[SEGMENTS[k]] = i->selectors[k];
 	g[REG_EIP] = i->eip;
-	g[REG_EFL] = i->eflags | 0x202;
+	g[REG_EFL] = i->eflags | IF_AND_ONE;
 }
 
 static void *map(unsigned address, unsigned bytes, int protection)
@@ -98,7 +127,23 @@ static void *map(unsigned address, unsigned bytes, int protection)
 	return p;
 }
 
-int main(void)
+static void install(unsigned number, unsigned long long descriptor)
+{
+	unsigned low = descriptor, high = descriptor >> 32;
+	struct user_desc d = {
+		.entry_number = number,
+		.base_addr = (low >> 16) | ((high & 0xff) << 16) | (high & 0xff000000),
+		.limit = (low & 0xffff) | (high & 0xf0000),
+		.seg_32bit = high >> 22 & 1,
+		.contents = high >> 10 & 3,
+		.read_exec_only = !(high >> 9 & 1),
+		.limit_in_pages = high >> 23 & 1,
+		.seg_not_present = !(high >> 15 & 1),
+	};
+	if (syscall(SYS_modify_ldt, 0x11, &d, sizeof d) != 0) { perror("modify_ldt"); exit(1); }
+}
+
+int main(int argc, char **argv)
 {
 	size_t room = 0, used = 0;
 	unsigned char *input = NULL;
@@ -118,6 +163,9 @@ int main(void)
 	for (unsigned k = 0; k < 1024; k++)
 		read_only[k] = pattern_word(k);
 	mprotect(read_only, 0x1000, PROT_READ);
+	for (int k = 1; k < argc; k++)
+		install(k, strtoull(argv[k], NULL, 16));
+	__asm__("movl %%gs, %0" : "=r"(host_gs));
 
 	/* At a place that no instance's ESP is likely to be in: there the kernel would not switch stacks. */
 	stack_t stack = { .ss_sp = map(0x6f310000, 65536, PROT_READ | PROT_WRITE), .ss_size = 65536 };

@@ -9,8 +9,10 @@ export const DATA = 0x2000_0000
 export const DATA_BYTES = 0x2000
 export const READ_ONLY = 0x2001_0000
 export const UNMAPPED = 0x4000_0000
-/** Flags that are loaded and compared: CF PF AF ZF SF DF OF. */
-export const FLAGS = 0xcd5
+/** Bytes that an instance may put into the data. */
+export const PLANT_BYTES = 24
+/** Flags that are compared: CF PF AF ZF SF TF DF OF AC. */
+export const FLAGS = 0x40dd5
 
 export function scramble(a: number, b: number): number {
   let h = Math.imul(a ^ 0x9e3779b9, 0x85ebca6b) ^ b
@@ -43,11 +45,17 @@ export function registerValue(index: number, r: number): number {
 
 export interface Instance {
   readonly code: Uint8Array
-  /** Address of the first byte. */
+  /** Linear address of the first byte; EIP is its distance from the base of CS. */
+  readonly place: number
   readonly eip: number
   readonly eflags: number
   /** EAX ... EDI. */
   readonly registers: readonly number[]
+  /** ES CS SS DS FS GS. */
+  readonly selectors: readonly number[]
+  /** Bytes put into the data beforehand, at this offset. */
+  readonly planted: Uint8Array
+  readonly plantedAt: number
 }
 
 export interface Result {
@@ -59,6 +67,7 @@ export interface Result {
   readonly eip: number
   readonly eflags: number
   readonly registers: readonly number[]
+  readonly selectors: readonly number[]
   /** Bytes of data that changed: offset and new value. */
   readonly memory: readonly (readonly [offset: number, value: number])[]
 }
