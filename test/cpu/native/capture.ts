@@ -3,7 +3,7 @@
  * --check nothing is written; the fresh capture must be the committed file. With --campaign SEED COUNT so many other
  * instances a row are captured and compared with the model, and nothing is written.
  */
-import { execFileSync } from 'node:child_process'
+import { execFileSync, spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { cpus, tmpdir } from 'node:os'
@@ -86,17 +86,32 @@ function execute(here: string, list: readonly Generated[]): (Result | null)[] {
   const work = mkdtempSync(join(tmpdir(), 'xmcheck-capture-'))
   execFileSync('gcc', ['-m32', '-O1', '-Wall', '-fno-stack-protector', '-Wl,-z,now', '-o', join(work, 'harness'), join(here, 'harness.c')])
   const table = LOCAL.map((segment) => descriptorOf(segment).reduceRight((text, word) => text + (word >>> 0).toString(16).padStart(8, '0'), ''))
-  // Twice, in differently laid out processes: what differs (a jump into the process' own code) shows nothing.
-  const [first, second] = [0, 1].map(() => results(execFileSync(join(work, 'harness'), table, { input, maxBuffer: 1 << 30 }), list))
+  const native = (from: number, to: number): (Result | null)[] => {
+    const part = input.subarray(from * INSTANCE_BYTES, to * INSTANCE_BYTES)
+    // Twice, in differently laid out processes: what differs (a jump into the process' own code) shows nothing.
+    const runs = [0, 1].map(() => spawnSync(join(work, 'harness'), table, { input: part, maxBuffer: 1 << 30 }))
+    if (runs.every(({ status }) => status === 0)) {
+      const [first, second] = runs.map(({ stdout }) => results(stdout, to - from))
+      return first.map((result, k) => (JSON.stringify(result) === JSON.stringify(second[k]) ? result : null))
+    }
+    // So does what kills the process.
+    if (to - from === 1) {
+      console.log(`the harness did not survive ${describeInstance(list[from].instance)}`)
+      return [null]
+    }
+    const middle = (from + to) >> 1
+    return [...native(from, middle), ...native(middle, to)]
+  }
+  const all = native(0, list.length)
   rmSync(work, { recursive: true })
-  return first.map((result, k) => (JSON.stringify(result) === JSON.stringify(second[k]) ? result : null))
+  return all
 }
 
-function results(output: Buffer, list: readonly Generated[]): Result[] {
+function results(output: Buffer, count: number): Result[] {
   let at = 0
   const word = () => output.readUInt32LE((at += 4) - 4)
   const half = () => output.readUInt16LE((at += 2) - 2)
-  return list.map(() => {
+  return Array.from({ length: count }, () => {
     const [trap, error, cr2, eip, eflags] = [word(), word(), word(), word(), word()]
     const registers = Array.from({ length: 8 }, word)
     const selectors = Array.from({ length: 6 }, half)
