@@ -154,10 +154,14 @@ class ClassSearch {
       case 'load':
       case 'locked-load':
         return this.#load(vcpu, address >>> 0, sizeBytes)
-      case 'drain':
       case 'locked-store':
+        // A failed compare is a read.
+        if (this.#machine.cpus[vcpu].compareFailed) return
+        return this.#store(vcpu, address >>> 0, sizeBytes)
+      case 'drain':
         return this.#store(vcpu, address >>> 0, sizeBytes)
       case 'fetch':
+        return this.#fetch(vcpu, address >>> 0, event.bytes!)
       case 'choose':
       case 'interrupt':
       case 'nmi':
@@ -176,6 +180,13 @@ class ClassSearch {
         if (b >= buffer.address(k) >>> 0 && b < (buffer.address(k) >>> 0) + buffer.size(k)) source = numberOf(vcpu, this.#stores[vcpu] + k)
       this.#mix(vcpu, -this.#loads[vcpu], b, source)
     }
+  }
+
+  /** A fetch sees memory, never the buffer; where it may lag, what it saw is what counts. */
+  #fetch(vcpu: number, address: number, bytes: Uint8Array): void {
+    this.#count(this.#loads, vcpu)
+    const coherent = this.#machine.model.fetch.kind === 'coherent'
+    bytes.forEach((byte, b) => this.#mix(vcpu, -this.#loads[vcpu], address + b, coherent ? (this.#writer.get(address + b) ?? -1) : byte))
   }
 
   #store(vcpu: number, address: number, sizeBytes: number): void {

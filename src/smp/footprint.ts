@@ -22,6 +22,8 @@ export const FP_RESOURCE_WRITE = 4
 export const FP_FENCE = 5
 /** Memory became dead or live: concerns every access to it, forwarded ones too. */
 export const FP_LIFETIME = 6
+/** Fetch that waits for own stores to the same bytes; otherwise it is a FP_MEMORY_READ. */
+export const FP_FETCH = 7
 
 export const FP_WORDS = 4
 

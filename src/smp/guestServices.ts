@@ -1,6 +1,6 @@
 /** What the machine does for a call from the guest (guestCalls.ts). */
 import { EIP } from '../cpu/registers.ts'
-import { AT_BLOCK, AT_CHOOSE, AT_MARK, AT_SEND, BUFFER_COUNT, ENDED, IRR, KICKED, NMI_PENDING, STATUS } from './layout.ts'
+import { AT_BLOCK, AT_CHOOSE, AT_CUT, AT_MARK, AT_SEND, BUFFER_COUNT, ENDED, IRR, KICKED, NMI_PENDING, STATUS } from './layout.ts'
 import { FP_LIFETIME, FP_RESOURCE_WRITE, RESOURCE_MARKS, RESOURCE_VCPU } from './footprint.ts'
 import { GUEST_CALLS } from './guestCalls.ts'
 import type { Machine } from './machine.ts'
@@ -29,6 +29,8 @@ export function callGuest(machine: Machine, vcpu: number, bus: VcpuBus, call: nu
       if (eax === 0) machine.violate('assertion', vcpu, describe(machine, vcpu, edx))
       return eax
     case GUEST_CALLS.assume:
+      // A step of its own: others may do something wrong before, or make it hold in what has not been learnt to be shared.
+      if (eax === 0 && !event(AT_CUT)) return 0
       count(machine, edx)
       if (eax === 0) machine.cutExecution(vcpu)
       return eax

@@ -87,10 +87,12 @@ export const AT_LOCAL = 12
 export const AT_HALT = 13
 /** The actor has ended. */
 export const AT_END = 14
+/** An assumption that does not hold: the execution is cut there, but what others do before still counts. */
+export const AT_CUT = 15
 
 export const PENDING_NAMES = [
   'nothing', 'boundary', 'fetch', 'load', 'store', 'locked', 'fence', 'serialize', 'choose', 'send', 'block',
-  'mark', 'local', 'halt', 'end',
+  'mark', 'local', 'halt', 'end', 'cut',
 ] as const
 
 /** Word offsets of one machine. */

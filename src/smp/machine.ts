@@ -22,7 +22,7 @@ import { choiceArgument, choiceKind, choiceVcpu, DRAIN, INTERRUPT, NMI, packChoi
 import { CodeWindow } from './codeWindow.ts'
 import type { Observer } from './events.ts'
 import { FetchView, historyWords, WINDOW } from './fetchView.ts'
-import { Footprint, FP_MEMORY_READ, FP_RESOURCE_READ, FP_RESOURCE_WRITE, FP_WRITE, RESOURCE_HISTORY, RESOURCE_VCPU } from './footprint.ts'
+import { Footprint, FP_FETCH, FP_MEMORY_READ, FP_RESOURCE_READ, FP_RESOURCE_WRITE, FP_WRITE, RESOURCE_HISTORY, RESOURCE_VCPU } from './footprint.ts'
 import { callGuest } from './guestServices.ts'
 import { EXECUTE, type MachineImage } from './image.ts'
 import {
@@ -236,7 +236,7 @@ export class Machine {
         return !sc && (!this.model.partialWait || this.#buses[v].buffer.coversOrMisses(physical, size))
       }
       default:
-        return !sc
+        return !sc && (buffered === 0 || !this.sharing.codeShared || this.#listRuns(v, this.#scratch, 0) > 0)
     }
   }
 
@@ -503,7 +503,8 @@ export class Machine {
     }
     return true
   }
-  readonly #scratch = new Int32Array(512)
+  /** As many as a fetch or a data choice has ways at the most (fetchView.ts, guestServices.ts), and interrupts. */
+  readonly #scratch = new Int32Array(2048)
 
   #deadlock(actors: number): void {
     const waits: string[] = []
@@ -684,8 +685,6 @@ export class Machine {
     const view = this.fetchView
     const eip = this.cpus[v].r[EIP]
     window.enumerate(view, v)
-    for (let b = 0; b < window.available; b++) this.footprint.add(FP_MEMORY_READ, window.physical[b], 1)
-    this.footprint.add(FP_RESOURCE_READ, RESOURCE_HISTORY, 0)
     if (variant >= view.count) throw new Error(`fetch variant ${variant} of ${view.count}`)
     if (this.model.fetch.kind === 'strict' && view.races(v, variant)) {
       this.violate('code-race', v, `executes code at ${this.symbolize(eip)} that was modified since vCPU ${v} last serialised`)
@@ -693,6 +692,8 @@ export class Machine {
     }
     const at = variant * 16
     const length = view.lengths[variant]
+    for (let b = 0; b < length; b++) this.footprint.add(this.model.cpu.detectsOwnStores ? FP_FETCH : FP_MEMORY_READ, window.physical[b], 1)
+    this.footprint.add(FP_RESOURCE_READ, RESOURCE_HISTORY, 0)
     const base = this.#base(v)
     const b = view.bytes
     this.store.set(base + FETCHED_LENGTH, length)

@@ -18,9 +18,10 @@ export function classOf(machine: Machine, schedule: readonly number[]): string {
   }
   const source = (vcpu: number, byte: number) =>
     pending[vcpu].findLast((one) => byte >= one.address && byte < one.address + one.sizeBytes)?.name ?? coherence.get(byte)?.at(-1) ?? 'init'
-  const observe = ({ kind, vcpu, address, sizeBytes, value }: MachineEvent) => {
+  const observe = (event: MachineEvent) => {
+    const { kind, vcpu, address, sizeBytes, value } = event
     const bytes = Array.from({ length: sizeBytes }, (_, b) => address + b)
-    switch (kind) {
+    switch (event.kind) {
       case 'load':
       case 'locked-load':
         program[vcpu].push(`load ${address.toString(16)} ${bytes.map((byte) => source(vcpu, byte)).join()}`)
@@ -35,6 +36,12 @@ export function classOf(machine: Machine, schedule: readonly number[]): string {
       case 'drain': {
         const { name } = pending[vcpu].shift()!
         write(name, address, sizeBytes)
+        break
+      }
+      case 'fetch': {
+        // A fetch sees memory only; where it may lag, what it saw is what counts.
+        const seen = machine.model.fetch.kind === 'coherent' ? bytes.map((byte) => coherence.get(byte)?.at(-1) ?? 'init') : Array.from(event.bytes!)
+        program[vcpu].push(`fetch ${address.toString(16)} ${seen.join()}`)
         break
       }
       case 'choose':

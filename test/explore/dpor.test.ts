@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
 import { DporSearch } from '../../src/explore/dpor/search.ts'
-import { assembleImage } from '../../src/index.ts'
+import { assembleImage, checkImage } from '../../src/index.ts'
 import { loadObjects } from '../../src/guest/loadObjects.ts'
 import type { MachineImage } from '../../src/smp/image.ts'
 import { Machine } from '../../src/smp/machine.ts'
@@ -74,5 +74,13 @@ describe('loops', () => {
     const text = `.vcpu p0\np0:\nagain:\n    mov dword [y], 1\n    mov dword [y], 0\n    mov eax, [x]\n    test eax, eax\n    jz again\n    ret
 .vcpu p1\np1:\n    mov eax, [y]\n    mov dword [x], 1\n    ret\nsection .data\nalign 4\nx: dd 0\ny: dd 0\n`
     expect(explore(assembleImage(text, { title: 'publish' }), makeModel(), 20_000).verdict().verdict).toBe('unknown')
+  })
+})
+
+describe('assumptions', () => {
+  // vCPU 0 is cut before anything is known to be shared: vCPU 1 makes the assumption hold all the same.
+  const text = `.vcpu p0\np0:\n    mov eax, [x]\n    assume eax\n    mov eax, 0\n    assert eax\n    ret\n.vcpu p1\np1:\n    mov dword [x], 1\n    ret\nsection .data\nx: dd 0\n`
+  it.each(['graph', 'dpor'] as const)('that fail at the start end nothing else: %s', (engine) => {
+    expect(checkImage(assembleImage(text, { title: 'assume' }), makeModel(), { engine }).violation?.kind).toBe('assertion')
   })
 })

@@ -2,29 +2,35 @@
  * Footprints of events as the reduction compares them: up to 4 bytes of one dword are a *cell* in one number,
  *
  * ```
- *  29                6 5    2 1  0
+ *  30                7 6    3 2  0
  * [ granule + 1       ][ mask ][kind]      0: touches nothing
  * ```
  *
  * and an event that touches several is the negative number of a list. Resources are granules beyond memory.
  */
 import {
-  FP_FENCE, FP_LIFETIME, FP_MEMORY_READ, FP_READ, FP_RESOURCE_READ, FP_RESOURCE_WRITE, FP_WORDS, FP_WRITE, type Footprint,
+  FP_FENCE, FP_FETCH, FP_LIFETIME, FP_MEMORY_READ, FP_READ, FP_RESOURCE_READ, FP_RESOURCE_WRITE, FP_WORDS, FP_WRITE, type Footprint,
 } from '../../smp/footprint.ts'
 
 export const CELL_READ = 0
 export const CELL_WRITE = 1
 /** A read that never sees the own store buffer. */
 export const CELL_MEMORY_READ = 2
+/** As that, and waits until own stores to the same bytes have drained. */
+export const CELL_FETCH = 4
+/** Granules that have numbers. */
+export const GRANULES_MAX = (1 << 24) - 2
 
 export const NOTHING = 0
 /** The event has not been seen yet. */
 export const UNKNOWN = 0x7fffffff
 
-export const cellKind = (cell: number): number => cell & 3
-export const cellMask = (cell: number): number => (cell >> 2) & 15
-export const cellGranule = (cell: number): number => (cell >> 6) - 1
-export const makeCell = (granule: number, mask: number, kind: number): number => ((granule + 1) << 6) | (mask << 2) | kind
+export const cellKind = (cell: number): number => cell & 7
+export const cellMask = (cell: number): number => (cell >> 3) & 15
+export const cellGranule = (cell: number): number => (cell >> 7) - 1
+export const makeCell = (granule: number, mask: number, kind: number): number => ((granule + 1) << 7) | (mask << 3) | kind
+/** Of the same granule. */
+export const sameGranule = (a: number, b: number): boolean => a >> 7 === b >> 7
 
 /** Physical addresses to granules. */
 export interface Granules {
@@ -69,6 +75,9 @@ export class Cells {
         case FP_MEMORY_READ:
           this.#addBytes(address, words[at + 2], CELL_MEMORY_READ, -1)
           break
+        case FP_FETCH:
+          this.#addBytes(address, words[at + 2], CELL_FETCH, -1)
+          break
         case FP_RESOURCE_READ:
           this.#add(makeCell(this.#granules.memory + address, 15, CELL_MEMORY_READ), -1)
           break
@@ -102,7 +111,7 @@ export class Cells {
   conflict(a: number, b: number): boolean {
     if (a === NOTHING || b === NOTHING) return false
     if (a === UNKNOWN || b === UNKNOWN) return true
-    if (a > 0 && b > 0) return a >> 6 === b >> 6 && (a & b & 60) !== 0 && ((a | b) & CELL_WRITE) !== 0
+    if (a > 0 && b > 0) return sameGranule(a, b) && (a & b & 120) !== 0 && ((a | b) & CELL_WRITE) !== 0
     if (a < 0) {
       const list = this.#lists[-a]
       for (let k = 0; k < list.length; k++) if (this.conflict(list[k], b)) return true
@@ -113,7 +122,7 @@ export class Cells {
 
   /** Whether an event and a drain of its own vCPU do not commute: it reads memory past the buffer. */
   ownConflict(event: number, drain: number): boolean {
-    if (event > 0) return cellKind(event) === CELL_MEMORY_READ && this.conflict(event, drain)
+    if (event > 0) return (cellKind(event) & (CELL_MEMORY_READ | CELL_FETCH)) !== 0 && this.conflict(event, drain)
     if (event === NOTHING) return false
     return this.#lists[-event].some((cell) => this.ownConflict(cell, drain))
   }
@@ -132,11 +141,11 @@ export class Cells {
     for (let k = this.count - 1; k >= 0; k--) {
       const other = this.cells[k]
       if (other === cell && this.sources[k] === source) return
-      if (cellKind(other) === CELL_READ && cellKind(cell) === CELL_WRITE && this.sources[k] < 0 && other >> 2 === cell >> 2) {
+      if (cellKind(other) === CELL_READ && cellKind(cell) === CELL_WRITE && this.sources[k] < 0 && other >> 3 === cell >> 3) {
         this.cells[k] = cell
         return
       }
-      if (other >> 6 === cell >> 6 && cellKind(other) === cellKind(cell) && this.sources[k] === source) {
+      if (sameGranule(other, cell) && cellKind(other) === cellKind(cell) && this.sources[k] === source) {
         this.cells[k] = other | cell
         return
       }

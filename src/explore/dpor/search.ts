@@ -9,7 +9,7 @@ import { choiceKind, choiceVcpu, DRAIN, packChoice, RUN } from '../../smp/choice
 import type { Violation } from '../../smp/monitor.ts'
 import { CHOICES_MAX, remake, type Limits, type Progress, type Search } from '../explorable.ts'
 import type { Verdict } from '../verdict.ts'
-import { Cells, grown, NOTHING, UNKNOWN } from './cells.ts'
+import { Cells, GRANULES_MAX, grown, NOTHING, UNKNOWN } from './cells.ts'
 import { Loops, TURN_MAX } from './loops.ts'
 import type { Reducible } from './reducible.ts'
 import { processOf, Trail, type OwnReads } from './trail.ts'
@@ -147,7 +147,7 @@ class Pass {
     this.#drained = new Int32Array(vcpus)
     this.#waits = new Int32Array(257 * vcpus).fill(UNKNOWN)
     for (let v = 0; v < vcpus; v++) this.#trail.startWith(v, machine.bufferedStoresOf(v))
-    this.#unreducible = machine.unreducible
+    this.#unreducible = machine.unreducible ?? (machine.granules.memory + 2 + vcpus > GRANULES_MAX ? 'dpor does not handle so much memory; use --engine graph' : null)
     if (machine.violation !== null) this.#violated()
   }
 

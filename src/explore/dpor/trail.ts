@@ -10,7 +10,7 @@
  * happen before.
  */
 import { choiceKind, choiceVcpu, DRAIN } from '../../smp/choice.ts'
-import { cellGranule, cellKind, cellMask, CELL_MEMORY_READ, CELL_READ, CELL_WRITE, grown, makeCell, type Cells } from './cells.ts'
+import { cellGranule, cellKind, cellMask, CELL_FETCH, CELL_MEMORY_READ, CELL_READ, CELL_WRITE, grown, makeCell, sameGranule, type Cells } from './cells.ts'
 
 export function processOf(choice: number): number {
   return choiceVcpu(choice) * 2 + (choiceKind(choice) === DRAIN ? 1 : 0)
@@ -228,17 +228,17 @@ export class Trail {
       let others = mask
       for (let node = this.#heads[granule]; node >= 0 && need !== 0; node = this.#nodePrevious[node]) {
         const other = this.#nodeCell[node]
-        if (((other >> 2) & mask) === 0) continue
-        const bytes = (other >> 2) & need
+        const bytes = cellMask(other) & need
         if (bytes === 0) continue
         const event = this.#nodeEvent[node]
         const process = this.process[event]
         const own = process >> 1 === vcpu
-        if ((other & 3) === CELL_WRITE) {
+        if (cellKind(other) === CELL_WRITE) {
           need &= ~bytes
           if (!own) this.#order(event, true)
           else if ((process & 1) === 1) {
             if (kind === CELL_MEMORY_READ) this.#order(event, true)
+            else if (kind === CELL_FETCH) this.#order(event, false)
             else if (kind === CELL_READ) {
               // Reads an own store that has drained: as if forwarded.
               others &= ~bytes
@@ -247,7 +247,7 @@ export class Trail {
           } else if ((this.process[event] & 1) === 0 && kind === CELL_WRITE) this.#order(event, false)
         } else if (kind === CELL_WRITE) {
           if (!own) this.#order(event, true)
-          else if ((other & 3) === CELL_MEMORY_READ) this.#order(event, true)
+          else if (cellKind(other) === CELL_MEMORY_READ) this.#order(event, true)
         }
       }
       if (ownCells !== null && others !== 0) noteOwn(makeCell(granule, others, kind), -1, k)
@@ -303,7 +303,7 @@ export class Trail {
     const forwards = this.#forwards[vcpu]
     const since = this.#enqueuer[vcpu][store]
     for (let at = forwards.length - 3; at >= 0 && forwards[at] >= since; at -= 3)
-      if (forwards[at + 2] === store && forwards[at + 1] >> 6 === cell >> 6) this.#addNode(forwards[at], forwards[at + 1])
+      if (forwards[at + 2] === store && sameGranule(forwards[at + 1], cell)) this.#addNode(forwards[at], forwards[at + 1])
   }
 
   #addNode(event: number, cell: number): void {
@@ -317,7 +317,7 @@ export class Trail {
     const granule = cellGranule(cell)
     this.#nodeEvent[node] = event
     this.#nodeGranule[node] = granule
-    this.#nodeCell[node] = cell & 63
+    this.#nodeCell[node] = cell & 127
     this.#nodePrevious[node] = this.#heads[granule]
     this.#heads[granule] = node
   }

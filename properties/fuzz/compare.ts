@@ -1,0 +1,138 @@
+/** One program, by every engine and by brute force. */
+import { enumerate } from '../../src/explore/brute.ts'
+import { countClasses } from '../../src/explore/classes.ts'
+import { DporSearch, type Fault } from '../../src/explore/dpor/search.ts'
+import { finish } from '../../src/explore/explorable.ts'
+import { GraphSearch } from '../../src/explore/graph.ts'
+import { assembleImage } from '../../src/index.ts'
+import type { MachineImage } from '../../src/smp/image.ts'
+import { Machine } from '../../src/smp/machine.ts'
+import { PageMap } from '../../src/smp/memory.ts'
+import type { Model } from '../../src/smp/model.ts'
+import { Sharing } from '../../src/smp/sharing.ts'
+import { classOf } from '../../test/explore/classOf.ts'
+import { behaviourOf } from './reference.ts'
+import { textOf, WORDS_BYTES, type Program } from './program.ts'
+
+const STATES_MAX = 6000
+/** Executions that brute force enumerates one by one; more: classes are counted together with states. */
+const EXECUTIONS_MAX = 300
+const CLASS_STATES_MAX = 12_000
+const EVENTS_MAX = 200_000
+const CODE_BYTES = 256
+
+export interface Outcome {
+  /** What differs; empty: nothing. */
+  readonly problems: readonly string[]
+  /** Why nothing, or not all, was compared. */
+  readonly skipped: string | null
+  readonly classes: number
+  /** Executions of dpor beyond one a class. */
+  readonly surplus: number
+}
+
+/** Ways to break an engine on purpose. */
+export type EngineFault = Fault | 'graph-skips-drain'
+
+function machinesOf(image: MachineImage, model: Model): () => Machine {
+  const pages = new PageMap(image.regions)
+  const sharing = new Sharing(pages.sizeBytes / 4, image.vcpus.length)
+  return () => new Machine(image, model, { sharing, pages })
+}
+
+/** The words that vCPUs wrote, and the code. */
+function endOf(image: MachineImage): (machine: Machine) => string {
+  const words = image.symbols.find((symbol) => symbol.name === 'words')!.address
+  const code = image.symbols.find((symbol) => symbol.name === 'p0')!.address
+  return (machine) => {
+    const bytes = (address: number, count: number) => {
+      const at = machine.memory.index(address)
+      return machine.memory.u8.subarray(at, at + count).join()
+    }
+    return `${bytes(words, WORDS_BYTES)} ${bytes(code, CODE_BYTES)}`
+  }
+}
+
+export function compare(program: Program, fault: EngineFault | null = null): Outcome {
+  const { model } = program
+  const image = assembleImage(textOf(program, 'loops'), { title: 'generated' })
+  const end = endOf(image)
+  const make = machinesOf(image, model)
+  const behaviour = behaviourOf(make, end, STATES_MAX)
+  const none = { problems: [], classes: 0, surplus: 0 }
+  if (behaviour === null) return { ...none, skipped: 'too many states' }
+  const problems: string[] = []
+  const wrong = behaviour.violations.size > 0
+  graph(make, end, behaviour, fault, problems)
+
+  const dporEnds = new Set<string>()
+  let machine: Machine | null = null
+  const search = new DporSearch(
+    () => {
+      dporEnds.clear()
+      return (machine = make())
+    },
+    { events: EVENTS_MAX, onEnd: (how) => void (how === 'complete' && dporEnds.add(end(machine!))), ...(fault === null || fault === 'graph-skips-drain' ? {} : { fault }) },
+  )
+  while (search.advance());
+  const verdict = search.verdict()
+  const counts = search.counts()
+  if (verdict.verdict === 'unknown') return { ...none, problems, skipped: `dpor: ${verdict.reasons[0]}` }
+  const stuck = behaviour.stuck && !wrong
+  if ((verdict.verdict === 'violated') !== (wrong || stuck))
+    problems.push(`dpor: ${verdict.verdict} ${verdict.violation?.kind ?? ''}; there are ${[...behaviour.violations].join() || 'no violations'}${behaviour.stuck ? ', and it can get stuck' : ''}`)
+  if (verdict.violation !== null) {
+    if (!behaviour.violations.has(verdict.violation.kind) && !(behaviour.stuck && verdict.violation.kind === 'deadlock')) problems.push(`dpor: violation ${verdict.violation.kind} is none`)
+    return { ...none, problems, skipped: null }
+  }
+  sameEnds('dpor', dporEnds, behaviour.ends, problems)
+  const classes = classesOf(program)
+  if (classes === null) return { ...none, problems, skipped: 'too many classes' }
+  const exact = model.fetch.kind === 'coherent' || !textOf(program, 'loops').includes('site')
+  if (exact ? counts.complete !== classes : counts.complete < classes) problems.push(`dpor: ${counts.complete} executions of ${classes} classes`)
+  return { problems, skipped: null, classes, surplus: counts.complete - classes + counts.redundant }
+}
+
+/** Null: too many. */
+function classesOf(program: Program): number | null {
+  const image = assembleImage(textOf(program, 'awaits'), { title: 'generated' })
+  const make = machinesOf(image, program.model)
+  const schedules: (readonly number[])[] = []
+  const brute = enumerate(make, { depthMax: 100, executionsMax: EXECUTIONS_MAX, visit: (how, schedule) => void (how === 'ended' && schedules.push(schedule.slice())) })
+  if (brute.exhausted) {
+    const machine = make()
+    return new Set(schedules.map((schedule) => classOf(machine, schedule))).size
+  }
+  const counted = countClasses(make, { states: CLASS_STATES_MAX }, () => {}, () => {})
+  return counted.exhausted ? counted.classes : null
+}
+
+function sameEnds(engine: string, found: ReadonlySet<string>, expected: ReadonlySet<string>, problems: string[]): void {
+  const missing = [...expected].filter((one) => !found.has(one)).length
+  const added = [...found].filter((one) => !expected.has(one)).length
+  if (missing + added > 0) problems.push(`${engine}: of ${expected.size} final states ${missing} are missing, ${added} are none`)
+}
+
+function graph(make: () => Machine, end: (machine: Machine) => string, behaviour: NonNullable<ReturnType<typeof behaviourOf>>, fault: EngineFault | null, problems: string[]): void {
+  const ends = new Set<string>()
+  const verdict = finish(
+    new GraphSearch(() => {
+      ends.clear()
+      const machine = make()
+      const enabled = machine.enabled.bind(machine)
+      machine.enabled = (out) => {
+        const count = enabled(out)
+        if (count === 0 && machine.violation === null) ends.add(end(machine))
+        if (fault !== 'graph-skips-drain' || count < 3) return count
+        // Loses what could come while a store of vCPU 1 is in memory already.
+        return out.subarray(0, count).findLastIndex((choice) => choice !== 0x101) + 1
+      }
+      return machine
+    }, {}),
+  )
+  const wrong = behaviour.violations.size > 0
+  if ((verdict.verdict === 'violated') !== wrong && !(behaviour.stuck && verdict.verdict === 'violated')) problems.push(`graph: ${verdict.verdict}; there are ${[...behaviour.violations].join() || 'no violations'}`)
+  if (verdict.violation !== null) {
+    if (!behaviour.violations.has(verdict.violation.kind) && !behaviour.stuck) problems.push(`graph: violation ${verdict.violation.kind} is none`)
+  } else sameEnds('graph', ends, behaviour.ends, problems)
+}

@@ -1,0 +1,61 @@
+/** `npm run fuzz -- N [FROM]`: N programs, from seed FROM on; stops at the first difference. `npm run fuzz -- faults`. */
+import { compare, type EngineFault, type Outcome } from './compare.ts'
+import { randomProgram, smaller, textOf, type Program } from './program.ts'
+
+const FAULTS: readonly EngineFault[] = ['no-drain-race', 'no-sleep-wakeup', 'lost-race', 'graph-skips-drain']
+
+const outcomeOf = (program: Program, fault: EngineFault | null): Outcome => {
+  try {
+    return compare(program, fault)
+  } catch (error) {
+    return { problems: [String((error as Error).stack)], skipped: null, classes: 0, surplus: 0 }
+  }
+}
+const fails = (program: Program, fault: EngineFault | null) => outcomeOf(program, fault).problems
+
+function shrink(program: Program): Program {
+  for (const candidate of smaller(program)) {
+    const problems = fails(candidate, null)
+    if (problems.length > 0 && !problems[0].includes('AssemblyError')) return shrink(candidate)
+  }
+  return program
+}
+
+function run(count: number, from: number): void {
+  const skipped = new Map<string, number>()
+  let [classes, surplus, compared] = [0, 0, 0]
+  const started = performance.now()
+  for (let seed = from; seed < from + count; seed++) {
+    const program = randomProgram(seed)
+    const outcome = outcomeOf(program, null)
+    if (outcome.problems.length > 0) {
+      const least = shrink(program)
+      process.stdout.write(`seed ${seed}: ${fails(least, null).join('; ')}\n${JSON.stringify(least.model.knobs)}\n${textOf(least, 'loops')}\n`)
+      process.exitCode = 1
+      return
+    }
+    if (outcome.skipped !== null) skipped.set(outcome.skipped, (skipped.get(outcome.skipped) ?? 0) + 1)
+    else compared++
+    classes += outcome.classes
+    surplus += outcome.surplus
+    if ((seed - from + 1) % 1000 === 0) report(seed - from + 1)
+  }
+  if (count % 1000 !== 0) report(count)
+  function report(done: number): void {
+    const why = [...skipped].map(([reason, times]) => `${times} ${reason}`).join(', ')
+    process.stdout.write(`${done} programs, ${compared} compared whole, no difference; ${classes} classes, ${surplus} executions beyond (${why}); ${((performance.now() - started) / 1000).toFixed(0)} s\n`)
+  }
+}
+
+/** How soon each broken engine is noticed. */
+function faults(): void {
+  for (const fault of FAULTS) {
+    const started = performance.now()
+    let seed = 1
+    while (seed < 100_000 && fails(randomProgram(seed), fault).length === 0) seed++
+    process.stdout.write(`${fault.padEnd(20)} noticed at program ${seed}, after ${((performance.now() - started) / 1000).toFixed(1)} s\n`)
+  }
+}
+
+if (process.argv[2] === 'faults') faults()
+else run(Number(process.argv[2] ?? 1000), Number(process.argv[3] ?? 1))

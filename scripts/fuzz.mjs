@@ -1,0 +1,18 @@
+// npm run fuzz -- N [SEED]: compares the engines with brute force on N random programs; `-- faults` times how soon a broken
+// engine is noticed. One bundle, for the speed of it.
+import { spawnSync } from 'node:child_process'
+import { build } from 'esbuild'
+
+const outfile = new URL('../dist/fuzz.js', import.meta.url).pathname
+await build({
+  absWorkingDir: new URL('..', import.meta.url).pathname,
+  entryPoints: ['properties/fuzz/main.ts'],
+  outfile,
+  bundle: true,
+  format: 'esm',
+  platform: 'node',
+  target: 'node20',
+  packages: 'external',
+  logLevel: 'warning',
+})
+process.exitCode = spawnSync(process.execPath, [outfile, ...process.argv.slice(2)], { stdio: 'inherit' }).status ?? 1
