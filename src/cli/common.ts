@@ -19,6 +19,7 @@ export interface ModelFlags {
   readonly cpu?: string
   readonly set?: readonly string[]
   readonly profile?: string
+  readonly undefinedFlags?: string
 }
 
 export interface SearchFlags {
@@ -42,11 +43,15 @@ export function addOutputFlags(command: Command): Command {
     .option('--no-color', 'plain text (NO_COLOR does the same)')
 }
 
+/** Of `--undefined-flags`. */
+export const UNDEFINED_FLAGS_HELP = 'flags that the manual leaves undefined: fixed, zero or random:SEED'
+
 export function addModelFlags(command: Command, withFetch = true): Command {
   command
     .addOption(new Option('--memory <model>', 'data memory').choices(['tso', 'sc']))
     .addOption(new Option('--cpu <class>', 'CPU class').choices(Object.keys(CPU_CLASSES)))
     .addOption(new Option('--profile <name>', 'named settings of the knobs (xmcheck list); the flags here go before it').choices(Object.keys(PROFILES)))
+    .option('--undefined-flags <choice>', UNDEFINED_FLAGS_HELP)
     .option('--set <knob=value>', 'any knob of `xmcheck list` (repeatable)', (value: string, all: string[] = []) => [...all, value])
   return withFetch ? command.option('--fetch <rung>', 'rung of the fetch ladder: coherent, single, ordered:16, independent:8, byte, strict') : command
 }
@@ -119,6 +124,7 @@ export function knobsOf(flags: ModelFlags): Record<string, KnobValue> {
   }
   if (flags.memory !== undefined) knobs.memory = flags.memory
   if (flags.cpu !== undefined) knobs.cpu = flags.cpu
+  if (flags.undefinedFlags !== undefined) knobs.undefinedFlags = flags.undefinedFlags
   if (flags.fetch !== undefined) knobs.fetch = flags.fetch
   return knobs
 }

@@ -1,11 +1,12 @@
 /** `xmcheck run IMAGE`: boots a ROM, a Multiboot kernel or a flat image, deterministically. */
 import { Option, type Command } from 'commander'
 import { CPU_CLASSES, classOf } from '../cpu/classes.ts'
+import { parseUndefinedFlags } from '../cpu/undefinedFlags.ts'
 import { Run, rerun, type Outcome } from '../platform/run.ts'
 import { decodeRunTrace, encodeRunTrace } from '../platform/runTrace.ts'
 import { makeScheduler, SCHEDULES, type Schedule } from '../platform/scheduler.ts'
 import type { Sink, System, SystemOptions } from '../platform/system.ts'
-import { addOutputFlags, numberFlag, reading, type OutputFlags } from './common.ts'
+import { addOutputFlags, numberFlag, UNDEFINED_FLAGS_HELP, reading, type OutputFlags } from './common.ts'
 import { EXIT, UsageError } from './errors.ts'
 import { readFile, writeFile } from './files.ts'
 
@@ -19,6 +20,7 @@ interface Flags extends OutputFlags {
   readonly ascii: string
   readonly exitPort: string
   readonly cpu: string
+  readonly undefinedFlags: string
   readonly record?: string
   readonly schedule: Schedule
   readonly seed?: string
@@ -41,6 +43,7 @@ export function addRun(program: Command): void {
     .option('--ascii <port>', 'port whose bytes are text', '0xe9')
     .option('--exit-port <port>', 'debug-exit port: writing v ends the run with exit status (v << 1) | 1', '0xf4')
     .addOption(new Option('--cpu <class>', 'CPU class').choices(Object.keys(CPU_CLASSES)).default('p4'))
+    .option('--undefined-flags <choice>', UNDEFINED_FLAGS_HELP, 'fixed')
     .option('--record <trace>', 'write a trace that xmcheck replay reproduces')
     .addOption(new Option('--schedule <name>', 'who runs when').choices(SCHEDULES).default('round-robin'))
     .option('--seed <n>', 'seed of the random and pct schedules')
@@ -55,6 +58,8 @@ async function run(path: string, flags: Flags): Promise<void> {
     return value
   }
   if (flags.schedule === 'round-robin' && flags.seed !== undefined) throw new UsageError('--seed is for --schedule random or pct')
+  const undefinedFlags = parseUndefinedFlags(flags.undefinedFlags)
+  if (undefinedFlags === null) throw new UsageError(`--undefined-flags ${flags.undefinedFlags}: fixed, zero or random:SEED is wanted`)
   const options: SystemOptions = {
     image: { name: path, bytes: readFile(path) },
     rom: flags.rom === true,
@@ -62,6 +67,7 @@ async function run(path: string, flags: Flags): Promise<void> {
     commandLine: flags.append,
     modules: (flags.module ?? []).map((name) => ({ name, bytes: readFile(name) })),
     cpu: classOf(flags.cpu),
+    undefinedFlags,
     memoryBytes: numberFlag('--memory-size', flags.memorySize, 1, 1024)! * MEGABYTE,
     postPort: port('--post', flags.post),
     asciiPort: port('--ascii', flags.ascii),

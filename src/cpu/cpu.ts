@@ -24,6 +24,7 @@ import {
   AC, CS, DR7, EFLAGS, EIP, ESP, ID, IF, REGISTER_WORDS, RF, SEG_BASE, SEG_LIMIT, SELECTOR, SHADOW, SHADOW_MOV_SS, SHADOW_NMI, SS, TF, VIF, VIP,
 } from './registers.ts'
 import { linearAddress } from './segmentation.ts'
+import { FIXED_FLAGS, type UndefinedFlags } from './undefinedFlags.ts'
 
 export class Cpu {
   readonly r: Int32Array
@@ -49,12 +50,18 @@ export class Cpu {
   keepsRf = false
   switchedTask = false
 
+  /** What undefined flags are; 1 where they are chosen. */
+  readonly undefinedFlags: UndefinedFlags
+  readonly #chooses: number
+
   /** @param words the machine's state; @param base first word of the register block */
-  constructor(words: Int32Array, base: number, bus: Bus, cls: CpuClass) {
+  constructor(words: Int32Array, base: number, bus: Bus, cls: CpuClass, undefinedFlags: UndefinedFlags = FIXED_FLAGS) {
     this.r = words.subarray(base, base + REGISTER_WORDS)
     this.bus = bus
     this.cls = cls
     this.flagsMask = flagsOf(cls)
+    this.undefinedFlags = undefinedFlags
+    this.#chooses = undefinedFlags.kind === 'fixed' ? 0 : 1
   }
 
   execute(op: Op): void {
@@ -63,7 +70,7 @@ export class Cpu {
     this.remark = null
     this.next = (r[EIP] + op.length) | 0
     if ((this.next - 1) >>> 0 > r[SEG_LIMIT + CS] >>> 0) return this.fault(GP, 0)
-    if (((r[EFLAGS] & (TF | RF)) | (r[SHADOW] & 3) | (r[DR7] & 0xff)) !== 0) {
+    if (((r[EFLAGS] & (TF | RF)) | (r[SHADOW] & 3) | (r[DR7] & 0xff) | this.#chooses) !== 0) {
       this.debugHits = 0
       this.keepsRf = false
       this.switchedTask = false

@@ -6,6 +6,7 @@ import {
   CR4, CR4_DE, CS, DR0, DR6, DR7, EFLAGS, EIP, EVENT, EVENT_EXCEPTION, EVENT_VALID, RF, SEG_BASE, SHADOW, SHADOW_HITS_SHIFT, SHADOW_MOV_SS,
   SHADOW_STI, TF,
 } from './registers.ts'
+import { chooseFlags, undefinedAfter } from './undefinedFlags.ts'
 
 /** DR6 bits. */
 const DR6_HITS = 0xf
@@ -65,7 +66,7 @@ export function debugTrap(cpu: Cpu, found: number): void {
   r[EVENT] = EVENT_VALID | EVENT_EXCEPTION | DB
 }
 
-/** `execute` where TF, RF, a breakpoint or a shadow is in force. */
+/** `execute` where TF, RF, a breakpoint or a shadow is in force, or undefined flags are chosen. */
 export function executeWatched(cpu: Cpu, op: Op): void {
   const r = cpu.r
   const flags = r[EFLAGS]
@@ -80,9 +81,12 @@ export function executeWatched(cpu: Cpu, op: Op): void {
       return cpu.fault(DB)
     }
   }
+  // Known before: the count of a shift may be overwritten.
+  const loose = cpu.undefinedFlags.kind === 'fixed' ? 0 : undefinedAfter(op, r).flags
   op.handler(cpu, op)
   // A fault leaves the shadow to delivery, which ends it.
   if (cpu.stop !== 0) return
+  if (loose !== 0) chooseFlags(cpu.undefinedFlags, r, loose)
   r[EIP] = cpu.next
   if (!cpu.keepsRf) r[EFLAGS] &= ~RF
   const found = cpu.debugHits | deferred

@@ -6,6 +6,8 @@
  * opcode map (SDM vol. 2D appendix A), flags: `lock` may carry LOCK with a memory destination, `f3` only with
  * that prefix, `serial` core-serialising.
  */
+import { UNDEFINED, type UndefinedRule } from './undefined.ts'
+
 export interface IsaRow {
   readonly mnemonic: string
   readonly opcode: readonly number[]
@@ -17,6 +19,8 @@ export interface IsaRow {
   readonly lockable: boolean
   /** Mandatory prefix: 0 or 0xf3. */
   readonly prefix: number
+  /** Flags, or the result, that the manual leaves undefined; null: nothing. */
+  readonly undefined: UndefinedRule | null
 }
 
 const ALU = ['add', 'or', 'adc', 'sbb', 'and', 'sub', 'xor', 'cmp']
@@ -103,5 +107,6 @@ export const ISA: readonly IsaRow[] = TEXT.map((text) => {
     operands,
     lockable: rest.includes('lock'),
     prefix: rest.includes('f3') ? 0xf3 : 0,
+    undefined: UNDEFINED[mnemonic] ?? null,
   }
 })

@@ -41,7 +41,7 @@ export class PlainRun {
     this.#phases = [...(image.init === null ? [] : [image.init]), image.vcpus[0].registers, ...(image.final === null ? [] : [image.final])]
     this.#handled = new Set(image.handledVectors)
     this.bus = new PlainBus(image)
-    this.cpu = new Cpu(new Int32Array(REGISTER_WORDS), 0, this.bus, model.cpu)
+    this.cpu = new Cpu(new Int32Array(REGISTER_WORDS), 0, this.bus, model.cpu, model.undefinedFlags)
     this.bus.cpu = this.cpu
     this.bus.ended = true
   }

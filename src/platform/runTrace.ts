@@ -1,5 +1,6 @@
 /** The trace file of a run: image, options, slices, checks and how it ended. */
 import { CPU_CLASSES, classOf } from '../cpu/classes.ts'
+import { FIXED_FLAGS, formatUndefinedFlags, parseUndefinedFlags, type UndefinedFlags } from '../cpu/undefinedFlags.ts'
 import { KIND_RUN, openTrace, sealTrace, TraceError, type Fields } from '../replay/trace.ts'
 import type { BootFile } from './boot.ts'
 import type { Outcome, Recording } from './run.ts'
@@ -20,7 +21,7 @@ const FILE_BYTES_MAX = 64 << 20
 export function encodeRunTrace(options: SystemOptions, recording: Recording, outcome: Outcome): Uint8Array {
   const words = (values: readonly number[]) => new Uint8Array(Int32Array.from(values).buffer)
   return sealTrace(KIND_RUN, {
-    options: { ...options, cpu: options.cpu.name },
+    options: { ...options, cpu: options.cpu.name, undefinedFlags: formatUndefinedFlags(options.undefinedFlags) },
     slices: words(recording.slices),
     checks: words(recording.checks),
     outcome: { kind: outcome.exit.kind, status: outcome.exit.status, instructions: outcome.instructions, hash: outcome.hash },
@@ -46,6 +47,7 @@ export function decodeRunTrace(file: Uint8Array): RunTrace {
       commandLine: options.text('commandLine'),
       modules: options.list('modules', 64).map(readFile),
       cpu: classOf(options.oneOf('cpu', Object.keys(CPU_CLASSES))),
+      undefinedFlags: readUndefinedFlags(options),
       memoryBytes,
       postPort: options.integer('postPort', 0, 0xffff),
       asciiPort: options.integer('asciiPort', 0, 0xffff),
@@ -59,6 +61,14 @@ export function decodeRunTrace(file: Uint8Array): RunTrace {
       hash: outcome.integer('hash', -0x80000000, 0xffffffff),
     },
   }
+}
+
+/** Recordings that do not say have what there was before there was a choice. */
+function readUndefinedFlags(options: Fields): UndefinedFlags {
+  if (options.raw('undefinedFlags') === undefined) return FIXED_FLAGS
+  const choice = parseUndefinedFlags(options.text('undefinedFlags'))
+  if (choice === null) throw new TraceError('undefinedFlags in options is not fixed, zero or random:SEED')
+  return choice
 }
 
 function readFile(fields: Fields): BootFile {

@@ -10,6 +10,7 @@ import { decode, type Op } from '../cpu/decode.ts'
 import {
   ACTIVE, ACTIVITY, CS, EFLAGS, EIP, EVENT, EVENT_EXTERNAL, EVENT_NMI, EVENT_VALID, HALTED, IF, REGISTER_WORDS, SEG_ATTR, SELECTOR, SHADOW, SHADOW_STI, SHUTDOWN, WAIT_FOR_SIPI,
 } from '../cpu/registers.ts'
+import type { UndefinedFlags } from '../cpu/undefinedFlags.ts'
 import { BoardMemory } from './boardMemory.ts'
 import { boot, type BootOptions } from './boot.ts'
 import { BytePort, Chipset, DebugExit, FirmwareConfig, Pic, Pit, Uart, type PortDevice } from './devices.ts'
@@ -21,6 +22,7 @@ import { initRegisters, resetRegisters, startAt } from './reset.ts'
 
 export interface SystemOptions extends BootOptions {
   readonly cpu: CpuClass
+  readonly undefinedFlags: UndefinedFlags
   readonly memoryBytes: number
   readonly postPort: number
   readonly asciiPort: number
@@ -96,7 +98,7 @@ export class System implements Board, Fabric {
     this.#parts = [...this.#apics]
     this.cpus = this.#apics.map((apic, v) => {
       const bus = new PlatformBus(this, apic, options.cpu.features.has('mtrr'))
-      const cpu = new Cpu(Int32Array.from(v === 0 ? first : resetRegisters(options.cpu, false)), 0, bus, options.cpu)
+      const cpu = new Cpu(Int32Array.from(v === 0 ? first : resetRegisters(options.cpu, false)), 0, bus, options.cpu, options.undefinedFlags)
       bus.r = cpu.r
       if (bus.mtrrs !== null) this.#parts.push(bus.mtrrs)
       cpu.apicId = v

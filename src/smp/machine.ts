@@ -130,7 +130,7 @@ export class Machine {
       const base = this.#base(v)
       this.store.w.set(image.vcpus[v].registers, base)
       const bus = new VcpuBus(this, v, base)
-      const cpu = new Cpu(this.store.w, base, bus, model.cpu)
+      const cpu = new Cpu(this.store.w, base, bus, model.cpu, model.undefinedFlags)
       bus.cpu = cpu
       buses.push(bus)
       cpus.push(cpu)

@@ -3,14 +3,16 @@
  * text, `xmcheck list`, docs and the `models` object of a verdict are all read from it.
  */
 import { classOf, CPU_CLASSES, type CpuClass } from '../cpu/classes.ts'
+import { parseUndefinedFlags, type UndefinedFlags } from '../cpu/undefinedFlags.ts'
 
 export type KnobValue = string | number | boolean
 
 interface KnobRow {
   readonly name: string
   readonly fallback: KnobValue
-  /** Allowed spellings; absent: any number in `range` or, for `fetch`, a rung. */
+  /** Allowed spellings; absent: any number in `range`, or what `accepts`. */
   readonly values?: readonly string[]
+  readonly accepts?: { readonly test: (text: string) => boolean; readonly doc: () => string }
   readonly range?: readonly [number, number]
   readonly doc: string
 }
@@ -18,7 +20,10 @@ interface KnobRow {
 export const KNOBS: readonly KnobRow[] = [
   { name: 'cpu', fallback: 'p4', values: Object.keys(CPU_CLASSES), doc: 'CPU class: instructions, line size, atomicity, prefetch queue' },
   { name: 'memory', fallback: 'tso', values: ['tso', 'sc'], doc: 'data memory: x86-TSO, or sequentially consistent' },
-  { name: 'fetch', fallback: 'ordered:16', doc: 'rung of the fetch ladder: coherent, single, ordered:N, independent:N, byte, strict' },
+  {
+    name: 'fetch', fallback: 'ordered:16', accepts: { test: (text) => parseRung(text) !== null, doc: () => `one of ${RUNGS.join(', ')}` },
+    doc: 'rung of the fetch ladder: coherent, single, ordered:N, independent:N, byte, strict',
+  },
   { name: 'ownStores', fallback: 'seen', values: ['seen', 'lag'], doc: 'own stores to code: seen by the own fetch (Pentium and later), or only after serialising' },
   { name: 'storeBuffer', fallback: 16, range: [1, 32], doc: 'entries of a store buffer; a full one weakens `complete` to `bounded`' },
   { name: 'partialOverlap', fallback: 'merge', values: ['merge', 'wait'], doc: 'a load that overlaps a buffered store in part: merge bytes, or wait for the drain' },
@@ -27,6 +32,10 @@ export const KNOBS: readonly KnobRow[] = [
   { name: 'ipiDrains', fallback: true, doc: 'sending an IPI waits for earlier stores (xAPIC yes, x2APIC no)' },
   { name: 'fetchHistory', fallback: 24, range: [1, 64], doc: 'code writes a vCPU may lag behind; reaching it weakens `complete` to `bounded`' },
   { name: 'localSteps', fallback: 4096, range: [16, 1e9], doc: 'instructions without a visible event before a scheduling point is forced' },
+  {
+    name: 'undefinedFlags', fallback: 'fixed', accepts: { test: (text) => parseUndefinedFlags(text) !== null, doc: () => 'fixed, zero or random:SEED' },
+    doc: 'flags that the manual leaves undefined: fixed (what the model makes of them), zero, or random:SEED',
+  },
 ]
 
 /** Effective knobs, and what follows from them. */
@@ -47,6 +56,7 @@ export interface Model {
   readonly ipiDrains: boolean
   readonly fetchHistory: number
   readonly localSteps: number
+  readonly undefinedFlags: UndefinedFlags
 }
 
 export interface FetchRung {
@@ -121,13 +131,14 @@ export function makeModel(settings: Readonly<Record<string, KnobValue>> = {}): M
     ipiDrains: knobs.ipiDrains as boolean,
     fetchHistory: knobs.fetchHistory as number,
     localSteps: knobs.localSteps as number,
+    undefinedFlags: parseUndefinedFlags(knobs.undefinedFlags as string)!,
   }
 }
 
 function readKnob(row: KnobRow, value: KnobValue): KnobValue {
   const wrong = (allowed: string) => new KnobError(`${row.name}=${value}: ${row.name} is ${allowed}`)
-  if (row.name === 'fetch') {
-    if (!parseRung(String(value))) throw wrong(`one of ${RUNGS.join(', ')}`)
+  if (row.accepts) {
+    if (!row.accepts.test(String(value))) throw wrong(row.accepts.doc())
     return String(value)
   }
   if (row.values) {

@@ -1,5 +1,6 @@
 // Boots images for tests: what they say, and how they end.
 import { classOf } from '../../src/cpu/classes.ts'
+import { FIXED_FLAGS } from '../../src/cpu/undefinedFlags.ts'
 import { assembleBytes } from '../../src/guest/asm/index.ts'
 import { Run } from '../../src/platform/run.ts'
 import { makeScheduler, type Schedule } from '../../src/platform/scheduler.ts'
@@ -17,7 +18,7 @@ export class Log implements Sink {
 }
 
 export const optionsFor = (bytes: Uint8Array, more: Partial<SystemOptions> = {}): SystemOptions => ({
-  image: { name: 'image', bytes }, rom: false, vcpus: 1, commandLine: '', modules: [], cpu: classOf('p4'), memoryBytes: 8 << 20, postPort: 0x80, asciiPort: 0xe9, exitPort: 0xf4, ...more,
+  image: { name: 'image', bytes }, rom: false, vcpus: 1, commandLine: '', modules: [], cpu: classOf('p4'), undefinedFlags: FIXED_FLAGS, memoryBytes: 8 << 20, postPort: 0x80, asciiPort: 0xe9, exitPort: 0xf4, ...more,
 })
 
 export function run(options: SystemOptions, schedule: Schedule = 'round-robin', seed = 1, max = 2_000_000) {

@@ -3,12 +3,13 @@ import type { Bus } from '../../../src/cpu/bus.ts'
 import { STOP_FAULT } from '../../../src/cpu/bus.ts'
 import { classOf } from '../../../src/cpu/classes.ts'
 import { Cpu } from '../../../src/cpu/cpu.ts'
-import { decode, IMM, MEM, REG, type Op } from '../../../src/cpu/decode.ts'
+import { decode, MEM, REG, type Op } from '../../../src/cpu/decode.ts'
 import {
   ATTR_BIG, CR0, CR3, CS, EFLAGS, EIP, EVENT, EVENT_INT_N, EVENT_TYPE, EVENT_VALID, GDT_BASE, GDT_LIMIT as GDT_LIMIT_, IDT_BASE, IDT_LIMIT, LDTR,
   REGISTER_WORDS, SEG_ATTR, SEG_BASE, SEG_LIMIT, SELECTOR, TR,
 } from '../../../src/cpu/registers.ts'
-import { ARITHMETIC_FLAGS, undefinedAfter, type Undefined } from '../../../src/cpu/undefined.ts'
+import { ARITHMETIC_FLAGS, NOTHING, type Undefined } from '../../../src/cpu/undefined.ts'
+import { FIXED_FLAGS, undefinedAfter } from '../../../src/cpu/undefinedFlags.ts'
 import { CODE, CODE_BYTES, DATA, DATA_BYTES, FLAGS, patternWord, READ_ONLY, type Instance, type Result } from './layout.ts'
 import { descriptorOf, GDT_LIMIT, GLOBAL, limitBytes, LOCAL, segmentOf } from './segments.ts'
 
@@ -106,11 +107,12 @@ export class Model {
   /** With `spoil`: bits to invert of what the first instruction stores. */
   spoiledStore = 0
   readonly #bus = new FlatBus()
-  readonly #cpu = new Cpu(new Int32Array(REGISTER_WORDS), 0, this.#bus, classOf('p4'))
+  readonly #cpu: Cpu
   readonly #pristine: Uint8Array
 
-  constructor() {
+  constructor(undefinedFlags = FIXED_FLAGS) {
     const bus = this.#bus
+    this.#cpu = new Cpu(new Int32Array(REGISTER_WORDS), 0, bus, classOf('p4'), undefinedFlags)
     const map = (table: number, linear: number, physical: number, pages: number, flags: number) => {
       bus.write32(DIRECTORY + (linear >>> 22) * 4, table | 0x27)
       for (let k = 0; k < pages; k++) bus.write32(table + ((linear >>> 12) & 0x3ff) * 4 + k * 4, (physical + k * 0x1000) | flags | 0x60)
@@ -249,8 +251,7 @@ export class Model {
 
 /** What the manual leaves undefined after this instance. */
 export function looseAfter(before: Instance, real: Result, op: Op | null): Undefined {
-  if (op === null || op.row === null || real.eip === before.eip) return { flags: 0, result: false }
-  return undefinedAfter(op.row.mnemonic, countOf(op, before), op.a.size * 8, sourceOf(op, before))
+  return op === null || real.eip === before.eip ? NOTHING : undefinedAfter(op, before.registers)
 }
 
 /** What differs between the captured and the modelled result; empty: nothing that the manual defines. */
@@ -279,16 +280,4 @@ export function differences(before: Instance, real: Result, got: Result, op: Op 
     if (text(real.memory) !== text(got.memory)) out.push(`memory ${text(got.memory) || 'unchanged'}, real ${text(real.memory) || 'unchanged'}`)
   }
   return out
-}
-
-function countOf(op: Op, before: Instance): number {
-  const operand = op.c.kind !== 0 ? op.c : op.b
-  return (operand.kind === IMM ? operand.value : before.registers[1]) & 31
-}
-
-/** Source of a bit scan; only whether it is 0 matters. A memory source is never known to be. */
-function sourceOf(op: Op, before: Instance): number {
-  if (op.b.kind !== REG) return op.b.kind === MEM ? 0 : 1
-  const value = before.registers[op.b.value]
-  return op.b.size === 2 ? value & 0xffff : value
 }
