@@ -62,6 +62,7 @@ export function makeEnvironment(
   vcpuCount: number,
   handlers: readonly Handler[],
   space: AddressSpace,
+  stackBytes: number = STACK_BYTES,
 ): Environment {
   const allocate = (sizeBytes: number, from: number, name: string): number => {
     const start = space.allocate(sizeBytes, PAGE_BYTES, from, name)
@@ -89,8 +90,8 @@ export function makeEnvironment(
 
   const stackTops = actors.map((actor) => {
     // The page below is allocated too and never mapped: a stack that overflows is a wild access.
-    const start = allocate(STACK_BYTES + PAGE_BYTES, code, `xm:stack of ${actor.name}`)
-    return start + PAGE_BYTES + STACK_BYTES
+    const start = allocate(stackBytes + PAGE_BYTES, code, `xm:stack of ${actor.name}`)
+    return start + PAGE_BYTES + stackBytes
   })
   const areas: Symbol32[] = []
   for (let vcpu = 0; vcpu < vcpuCount; vcpu++) {
@@ -123,7 +124,7 @@ export function makeEnvironment(
   ]
   const registers = actors.map((actor, n) => {
     const top = stackTops[n]
-    pieces.push(stackPiece(actor, top, code))
+    pieces.push(stackPiece(actor, top, code, stackBytes))
     return makeRegisters(actor, top, {
       gdt: tables,
       gdtBytes,
@@ -172,13 +173,13 @@ function writeGate(view: DataView, offset: number, address: number): void {
  * top-20  return address: the exit stub      <- ESP
  * ```
  */
-function stackPiece(actor: Actor, top: number, exit: number): Piece {
-  const bytes = new Uint8Array(STACK_BYTES)
+function stackPiece(actor: Actor, top: number, exit: number, stackBytes: number): Piece {
+  const bytes = new Uint8Array(stackBytes)
   const view = new DataView(bytes.buffer)
-  view.setUint32(STACK_BYTES - 16, actor.vcpu, true)
-  view.setUint32(STACK_BYTES - 20, exit, true)
+  view.setUint32(stackBytes - 16, actor.vcpu, true)
+  view.setUint32(stackBytes - 20, exit, true)
   const name = `xm:stack of ${actor.name}`
-  return { name, address: top - STACK_BYTES, sizeBytes: STACK_BYTES, bytes, access: READ | WRITE }
+  return { name, address: top - stackBytes, sizeBytes: stackBytes, bytes, access: READ | WRITE }
 }
 
 interface Tables {

@@ -3,9 +3,9 @@ import { countClasses, type ClassCount } from '../explore/classes.ts'
 import { DporSearch } from '../explore/dpor/search.ts'
 import type { FinalState, FinalStates, FinalView } from '../guest/litmus/finalState.ts'
 import { litmusImage } from '../guest/litmus/image.ts'
+import { REGISTER_INDEX } from '../guest/litmus/link.ts'
 import { LitmusError } from '../guest/litmus/litmusError.ts'
 import { parseLitmus, type LitmusTest } from '../guest/litmus/parse.ts'
-import { EAX, EBP, EBX, ECX, EDI, EDX, ESI } from '../cpu/registers.ts'
 import { Machine } from '../smp/machine.ts'
 import { PageMap } from '../smp/memory.ts'
 import type { Model } from '../smp/model.ts'
@@ -46,7 +46,6 @@ export interface LitmusLimits {
 
 /** Pairs of state and class that one test may have. */
 const STATES_MAX = 4_000_000
-const REGISTERS: Readonly<Record<string, number>> = { eax: EAX, ebx: EBX, ecx: ECX, edx: EDX, esi: ESI, edi: EDI, ebp: EBP }
 
 /** `classes` searches states and classes together; `dpor` makes one execution a class. They must agree. */
 export const LITMUS_ENGINES = ['classes', 'dpor'] as const
@@ -104,7 +103,7 @@ const sum = (states: readonly { executions: number }[]) => states.reduce((total,
 
 function viewOf(machine: Machine): FinalView {
   return {
-    register: (vcpu, name) => machine.cpus[vcpu].r[REGISTERS[name]],
+    register: (vcpu, name) => machine.cpus[vcpu].r[REGISTER_INDEX[name]],
     memory: (address, sizeBytes) => machine.memory.load(machine.memory.index(address), sizeBytes),
   }
 }

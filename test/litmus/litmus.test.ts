@@ -85,6 +85,31 @@ describe('the format', () => {
     expect(two.texts).toEqual(['1:EAX=5', '1:EAX=9'])
   })
 
+  it('honours sizes by suffix, by register and by word', () => {
+    const { texts } = statesOf(made('X86', 'x=0x11223344; y=-1;', ' P0 ;\n MOVZX EAX, word ptr [x] ;\n MOV byte [y],$1 ;\n MOV CH,[x+1] ;\n ADD word [x+2],$1 ;\n', 'exists true'))
+    expect(texts).toEqual([`0:EAX=${0x3344} 0:ECX=${0x3300} x=${0x11233344} y=${-0xff}`])
+    const att = statesOf(made('X86_64', 'x=0x11223344;', ' P0 ;\n movswl 2(x),%eax ;\n movsbl x(%rip),%ebx ;\n movzwl %ax,%r9d ;\n cmovcl %ecx,(x) ;\n', 'exists true'))
+    expect(att.texts).toEqual([`0:r9=${0x1122} 0:rax=${0x1122} 0:rbx=68 0:rcx=0 x=${0x11223344}`])
+  })
+
+  it('has stacks and calls, string and wide instructions, symbolic registers', () => {
+    const { texts } = statesOf(made('X86', 'x=6; t={1,2,3}; 0:ESI=t; 0:EDI=u; u={0,0,0}; 0:ECX=3;', ' P0 ;\n CALL f ;\n PUSH [x] ;\n POP EBX ;\n REP MOVSD ;\n JMP end ;\n f: MOV EAX,$7 ;\n MUL [x] ;\n RET ;\n end: ;\n', 'exists u={1,2,3}'))
+    expect(texts).toEqual(['0:EAX=42 0:EBX=6 0:ECX=0 0:EDI=u+12 0:EDX=0 0:ESI=t+12 t[0]=1 t[1]=2 t[2]=3 u[0]=1 u[1]=2 u[2]=3 x=6'])
+    const symbolic = statesOf(made('X86', '0:%p=x; x=3;', ' P0 ;\n MOV %a,[%p] ;\n ADD %a,$1 ;\n MOV [y],%a ;\n', 'exists (0:%a=4 /\\ y=4)'))
+    expect([symbolic.texts, symbolic.ok]).toEqual([['0:%a=4 0:%p=x x=3 y=4'], true])
+  })
+
+  it('knows places in code, in every spelling', () => {
+    const code = ' P0 | P1 ;\n l: NOP | MOV EAX,$P0:m ;\n m: NOP | ;\n'
+    const { texts, ok } = statesOf(made('X86', '0:EBX=P0:l; 0:ECX=label:"P0:m"; p=0:m;', code, 'forall (1:EAX=label:"0:m" /\\ 0:EBX=P0:l /\\ 0:ECX=p /\\ 0:EBX<>0:ECX)'.replace('0:ECX=p', '0:ECX=[p]')))
+    expect([texts, ok]).toEqual([['0:EBX=P0:l 0:ECX=P0:m 1:EAX=P0:m p=P0:m'], true])
+  })
+
+  it('has conditions where herd has them', () => {
+    const one = (tail: string) => runLitmus(`X86 made {}\n P0 ;\n MOV [x],$1 ;${tail}`, tso)
+    expect([one(' exists [x]=1').ok, one('\nobserved x=2; and x=1;').ok, one('\nobserved x=2;').ok, one('\nlocations [x;]\nforall (x==1)').ok]).toEqual([true, true, false, true])
+  })
+
   it('prints as herd does', () => {
     const sb = textOf(new URL('tests/handwritten/SB+lfences.litmus', here))
     expect(formatLitmus(runLitmus(sb, tso)).split('\n')).toEqual([
@@ -127,7 +152,11 @@ describe('what cannot be run', () => {
     [made('X86', '', ' P0 ;\n FXSAVE [x] ;\n', 'exists (x=1)'), 5, /FXSAVE/], [made('X86_64', '', ' P0 ;\n movq $5000000000,(x) ;\n', 'exists (x=1)'), 5, /64 bits/],
     [made('X86', '', ' P0 ;\n JMP nowhere ;\n', 'exists (x=1)'), 5, /no label/], [made('X86', '', ' P0 ;\n MOV [x],$1 ;\n', 'exists (x=1'), 7, /'\)'/],
     [made('X86', '', ' P0 ;\n MOV [x],$1 ;\n', 'exists (3:EAX=1)'), 7, /thread P3/], [made('X86', '', ' P0 ;\n LOCK MOV EAX,EBX ;\n', 'exists (x=1)'), 5, /LOCK/],
-    [made('X86', 'struct x;', ' P0 ;\n NOP ;\n', 'exists (x=1)'), 3, /type 'struct'/], [made('X86', '', ' P0 | P2 ;\n NOP | NOP ;\n', 'exists (x=1)'), 4, /named 'P2'/],
+    [made('X86', 'struct x;', ' P0 ;\n NOP ;\n', 'exists (x=1)'), 3, /type 'struct'/], [made('X86', '', ' P0 ;\n NOP ;\n MOVNTI [x],EAX ;\n', 'exists (x=1)'), 6, /MOVNTI/], [made('X86', '', ' P0 ;\n MOV byte [x],$300 ;\n', 'exists (x=1)'), 5, /300/],
+    [made('X86_64', '', ' P0 ;\n l: nop ;\n l: nop ;\n', 'exists (x=1)'), 6, /twice/], [made('X86_64', '', ' P0 ;\n movq %xmm0,(x) ;\n', 'exists (x=1)'), 5, /%xmm0/],
+    [made('X86_64', 'int64_t x;', ' P0 | P1 ;\n movq $1,(x) | movl 4(x),%eax ;\n', 'exists (x=1)'), 5, /upper half/], [made('X86', 'IDT[300]=P0:l;', ' P0 ;\n l: NOP ;\n', 'exists (x=1)'), 3, /vector/],
+    [made('X86', '0:EAX=P0:m;', ' P0 ;\n l: NOP ;\n', 'exists (x=1)'), 3, /no place/], [made('X86', '[PTE(x)]=1;', ' P0 ;\n l: NOP ;\n', 'exists (x=1)'), 3, /paging/],
+    [made('X86', '', ' P0 | P2 ;\n NOP | NOP ;\n', 'exists (x=1)'), 4, /named 'P2'/],
   ])('%# is named with its line', (source, line, message) => {
     let error: unknown
     try {

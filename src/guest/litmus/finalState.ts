@@ -1,7 +1,7 @@
 /** Final states of a litmus test: what is read of a machine that has ended, and how herd writes it (lib/constrGen.ml, herd/archExtra_herd.ml). */
 import { evaluate, type Atom, type Formula } from './formula.ts'
 import { LitmusError } from './litmusError.ts'
-import type { Variable } from './parse.ts'
+import type { Variable } from './initialState.ts'
 import { registerRank } from './registers.ts'
 
 /** What can be read of a machine that has ended. */
@@ -38,10 +38,10 @@ export class FinalStates {
   constructor(registers: readonly PlacedRegister[], variables: ReadonlyMap<string, PlacedVariable>, labels: ReadonlyMap<string, number>) {
     this.#variables = variables
     this.#named = new Map([...labels].map(([name, address]) => [address | 0, name]))
-    for (const { name, address, sizeBytes, count } of variables.values()) {
-      for (let k = 1; k < count; k++) this.#named.set((address + k * sizeBytes) | 0, `${name}+${k * sizeBytes}`)
-      this.#named.set(address | 0, name)
-    }
+    // Elements, and the end: a pointer that has run through an array stands there.
+    for (const { name, address, sizeBytes, count } of variables.values())
+      if (count > 1) for (let k = 1; k <= count; k++) this.#named.set((address + k * sizeBytes) | 0, `${name}+${k * sizeBytes}`)
+    for (const { name, address } of variables.values()) this.#named.set(address | 0, name)
     for (const [name, address] of [...labels, ...[...variables.values()].map(({ name, address }) => [name, address] as const)]) this.#numbers.set(name, address | 0)
     for (const { place, vcpu, physical } of registers) this.#readers.set(place, (view) => this.#show(view.register(vcpu, physical)))
     for (const variable of variables.values())

@@ -1,17 +1,13 @@
-/** From a litmus test to a machine image, and from a machine at the end of a run to the test's final state. */
-import { assembleImage } from '../asm/index.ts'
-import { InputError } from '../inputError.ts'
+/** From a litmus test to a machine image, and to what its final states are. */
 import type { MachineImage } from '../../smp/image.ts'
 import { FinalStates } from './finalState.ts'
 import { placesOf } from './formula.ts'
+import { addressesOf, link } from './link.ts'
 import { LitmusError } from './litmusError.ts'
-import type { LitmusTest, Variable } from './parse.ts'
-import { displayName, registerNamed, type RegisterName } from './registers.ts'
-import { checked, labelName, translateThread, variableName, type ThreadCode } from './translate.ts'
-
-/** Where variables are: an address that no value of a test is likely to be. */
-const DATA_START = 0x6d5a_4000
-const LINE_BYTES = 64
+import type { Variable } from './initialState.ts'
+import type { LitmusTest } from './parse.ts'
+import { displayName } from './registers.ts'
+import { readThread, registersNamed, upperHalfLine, variablesOf, type Thread } from './thread.ts'
 
 export interface LitmusImage {
   readonly test: LitmusTest
@@ -23,69 +19,34 @@ export interface LitmusImage {
 
 /** @throws LitmusError */
 export function litmusImage(test: LitmusTest): LitmusImage {
-  const named = [...placesOf(test.condition), ...(test.filter === null ? [] : placesOf(test.filter)), ...test.locations]
-  const extra = (thread: number): RegisterName[] =>
-    [...test.registers.keys(), ...named].filter((place) => place.startsWith(`${thread}:`)).map((place) => registerNamed(place.slice(place.indexOf(':') + 1))!)
-  const threads = test.threads.map((rows, k) => translateThread(rows, k, test.arch, extra(k)))
-  const upperHalf = threads.find((thread) => thread.upperHalfLine !== null)
-  if (upperHalf !== undefined && threads.some((thread) => thread.wide))
-    throw new LitmusError(upperHalf.upperHalfLine!, 'unsupported: an access that may be to the upper half of a 64-bit one; tests are run narrowed to 32')
+  const shown = [...placesOf(test.condition), ...test.locations]
+  const named = test.filter === null ? shown : [...shown, ...placesOf(test.filter)]
+  const threads = test.threads.map((rows, k) => readThread(rows, k, test.arch, registersNamed([...test.registers.keys(), ...named], k)))
+  const upperHalf = upperHalfLine(threads)
+  if (upperHalf > 0) throw new LitmusError(upperHalf, 'unsupported: an access that may be to the upper half of a 64-bit one; tests are run narrowed to 32')
   const variables = allVariables(test, threads, named)
-  const image = link(test, threads, variables)
-  const addresses = new Map(image.symbols.map(({ name, address }) => [name, address >>> 0]))
+  const addresses = addressesOf(variables.values())
+  const { image, labels } = link(test, threads, variables, addresses)
   const finals = new FinalStates(
     threads.flatMap(({ registers }, vcpu) => [...registers].map(([whole, physical]) => ({ place: `${vcpu}:${displayName(whole, test.arch)}`, vcpu, physical }))),
-    new Map([...variables].map(([name, variable]) => [name, { ...variable, address: addresses.get(variableName(name))! }])),
-    new Map(threads.flatMap(({ labels }, thread) => [...labels].map((label) => [`P${thread}:${label}`, addresses.get(labelName(thread, label))!] as const))),
+    new Map([...variables].map(([name, variable]) => [name, { ...variable, address: addresses.get(name)! }])),
+    labels,
   )
   finals.check(named)
-  return { test, image, finals, observables: finals.observables([...placesOf(test.condition), ...test.locations]) }
+  return { test, image, finals, observables: finals.observables(shown) }
 }
 
-function allVariables(test: LitmusTest, threads: readonly ThreadCode[], named: readonly string[]): Map<string, Variable> {
+const isVariable = (value: string) => /^[A-Za-z_.$][\w.$]*$/.test(value)
+
+function allVariables(test: LitmusTest, threads: readonly Thread[], named: readonly string[]): Map<string, Variable> {
+  const names = [
+    ...threads.flatMap((thread) => [...variablesOf(thread)]),
+    ...named.filter((place) => !place.includes(':')).map((place) => place.replace(/\[\d+\]$/, '')),
+    ...[...test.registers.values()].map(({ value }) => value).filter(isVariable),
+    ...[...test.variables.values()].flatMap(({ values }) => values).filter(isVariable),
+  ]
   const variables = new Map(test.variables)
-  const add = (name: string) => {
-    if (!variables.has(name)) variables.set(name, { name, sizeBytes: 4, count: 1, signed: true, values: [], line: 0 })
-  }
-  for (const { variables: used } of threads) for (const name of used) add(name)
-  for (const place of named) if (!place.includes(':')) add(place.replace(/\[\d+\]$/, ''))
-  const isSymbol = (value: string) => /^[A-Za-z_]\w*$/.test(value)
-  for (const { value } of test.registers.values()) if (isSymbol(value)) add(value)
-  for (const variable of [...variables.values()]) for (const value of variable.values) if (isSymbol(value)) add(value)
-  return variables
-}
-
-function link(test: LitmusTest, threads: readonly ThreadCode[], variables: ReadonlyMap<string, Variable>): MachineImage {
-  const value = (text: string, line: number) => {
-    const label = /^P(\d+):(\w+)$/.exec(text)
-    if (label !== null) return `P${label[1]}_${label[2]}`
-    if (variables.has(text)) return variableName(text)
-    const element = /^([A-Za-z_.$][\w.$]*)(?:\[(\d+)\]|\s*\+\s*(\d+))$/.exec(text)
-    const array = element === null ? undefined : variables.get(element[1])
-    if (element !== null && array !== undefined) return `${variableName(element[1])}+${element[2] === undefined ? element[3] : Number(element[2]) * array.sizeBytes}`
-    return checked(text, line)
-  }
-  const code = threads.map(({ lines, registers }, k) => {
-    const loads = [...test.registers]
-      .filter(([place]) => place.startsWith(`${k}:`))
-      .map(([place, init]) => `    mov ${registers.get(registerNamed(place.slice(place.indexOf(':') + 1))!.whole)}, ${value(init.value, init.line)}`)
-    return [`thread_P${k}:`, ...loads, ...lines, '    ret'].join('\n')
-  })
-  const sizes: Readonly<Record<number, string>> = { 1: 'db', 2: 'dw', 4: 'dd', 8: 'dd' }
-  const data = [...variables.values()].map((variable) => {
-    const elements = Array.from({ length: variable.count }, (_, k) => {
-      const text = value(variable.values[k] ?? '0', variable.line)
-      return variable.sizeBytes === 8 ? `${text}, ${text.startsWith('-') ? -1 : 0}` : text
-    })
-    return `align ${LINE_BYTES}\n${variableName(variable.name)}: ${sizes[variable.sizeBytes]} ${elements.join(', ')}`
-  })
-  const source = [
-    ...threads.map((_, k) => `.vcpu thread_P${k}`), ...code, `section .data 0x${DATA_START.toString(16)} rw`, `dd 0`, ...data, `align ${LINE_BYTES}`, 'dd 0',
-  ].join('\n')
-  try {
-    return assembleImage(source, { title: test.name })
-  } catch (error) {
-    if (!(error instanceof InputError)) throw error
-    throw new LitmusError(0, `unsupported: ${error.what.replace(/^line \d+, column \d+: /, '').split('\n')[0]}`)
-  }
+  for (const name of names) if (!variables.has(name)) variables.set(name, { name, sizeBytes: 4, count: 1, signed: true, values: [], line: 0 })
+  // By name, so that tests over the same variables have the same addresses.
+  return new Map([...variables].sort(([a], [b]) => (a < b ? -1 : 1)))
 }

@@ -1,0 +1,183 @@
+/** Threads, variables and handlers of a litmus test at their addresses, as a machine image. */
+import { assemble, AssemblyError } from '../asm/index.ts'
+import { AddressSpace, PAGE_BYTES } from '../addressSpace.ts'
+import { makeEnvironment, type Actor, type Handler } from '../environment.ts'
+import { EXECUTE, makeRegions, READ, WRITE } from '../regions.ts'
+import { EAX, EBP, EBX, ECX, EDI, EDX, ESI, ESP } from '../../cpu/registers.ts'
+import type { InterruptSource, MachineImage, Symbol32 } from '../../smp/image.ts'
+import { LitmusError } from './litmusError.ts'
+import type { Variable } from './initialState.ts'
+import type { LitmusTest } from './parse.ts'
+import { checked } from './operands.ts'
+import { registerNamed } from './registers.ts'
+import { writeThread, type CodeLine, type Thread } from './thread.ts'
+
+/** Registers of the machine that may hold registers of tests. */
+export const REGISTER_INDEX: Readonly<Record<string, number>> = { eax: EAX, ebx: EBX, ecx: ECX, edx: EDX, esi: ESI, edi: EDI, ebp: EBP, esp: ESP }
+
+const CODE_START = 0x10_0000
+/** Where variables are: an address that no value of a test is likely to be. */
+const DATA_START = 0x6d5a_4000
+/** Threads and variables each begin a line of every CPU class. */
+const LINE_BYTES = 64
+/** Enough for what a test can push; more, and every state has more words to hash. */
+const STACK_BYTES = 4096
+const VARIABLES_MAX = 1000
+
+export interface Linked {
+  readonly image: MachineImage
+  /** `P1:l` to its address. */
+  readonly labels: ReadonlyMap<string, number>
+}
+
+export function addressesOf(variables: Iterable<Variable>): Map<string, number> {
+  const addresses = new Map<string, number>()
+  let next = DATA_START + LINE_BYTES
+  for (const { name, sizeBytes, count, line } of variables) {
+    if (addresses.size === VARIABLES_MAX) throw new LitmusError(line, `more than ${VARIABLES_MAX} variables`)
+    addresses.set(name, next)
+    next = align(next + sizeBytes * count)
+  }
+  return addresses
+}
+
+const align = (address: number) => Math.ceil(address / LINE_BYTES) * LINE_BYTES
+
+/** @throws LitmusError */
+export function link(test: LitmusTest, threads: readonly Thread[], variables: ReadonlyMap<string, Variable>, addresses: ReadonlyMap<string, number>): Linked {
+  const code = placeCode(threads, addresses)
+  const labels = new Map<string, number>()
+  for (const { number, labels: names } of threads) for (const [label, name] of names) labels.set(`P${number}:${label}`, code.labels.get(name)!)
+  const resolve = (text: string, line: number): number => {
+    const address = labels.get(text) ?? addresses.get(text)
+    if (address !== undefined) return address
+    const [, name, index, offset] = /^(.+?)(?:\[(\d+)\]|\s*\+\s*(\d+))$/.exec(text) ?? []
+    const array = variables.get(name)
+    if (array !== undefined) return addresses.get(name)! + (index === undefined ? Number(offset) : Number(index) * array.sizeBytes)
+    if (/^P\d+:/.test(text)) throw new LitmusError(line, `'${text.slice(0, 60)}' is no place in the code`)
+    return Number(checked(text, line))
+  }
+
+  const space = new AddressSpace()
+  space.reserve(0, PAGE_BYTES, 'the null page')
+  space.reserve(CODE_START, code.bytes.length, 'code')
+  const actors = threads.map(({ number }): Actor => ({ name: `P${number}`, entry: code.starts[number], vcpu: number }))
+  const handlers = test.handlers.map(({ vector, label, line }): Handler => ({ vector, address: resolve(label, line), name: label, raw: true }))
+  const environment = makeEnvironment(actors, threads.length, handlers, space, STACK_BYTES)
+  for (const [place, { value, line }] of test.registers) {
+    const [thread, name] = [Number(place.slice(0, place.indexOf(':'))), place.slice(place.indexOf(':') + 1)]
+    environment.registers[thread][REGISTER_INDEX[threads[thread].registers.get(registerNamed(name)!.whole)!]] = resolve(value, line)
+  }
+  const data = dataOf(variables, addresses, resolve)
+  return {
+    labels,
+    image: {
+      title: test.name,
+      regions: makeRegions([
+        { name: 'code', address: CODE_START, sizeBytes: code.bytes.length, bytes: code.bytes, access: READ | WRITE | EXECUTE },
+        { name: 'variables', address: DATA_START, sizeBytes: data.length, bytes: data, access: READ | WRITE },
+        ...environment.pieces,
+      ]),
+      vcpus: actors.map(({ name }, k) => ({ name, registers: environment.registers[k] })),
+      init: null,
+      final: null,
+      handledVectors: handlers.map(({ vector }) => vector).sort((a, b) => a - b),
+      interrupts: test.interrupts.map(({ vcpu, vector, max, name }): InterruptSource => ({ name, vcpu, vector, nmi: vector === NMI_VECTOR, max })),
+      sites: [],
+      points: [],
+      objects: [],
+      symbols: symbolsOf(variables, addresses, labels, environment.symbols),
+      lines: [],
+      sources: {},
+      inputs: [],
+      linkOptions: [],
+    },
+  }
+}
+const NMI_VECTOR = 2
+
+function symbolsOf(variables: ReadonlyMap<string, Variable>, addresses: ReadonlyMap<string, number>, labels: ReadonlyMap<string, number>, others: readonly Symbol32[]): Symbol32[] {
+  return [
+    ...[...variables.values()].map(({ name, sizeBytes, count }): Symbol32 => ({ name, address: addresses.get(name)!, sizeBytes: sizeBytes * count, kind: 'object' })),
+    ...[...labels].map(([name, address]): Symbol32 => ({ name, address, sizeBytes: 0, kind: 'label' })),
+    ...others,
+  ].sort((a, b) => a.address - b.address)
+}
+
+/** Contents from DATA_START on; a value has at most its low 32 bits, extended by its sign. */
+function dataOf(variables: ReadonlyMap<string, Variable>, addresses: ReadonlyMap<string, number>, resolve: (text: string, line: number) => number): Uint8Array {
+  let end = DATA_START + LINE_BYTES
+  for (const { name, sizeBytes, count } of variables.values()) end = align(addresses.get(name)! + sizeBytes * count) + LINE_BYTES
+  const bytes = new Uint8Array(end - DATA_START)
+  for (const { name, sizeBytes, values, line } of variables.values())
+    values.forEach((text, k) => {
+      const value = resolve(text, line)
+      const at = addresses.get(name)! - DATA_START + k * sizeBytes
+      for (let b = 0; b < sizeBytes; b++) bytes[at + b] = b < 4 ? value >>> (b * 8) : value < 0 ? 0xff : 0
+    })
+  return bytes
+}
+
+interface Code {
+  /** From CODE_START on. */
+  readonly bytes: Uint8Array
+  /** Entries of the threads. */
+  readonly starts: readonly number[]
+  /** By the assembler's names. */
+  readonly labels: ReadonlyMap<string, number>
+}
+
+function placeCode(threads: readonly Thread[], addresses: ReadonlyMap<string, number>): Code {
+  const written = threads.map((thread) => writeThread(thread, { threads, addresses }))
+  const starts: number[] = []
+  const labels = new Map<string, number>()
+  const pieces: { readonly at: number; readonly bytes: Uint8Array }[] = []
+  let next = CODE_START
+  const add = (lines: readonly CodeLine[], origin: number) => {
+    const piece = assembleLines(lines, origin)
+    for (const [name, address] of piece.labels) labels.set(name, address - origin + next)
+    pieces.push({ at: next, bytes: piece.bytes })
+    next = align(next + piece.bytes.length)
+  }
+  if (written.some(({ codeAddresses }) => codeAddresses === 'foreign')) {
+    // Threads that know of each other's code are assembled together.
+    add(written.flatMap(({ lines }, k) => [{ text: `align ${LINE_BYTES}`, line: 0 }, { text: `P${k}_start:`, line: 0 }, ...lines]), CODE_START)
+    for (const { number } of threads) starts.push(labels.get(`P${number}_start`)!)
+  } else
+    for (const { lines, codeAddresses } of written) {
+      starts.push(next)
+      add(lines, codeAddresses === 'own' ? next : 0)
+    }
+  const bytes = new Uint8Array(next - CODE_START).fill(FILL)
+  for (const piece of pieces) bytes.set(piece.bytes, piece.at - CODE_START)
+  return { bytes, starts, labels }
+}
+/** Between threads: INT3, as between other pieces of code. */
+const FILL = 0xcc
+
+interface Assembly {
+  readonly bytes: Uint8Array
+  readonly labels: ReadonlyMap<string, number>
+}
+
+/** Tests of a suite have most of their threads in common: what was assembled once is kept. */
+const assembled = new Map<string, Assembly>()
+const ASSEMBLED_MAX = 4096
+
+function assembleLines(lines: readonly CodeLine[], origin: number): Assembly {
+  const source = lines.map(({ text }) => text).join('\n')
+  const key = `${origin}\n${source}`
+  const known = assembled.get(key)
+  if (known !== undefined) return known
+  try {
+    const { segments, labels } = assemble(source, { origin })
+    const made = { bytes: segments[0].bytes, labels: new Map([...labels.values()].map(({ name, address }) => [name, address])) }
+    if (assembled.size === ASSEMBLED_MAX) assembled.clear()
+    assembled.set(key, made)
+    return made
+  } catch (error) {
+    if (!(error instanceof AssemblyError)) throw error
+    const { line, message } = error.problems[0]
+    throw new LitmusError(lines[line - 1]?.line ?? 0, `unsupported: ${message}`)
+  }
+}

@@ -1,0 +1,106 @@
+/** Operands of litmus tests as written, in either dialect. */
+import { LitmusError } from './litmusError.ts'
+import { registerNamed, type RegisterName } from './registers.ts'
+
+export type Operand =
+  | { readonly kind: 'register'; readonly name: RegisterName }
+  /** CR0 to CR4, DR0 to DR7. */
+  | { readonly kind: 'system'; readonly text: string }
+  /** A number, or a symbol with what is added to it. */
+  | { readonly kind: 'immediate'; readonly text: string }
+  /** Address: registers, scale, and what is added: numbers and symbols, joined by `+`. */
+  | {
+      readonly kind: 'memory'
+      readonly base: RegisterName | null
+      readonly index: RegisterName | null
+      readonly scale: number
+      readonly offset: string
+      /** By `byte`, `word`, `dword` in front; 0: nothing says it. */
+      readonly sizeBytes: number
+    }
+  | { readonly kind: 'label'; readonly text: string }
+
+const SIZES: Readonly<Record<string, number>> = { byte: 1, word: 2, dword: 4, qword: 4 }
+const NUMBER = /^[-+]?(?:0x[0-9a-f]+|\d+)$/i
+const SYMBOL = /^(?:P\d+:)?[A-Za-z_.$][\w.$]*(?:\s*[+-]\s*\d+)?$/
+
+/** At commas outside of parentheses and brackets. */
+export function splitOperands(text: string): string[] {
+  const out: string[] = []
+  let depth = 0
+  let from = 0
+  for (let k = 0; k <= text.length; k++) {
+    if (text[k] === '(' || text[k] === '[') depth++
+    if (text[k] === ')' || text[k] === ']') depth--
+    if (k < text.length && (text[k] !== ',' || depth > 0)) continue
+    out.push(text.slice(from, k).trim())
+    from = k + 1
+  }
+  return out.length === 1 && out[0] === '' ? [] : out
+}
+
+/** @param att in AT&T syntax a number without `$` is one, and a register has its `%` (or can be nothing else) */
+export function readOperand(text: string, att: boolean, line: number): Operand {
+  const wrong = () => new LitmusError(line, `unsupported: operand '${text.slice(0, 60)}'`)
+  const size = /^(byte|word|dword|qword)\s+(?:ptr\s+)?/i.exec(text)
+  if (size !== null) {
+    const inner = readOperand(text.slice(size[0].length), att, line)
+    return inner.kind === 'memory' ? { ...inner, sizeBytes: SIZES[size[1].toLowerCase()] } : inner
+  }
+  const register = registerNamed(text)
+  if (register !== null && (!att || text.startsWith('%') || /^(?:[er][a-d]x|[er][sd]i|r\d+d?)$/i.test(text))) return { kind: 'register', name: register }
+  if (/^%?(?:cr[0234]|dr[0-367])$/i.test(text)) return { kind: 'system', text: text.toLowerCase().replace('%', '') }
+  const value = text.replace(/^\$/, '').replace(/^&/, '')
+  if (NUMBER.test(value)) return { kind: 'immediate', text: checked(value, line) }
+  if (text.startsWith('$') && SYMBOL.test(value)) return { kind: 'immediate', text: value }
+  const inner = /^([-+]?[\w.$]*(?::\w+)?)\s*\(([^()]*)\)$/.exec(text)
+  if (inner !== null) return readAttAddress(inner[1], inner[2], line, wrong)
+  const bracket = /^([\w.$]*)\s*\[([^\]]+)\]$/.exec(text)
+  if (bracket !== null) return readIntelAddress(bracket[2], bracket[1], line, wrong)
+  if (SYMBOL.test(text)) return { kind: 'memory', base: null, index: null, scale: 1, offset: text, sizeBytes: 0 }
+  throw wrong()
+}
+
+function readAttAddress(before: string, inside: string, line: number, wrong: () => LitmusError): Operand {
+  const parts = inside.split(',').map((one) => one.trim())
+  const offset = before === '' ? '0' : NUMBER.test(before) ? checked(before, line) : before
+  if (/^%?rip$/i.test(parts[0])) return { kind: 'memory', base: null, index: null, scale: 1, offset, sizeBytes: 0 }
+  const base = parts[0] === '' ? null : registerNamed(parts[0])
+  if (parts[0] !== '' && base === null) {
+    const name = parts[0].replace(/^&/, '')
+    if (parts.length > 1 || !SYMBOL.test(name)) throw wrong()
+    return { kind: 'memory', base: null, index: null, scale: 1, offset: offset === '0' ? name : `${name}+${offset}`, sizeBytes: 0 }
+  }
+  const index = parts[1] ? registerNamed(parts[1]) : null
+  if ((parts[1] && index === null) || parts.length > 3) throw wrong()
+  const scale = parts[2] ? Number(parts[2]) : 1
+  if (![1, 2, 4, 8].includes(scale)) throw wrong()
+  return { kind: 'memory', base, index, scale, offset, sizeBytes: 0 }
+}
+
+function readIntelAddress(inside: string, before: string, line: number, wrong: () => LitmusError): Operand {
+  let base: RegisterName | null = null
+  let index: RegisterName | null = null
+  let scale = 1
+  const offsets: string[] = before === '' ? [] : [NUMBER.test(before) ? checked(before, line) : before]
+  for (const term of inside.replace(/-/g, '+-').split('+').map((one) => one.trim().replace(/^-\s+/, '-')).filter((one) => one !== '')) {
+    const scaled = /^(%?\w+)\s*\*\s*([1248])$/.exec(term)
+    const register = registerNamed(scaled?.[1] ?? term)
+    if (scaled !== null && register !== null && index === null) {
+      index = register
+      scale = Number(scaled[2])
+    } else if (register !== null && scaled === null && base === null) base = register
+    else if (register !== null && scaled === null && index === null) index = register
+    else if (NUMBER.test(term)) offsets.push(checked(term, line))
+    else if (SYMBOL.test(term)) offsets.push(term)
+    else throw wrong()
+  }
+  return { kind: 'memory', base, index, scale, offset: offsets.join('+') || '0', sizeBytes: 0 }
+}
+
+/** A number that 32 bits hold, in decimal. */
+export function checked(text: string, line: number): string {
+  const value = Number(text)
+  if (!Number.isSafeInteger(value) || value > 0xffff_ffff || value < -0x8000_0000) throw new LitmusError(line, `unsupported: ${text} needs 64 bits; tests are run narrowed to 32`)
+  return String(value)
+}
