@@ -193,7 +193,7 @@ function isConsistent(nodes: readonly Node[], variables: readonly string[], rf: 
 
 function hasCycle(count: number, edges: readonly (readonly [number, number])[]): boolean {
   const next: number[][] = Array.from({ length: count }, () => [])
-  const incoming = new Array<number>(count).fill(0)
+  const incoming = Array.from({ length: count }, () => 0)
   for (const [a, b] of edges) {
     next[a].push(b)
     incoming[b]++
