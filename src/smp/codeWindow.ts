@@ -50,6 +50,7 @@ export class CodeWindow {
       let same = true
       for (let b = 0; b < bytes.length && same; b++) same = memory.u8[index + b] === bytes[b]
       if (same) {
+        memory.note(index, bytes.length)
         for (let b = 0; b < WINDOW; b++) this.physical[b] = start + b
         this.available = cached.op.length
         return cached.op
@@ -66,6 +67,7 @@ export class CodeWindow {
         index = memory.index(next) - b
         this.physical[b] = next
       } else this.physical[b] = b === 0 ? start : this.physical[b - 1] + 1
+      memory.note(index + b, 1)
       this.#bytes[b] = memory.u8[index + b]
       this.available = b + 1
     }

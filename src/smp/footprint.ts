@@ -55,6 +55,13 @@ export class Footprint {
     this.length = at + FP_WORDS
   }
 
+  /** Takes over `count` words of rows. */
+  load(from: Int32Array, at: number, count: number): void {
+    if (count > this.words.length) this.words = new Int32Array(count * 2)
+    for (let k = 0; k < count; k++) this.words[k] = from[at + k]
+    this.length = count
+  }
+
   /** A data load; a row for each run of bytes that come from one place. */
   addLoad(buffer: StoreBuffer, physical: number, sizeBytes: number): void {
     if (!buffer.overlaps(physical, sizeBytes)) return this.add(FP_READ, physical, sizeBytes)

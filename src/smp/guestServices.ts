@@ -13,11 +13,14 @@ const LIFETIME_BYTES_MAX = 1 << 20
 
 /** Calls that change nothing: a loop that makes one may still be a wait. */
 const QUIET_CALLS: ReadonlySet<number> = new Set([GUEST_CALLS.assert, GUEST_CALLS.assume, GUEST_CALLS.reach, GUEST_CALLS.vcpu, GUEST_CALLS.log])
+/** Calls that concern nobody but the vCPU (stepMemo.ts). */
+const LOCAL_CALLS: ReadonlySet<number> = new Set([...QUIET_CALLS, GUEST_CALLS.exit, GUEST_CALLS.choose, GUEST_CALLS.progress])
 
 /** Performs call `call` of `vcpu`; the new EAX. It may park (`cpu.stop`) and is then asked again. */
 export function callGuest(machine: Machine, vcpu: number, bus: VcpuBus, call: number, eax: number, edx: number): number {
   const running = machine.running()
   if (!QUIET_CALLS.has(call)) machine.quiet = false
+  if (!LOCAL_CALLS.has(call)) machine.memo.abandon()
   const event = (pending: number, ways = 1) => !running || bus.gate(pending, 0, 0, ways)
   switch (call) {
     case GUEST_CALLS.exit:
@@ -25,17 +28,17 @@ export function callGuest(machine: Machine, vcpu: number, bus: VcpuBus, call: nu
       machine.observer?.({ kind: 'end', vcpu, address: 0, sizeBytes: 0, value: 0 })
       return eax
     case GUEST_CALLS.assert:
-      count(machine, edx)
+      machine.countPoint(edx)
       if (eax === 0) machine.violate('assertion', vcpu, describe(machine, vcpu, edx))
       return eax
     case GUEST_CALLS.assume:
       // A step of its own: others may do something wrong before, or make it hold in what has not been learnt to be shared.
       if (eax === 0 && !event(AT_CUT)) return 0
-      count(machine, edx)
+      machine.countPoint(edx)
       if (eax === 0) machine.cutExecution(vcpu)
       return eax
     case GUEST_CALLS.choose: {
-      count(machine, edx)
+      machine.countPoint(edx)
       const ways = eax >>> 0
       if (ways === 0 || ways > CHOICES_MAX) {
         machine.violate('bad-call', vcpu, `a choice among ${ways}: 1 to ${CHOICES_MAX} are possible`)
@@ -52,7 +55,7 @@ export function callGuest(machine: Machine, vcpu: number, bus: VcpuBus, call: nu
       return send(machine, vcpu, bus, call, eax, edx, event)
     case GUEST_CALLS.progress:
     case GUEST_CALLS.reach:
-      count(machine, edx)
+      machine.countPoint(edx)
       return eax
     case GUEST_CALLS.enter:
     case GUEST_CALLS.leave:
@@ -115,11 +118,6 @@ function send(
   }
   machine.observer?.({ kind: 'send', vcpu, address: target, sizeBytes: 0, value: call === GUEST_CALLS.ipi ? edx & 0xff : call === GUEST_CALLS.nmi ? 2 : -1 })
   return eax
-}
-
-function count(machine: Machine, id: number): void {
-  const points = machine.coverage.points
-  points.set(id >>> 0, (points.get(id >>> 0) ?? 0) + 1)
 }
 
 function describe(machine: Machine, vcpu: number, id: number): string {

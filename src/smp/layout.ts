@@ -59,6 +59,8 @@ export const PENDING_SIZE = 2
 export const PENDING_WAYS = 3
 /** Instructions retired. */
 export const ICOUNT = 4
+/** Number of the local state (stepMemo.ts); 0: it has none. */
+export const LOCAL = 5
 export const QUIET_WORDS = 8
 
 /** PENDING values: the event that the vCPU would make next. */

@@ -36,6 +36,7 @@ import type { Model } from './model.ts'
 import type { Monitor, Violation } from './monitor.ts'
 import { Sharing } from './sharing.ts'
 import { symbolize } from './symbols.ts'
+import { StepMemo } from './stepMemo.ts'
 import type { StoreBuffer } from './storeBuffer.ts'
 import { VcpuBus } from './vcpuBus.ts'
 
@@ -46,6 +47,8 @@ export interface MachineOptions {
   readonly pages?: PageMap
   /** Counts of earlier machines of the same exploration, to add to. */
   readonly coverage?: Coverage
+  /** Steps are remembered (stepMemo.ts); default yes. */
+  readonly memo?: boolean
 }
 
 /** How often things that a verdict must not be vacuous about were reached, over all executions. */
@@ -88,6 +91,7 @@ export class Machine {
   readonly weaknesses = new Set<string>()
   violation: Violation | null = null
   observer: Observer | null = null
+  readonly memo: StepMemo
   /** Events taken. */
   step = 0
   /** Code may be fetched stale, and some is shared: core serialisation matters. */
@@ -96,6 +100,7 @@ export class Machine {
   }
 
   readonly #layout: Layout
+  readonly #quietAt: number
   readonly #buses: readonly VcpuBus[]
   readonly #windows: readonly CodeWindow[]
   readonly #before = new Int32Array(REGISTER_WORDS)
@@ -103,6 +108,8 @@ export class Machine {
   readonly #watched = new Map<number, Monitor[]>()
   readonly #monitors: readonly Monitor[]
   readonly #accessMonitors: readonly Monitor[]
+  readonly #judges: readonly Monitor[]
+  readonly #remembers: boolean
   #marks = new Int32Array(MARKS_MIN)
   /** Step that `undo` cannot go below. */
   #floor = 0
@@ -118,9 +125,12 @@ export class Machine {
     this.model = model
     this.coverage = options.coverage ?? { points: new Map(), sites: new Map(), cut: 0 }
     this.#layout = layOut(vcpus, image.interrupts.length, history, ghostWords, pages.sizeBytes / 4)
+    this.#quietAt = this.#layout.quiet
     this.store = new Store(this.#layout.length, this.#layout.quiet)
     this.memory = new Memory(this.store, this.#layout.memory, pages, image.regions)
     this.sharing = options.sharing ?? new Sharing(pages.sizeBytes / 4, vcpus)
+    this.memo = new StepMemo(this.store, this.#layout, this.sharing, this.footprint, this.eventRegisters, (id) => this.countPoint(id))
+    this.memory.memo = this.memo
     if (!model.ownStoresSeen && model.fetch.kind !== 'coherent') this.sharing.ownCode = true
     this.fetchView = new FetchView(this.store, this.#layout.history, this.memory, this.sharing, model, vcpus, (v, physical) => this.#inQueue(v, physical))
     this.#handled = new Set(image.handledVectors)
@@ -140,6 +150,8 @@ export class Machine {
     this.#windows = cpus.map((cpu) => new CodeWindow(cpu, this.memory))
     this.#monitors = monitors
     this.#accessMonitors = monitors.filter((monitor) => monitor.onAccess !== undefined)
+    this.#judges = monitors.filter((monitor) => monitor.onAccess !== undefined || monitor.onFetch !== undefined)
+    this.#remembers = options.memo !== false && this.#judges.every((monitor) => monitor.isIdle !== undefined)
     let ghosts = this.#layout.ghosts
     for (const monitor of monitors) {
       monitor.attach(this, ghosts)
@@ -157,11 +169,12 @@ export class Machine {
     if (this.violation !== null || this.#cut) return 0
     const phase = this.store.w[PHASE]
     if (phase === PHASE_DONE) return 0
+    const actors = phase === PHASE_RUN ? this.cpus.length : 1
     let count = 0
-    for (let v = 0; v < (phase === PHASE_RUN ? this.cpus.length : 1); v++) {
+    for (let v = 0; v < actors; v++) {
       if (this.canContinue(v)) count = this.#listRuns(v, out, count)
-      if (this.#buses[v].buffer.count > 0) out[count++] = packChoice(DRAIN, v)
-      if (phase === PHASE_RUN) count = this.#listInterrupts(v, out, count)
+      if (this.#buffered(v) > 0) out[count++] = packChoice(DRAIN, v)
+      if (phase === PHASE_RUN && this.sharing.interruptible[v] !== 0) count = this.#listInterrupts(v, out, count)
     }
     return count
   }
@@ -180,9 +193,7 @@ export class Machine {
         this.#drain(v)
         break
       case RUN:
-        if (this.#quiet(v, PENDING) === AT_LOCAL) this.captureEvent(v, !this.#begun(v))
-        this.#buses[v].grant(true, this.#quiet(v, PENDING), argument)
-        this.#advance(v)
+        this.#step(v, argument)
         break
       case INTERRUPT:
         this.#acceptInterrupt(v, argument)
@@ -213,13 +224,11 @@ export class Machine {
 
   /** The vCPU's next event can be made now: leaving it is a preemption. */
   canContinue(v: number): boolean {
-    const buffered = this.#buses[v].buffer.count
-    const sc = this.model.sc && buffered > 0
-    switch (this.#quiet(v, PENDING)) {
-      case AT_END:
-      case AT_HALT:
-      case AT_NOTHING:
-        return false
+    const pending = this.#quiet(v, PENDING)
+    if (pending === AT_END || pending === AT_HALT || pending === AT_NOTHING) return false
+    const buffered = this.#buffered(v)
+    const sc = buffered > 0 && this.model.sc
+    switch (pending) {
       case AT_LOCKED:
       case AT_FENCE:
       case AT_SERIALIZE:
@@ -250,7 +259,7 @@ export class Machine {
     return { memory: memory.map.sizeBytes / 4, granuleOf: (physical) => memory.granule(memory.index(physical)) }
   }
   bufferedStoresOf(v: number): number {
-    return this.#buses[v].buffer.count
+    return this.#buffered(v)
   }
   /** Physical address and size of each, oldest first. */
   bufferedStoresList(v: number): [number, number][] {
@@ -315,7 +324,7 @@ export class Machine {
 
   bufferedStores(): number {
     let sum = 0
-    for (const bus of this.#buses) sum += bus.buffer.count
+    for (let v = 0; v < this.cpus.length; v++) sum += this.#buffered(v)
     return sum
   }
 
@@ -359,6 +368,12 @@ export class Machine {
     if (this.violation === null) this.violation = { kind, message, vcpu, eip: cpu.r[EIP] >>> 0 }
   }
 
+  countPoint(id: number): void {
+    const { points } = this.coverage
+    points.set(id >>> 0, (points.get(id >>> 0) ?? 0) + 1)
+    this.memo.notePoint(id)
+  }
+
   weaken(reason: string): void {
     this.weaknesses.add(reason)
   }
@@ -373,6 +388,7 @@ export class Machine {
   captureEvent(v: number, first: boolean): void {
     this.eventBegins = first
     if (first) this.eventRegisters.set(this.cpus[v].r)
+    this.memo.noteEvent(first)
   }
 
   setPending(v: number, pending: number, physical: number, sizeBytes: number, ways: number): void {
@@ -481,12 +497,14 @@ export class Machine {
     if (phase === PHASE_DONE) return
     const actors = phase === PHASE_RUN ? this.cpus.length : 1
     let ended = true
-    for (let v = 0; v < actors; v++)
-      ended &&= this.wordOf(v, STATUS) === ENDED && this.wordOf(v, BUFFER_COUNT) === 0
-    if (!ended) {
-      if (this.#stuck(actors)) this.#deadlock(actors)
-      return
+    for (let v = 0; v < actors; v++) {
+      const buffered = this.#buffered(v)
+      if (buffered === 0 && this.wordOf(v, STATUS) === ENDED) continue
+      ended = false
+      if (buffered > 0 || this.canContinue(v) || this.#listInterrupts(v, this.#scratch, 0) > 0) return
     }
+    // No actor can take a step and not all have ended.
+    if (!ended) return this.#deadlock(actors)
     if (phase === PHASE_INIT) this.#startVcpus()
     else if (phase === PHASE_RUN && this.image.final !== null) {
       this.store.set(PHASE, PHASE_FINAL)
@@ -495,14 +513,6 @@ export class Machine {
     } else this.store.set(PHASE, PHASE_DONE)
   }
 
-  /** No actor can take a step and not all have ended. */
-  #stuck(actors: number): boolean {
-    for (let v = 0; v < actors; v++) {
-      if (this.canContinue(v) || this.#buses[v].buffer.count > 0) return false
-      if (this.#listInterrupts(v, this.#scratch, 0) > 0) return false
-    }
-    return true
-  }
   /** As many as a fetch or a data choice has ways at the most (fetchView.ts, guestServices.ts), and interrupts. */
   readonly #scratch = new Int32Array(2048)
 
@@ -557,6 +567,27 @@ export class Machine {
     this.#advance(v)
   }
 
+  /** The next event of `v`: done as it was done before, or executed. */
+  #step(v: number, argument: number): void {
+    const rememberable = this.#isRememberable(v)
+    if (rememberable && this.memo.apply(v, argument)) {
+      this.quiet = this.memo.quiet
+      this.eventBegins = this.memo.eventBegins
+      return
+    }
+    if (rememberable) this.memo.begin(v, argument)
+    if (this.#quiet(v, PENDING) === AT_LOCAL) this.captureEvent(v, !this.#begun(v))
+    this.#buses[v].grant(true, this.#quiet(v, PENDING), argument)
+    this.#advance(v)
+  }
+
+  /** The step depends on nothing but what is noted. */
+  #isRememberable(v: number): boolean {
+    if (!this.#remembers || this.observer !== null || this.sharing.codeShared || this.sharing.interruptible[v] !== 0 || !this.running()) return false
+    for (const judge of this.#judges) if (!judge.isIdle!()) return false
+    return true
+  }
+
   /** Runs `v` up to its next visible event (after the granted one), and logs what its registers became. */
   #advance(v: number): void {
     const base = this.#base(v)
@@ -564,6 +595,8 @@ export class Machine {
     for (let k = 0; k < REGISTER_WORDS; k++) this.#before[k] = w[base + k]
     this.#run(v)
     this.store.commit(base, this.#before, REGISTER_WORDS)
+    if (this.violation !== null || this.#cut) this.memo.abandon()
+    if (this.#remembers) this.memo.end(v, this.quiet)
   }
 
   #run(v: number): void {
@@ -635,7 +668,9 @@ export class Machine {
     if (this.running()) for (const monitor of this.#monitors) monitor.onFetch?.(v, eip >>> 0, op.length)
     if (this.#watched.size === 0) return
     const watchers = this.#watched.get(eip >>> 0)
-    if (watchers) for (const monitor of watchers) monitor.onExecute?.(v, eip >>> 0, op)
+    if (watchers === undefined) return
+    this.memo.abandon()
+    for (const monitor of watchers) monitor.onExecute?.(v, eip >>> 0, op)
   }
 
   /** The instruction at EIP: decoded, or null when parked (a visible fetch comes first), faulted or judged. */
@@ -814,12 +849,17 @@ export class Machine {
     return this.wordOf(v, ANSWER_COUNT) !== 0 || this.wordOf(v, FETCHED_LENGTH) !== 0
   }
 
+  /** Entries in the store buffer of `v`. */
+  #buffered(v: number): number {
+    return this.store.w[GLOBAL_WORDS + v * VCPU_WORDS + BUFFER_COUNT]
+  }
+
   #base(v: number): number {
     return GLOBAL_WORDS + v * VCPU_WORDS
   }
 
   #quiet(v: number, word: number): number {
-    return this.store.w[this.#layout.quiet + v * QUIET_WORDS + word]
+    return this.store.w[this.#quietAt + v * QUIET_WORDS + word]
   }
 
   #pushMark(): void {

@@ -4,6 +4,7 @@
  */
 import type { Store } from '../state/store.ts'
 import type { Region } from './image.ts'
+import type { StepMemo } from './stepMemo.ts'
 
 export const PAGE_BYTES = 4096
 const DIRECTORY_PAGES = 1024
@@ -50,6 +51,8 @@ export class Memory {
   readonly map: PageMap
   /** The same bytes as the store's words. */
   readonly u8: Uint8Array
+  /** Notes which words a step depends on. */
+  memo: StepMemo | null = null
   readonly #store: Store
   readonly #base: number
 
@@ -79,8 +82,14 @@ export class Memory {
     return (this.map.access(physical) & access) !== 0
   }
 
+  /** The step depends on the `sizeBytes` at byte index `at`. */
+  note(at: number, sizeBytes: number): void {
+    if (this.memo !== null && this.memo.recording) this.memo.noteWords(at >> 2, (at + sizeBytes - 1) >> 2)
+  }
+
   /** Little-endian load of 1 to 4 bytes at byte index `at`. */
   load(at: number, sizeBytes: number): number {
+    this.note(at, sizeBytes)
     const u8 = this.u8
     switch (sizeBytes) {
       case 4:
@@ -96,12 +105,14 @@ export class Memory {
 
   /** Whether the 1 to 8 bytes at byte index `at` are these already. */
   holds(at: number, sizeBytes: number, low: number, high: number): boolean {
+    this.note(at, sizeBytes)
     for (let b = 0; b < sizeBytes; b++) if (this.u8[at + b] !== (((b < 4 ? low : high) >>> ((b & 3) * 8)) & 0xff)) return false
     return true
   }
 
   /** Store of 1 to 8 bytes at byte index `at`, through the store's setter. */
   store(at: number, sizeBytes: number, low: number, high: number): void {
+    this.note(at, sizeBytes)
     const store = this.#store
     for (let done = 0; done < sizeBytes; ) {
       const word = (at + done) >> 2

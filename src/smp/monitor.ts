@@ -22,6 +22,11 @@ export interface Monitor {
   onDrain?(vcpu: number, physical: number, sizeBytes: number): void
   /** `vcpu` is about to execute `sizeBytes` of code at linear address `eip`. */
   onFetch?(vcpu: number, eip: number, sizeBytes: number): void
+  /**
+   * Accesses and fetches are of no interest to it as long as its ghost state is what it is now. A monitor with `onAccess`
+   * or `onFetch` that has no such moments sees every step executed (stepMemo.ts).
+   */
+  isIdle?(): boolean
   /** A marking guest call (guestCalls.ts): `enter`, `leave`, `free`, `alloc`. */
   onMark?(vcpu: number, call: number, eax: number, edx: number): void
 }

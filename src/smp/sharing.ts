@@ -21,6 +21,8 @@ export class Sharing {
   /** A vCPU's stores to the code that it fetches itself are visible: its fetches may lag behind them. */
   ownCode = false
   grown = false
+  /** Changes whenever an access may be visible that was not. */
+  version = 0
 
   constructor(granules: number, vcpus: number) {
     this.shared = new Uint8Array(granules)
@@ -63,7 +65,7 @@ export class Sharing {
       if ((this.fetchers[g] & bit) !== 0) continue
       this.fetchers[g] |= bit
       // A reader that the history did not know of: what was dropped as seen by all was not.
-      if (this.shared[g] !== 0) this.grown = true
+      if (this.shared[g] !== 0) this.#grow()
       this.#noteCode(g)
     }
     return this.noteRead(first, last, bit)
@@ -72,7 +74,7 @@ export class Sharing {
   noteInterruptible(vcpu: number): void {
     if (this.interruptible[vcpu] !== 0) return
     this.interruptible[vcpu] = 1
-    this.grown = true
+    this.#grow()
   }
 
   /** Makes everything visible: exploration without the reduction, for tests against it. */
@@ -80,6 +82,7 @@ export class Sharing {
     this.shared.fill(1)
     this.fetchers.fill(-1)
     this.codeShared = true
+    this.version++
   }
 
   #conflict(g: number): boolean {
@@ -98,13 +101,18 @@ export class Sharing {
 
   #share(g: number): void {
     this.shared[g] = 1
-    this.grown = true
+    this.#grow()
     this.#noteCode(g)
+  }
+
+  #grow(): void {
+    this.grown = true
+    this.version++
   }
 
   #noteCode(g: number): void {
     if (this.codeShared || this.shared[g] === 0 || this.fetchers[g] === 0) return
     this.codeShared = true
-    this.grown = true
+    this.#grow()
   }
 }

@@ -64,6 +64,37 @@ export class Store {
     }
   }
 
+  /**
+   * Sets words as `set` would, from rows that were worked out before: index, old value (which the word must have), new
+   * value, three words each. @param h0 change of the hash, as are `h1`
+   */
+  redo(rows: Int32Array, from: number, count: number, h0: number, h1: number): void {
+    while (this.#top + count * 2 > this.#log.length) this.#grow()
+    const w = this.w
+    const log = this.#log
+    let top = this.#top
+    const end = from + count * 3
+    for (let row = from; row < end; row += 3) {
+      const index = rows[row]
+      log[top++] = index
+      log[top++] = rows[row + 1]
+      w[index] = rows[row + 2]
+    }
+    this.#top = top
+    this.h0 ^= h0
+    this.h1 ^= h1
+  }
+
+  /** Where the log ends now. */
+  get top(): number {
+    return this.#top
+  }
+
+  /** The changes since the log ended at `top`, oldest first: word and what it held before. No mark lies between. */
+  forEachSince(top: number, visit: (index: number, old: number) => void): void {
+    for (let at = top; at < this.#top; at += 2) visit(this.#log[at], this.#log[at + 1])
+  }
+
   /** A point that `undoTo` can return to. */
   mark(): number {
     if (this.#top + 2 > this.#log.length) this.#grow()

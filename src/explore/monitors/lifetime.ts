@@ -32,6 +32,10 @@ export class Lifetime implements Monitor {
     this.#ghosts = ghosts
   }
 
+  isIdle(): boolean {
+    return this.#machine.store.w[this.#ghosts] === 0
+  }
+
   onMark(vcpu: number, call: number, eax: number, edx: number): void {
     if (call !== GUEST_CALLS.free && call !== GUEST_CALLS.alloc) return
     const from = eax >>> 0
