@@ -70,7 +70,7 @@
  *                       nothing. The label is global, so put it into a function that is not inlined.
  *  xm_vcpu()            number of the calling vCPU
  *
- * Nothing declared may go unused: an assertion, XM_REACH, site or handler that no execution reaches makes the
+ * Nothing declared may go unused, XM_FAIL apart: an assertion, XM_REACH, site or handler that no execution reaches makes the
  * verdict `unknown (vacuous)`, because "holds" would say nothing about it. Code that the compiler dropped,
  * such as an unused `static inline` function, declares nothing.
  *
@@ -137,6 +137,7 @@
 #define XM_KIND_PROGRESS 12
 #define XM_KIND_REACH 13
 #define XM_KIND_FORMS 14
+#define XM_KIND_FAIL 15
 
 #define XM_RECORD_TAG 0x584D0100u
 #define XM_HANDLER_RAW_FLAG 0x10000u
@@ -215,7 +216,7 @@ struct xm_record {
 	}))
 
 #define XM_ASSERT(cond) ((void)XM_POINT_(XM_KIND_ASSERT, XM_CALL_ASSERT, !!(cond), #cond))
-#define XM_FAIL() ((void)XM_POINT_(XM_KIND_ASSERT, XM_CALL_ASSERT, 0, "XM_FAIL()"))
+#define XM_FAIL() ((void)XM_POINT_(XM_KIND_FAIL, XM_CALL_ASSERT, 0, "XM_FAIL()"))
 #define XM_ASSUME(cond) ((void)XM_POINT_(XM_KIND_ASSUME, XM_CALL_ASSUME, !!(cond), #cond))
 #define XM_CHOOSE(n) XM_POINT_(XM_KIND_CHOOSE, XM_CALL_CHOOSE, n, #n)
 #define XM_PROGRESS() ((void)XM_POINT_(XM_KIND_PROGRESS, XM_CALL_PROGRESS, 0, "progress"))

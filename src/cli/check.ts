@@ -5,6 +5,7 @@ import { startCheck, type CheckResult } from '../explore/check.ts'
 import { parsePlacement } from '../guest/elf/placement.ts'
 import { parseVcpus } from '../guest/linkOptions.ts'
 import { loadObjects } from '../guest/loadObjects.ts'
+import { formatLadder, type Ladder } from '../patching/ladder.ts'
 import { runSchedule } from '../replay/record.ts'
 import { parseScheduleLine } from '../replay/schedule.ts'
 import { parseSharing } from '../replay/sharingText.ts'
@@ -13,11 +14,12 @@ import { formatTimeline, timelineOf } from '../replay/timeline.ts'
 import type { MachineImage } from '../smp/image.ts'
 import { makeModel, type Model } from '../smp/model.ts'
 import {
-  addModelFlags, addOutputFlags, addSearchFlags, checkOptionsOf, drive, exitCodeOf, knobsOf, saveTrace, verdictJson,
+  addModelFlags, addOutputFlags, addSearchFlags, checkOptionsOf, drive, exitCodeOf, knobsOf, saveTrace, verdictJson, wasInterrupted,
   type ModelFlags, type OutputFlags, type SearchFlags,
 } from './common.ts'
 import { DivergedError, EXIT, UsageError } from './errors.ts'
 import { readFile, readSource, writeFile } from './files.ts'
+import { climb } from './ladder.ts'
 
 interface Flags extends ModelFlags, OutputFlags, SearchFlags {
   readonly place?: readonly string[]
@@ -25,6 +27,7 @@ interface Flags extends ModelFlags, OutputFlags, SearchFlags {
   readonly out: string
   readonly expect?: 'holds' | 'violated'
   readonly schedule?: string
+  readonly ladder?: boolean
 }
 
 export function addCheck(program: Command): void {
@@ -36,6 +39,7 @@ export function addCheck(program: Command): void {
     .option('--vcpus <names>', 'entry functions instead of the declared ones: patcher,executor*2')
     .option('--out <dir>', 'where the trace of a violation goes', 'out/check')
     .option('--schedule <line>', 'run this one schedule, as xmcheck explain prints it, instead of exploring')
+    .option('--ladder', 'also say on which rungs of the fetch ladder it holds and on which it is violated')
     .addOption(new Option('--expect <verdict>', 'exit 0 if this is the verdict, 1 otherwise').choices(['holds', 'violated']))
   addOutputFlags(addModelFlags(addSearchFlags(command))).action(check)
 }
@@ -58,14 +62,33 @@ async function check(paths: readonly string[], flags: Flags): Promise<void> {
     if (progress) process.stderr.write(`\r${states} states, ${events} events; schedules of ${depth} preemptions `)
   })
   if (progress) process.stderr.write('\n')
+  /** A trace of each rung that was found violated. */
+  const traces = new Map<string, string>()
+  const onRung = (rung: string, found: CheckResult) => {
+    if (found.verdict !== 'violated') return
+    const path = `${tracePath(paths, flags).slice(0, -'.xmt'.length)}-${rung.replace(':', '-')}.xmt`
+    saveTrace(path, image, makeModel({ ...knobsOf(flags), fetch: rung }), found)
+    traces.set(rung, path)
+  }
   const path = result.verdict === 'violated' ? tracePath(paths, flags) : null
   const trace = path === null ? null : saveTrace(path, image, model, result)
-  if (flags.json) process.stdout.write(`${JSON.stringify({ version: 1, command: 'check', ...verdictJson(result, path) })}\n`)
+  const climbed = flags.ladder && !wasInterrupted() ? await climb(image, knobsOf(flags), options, result, onRung) : null
+  const ladder = climbed === null ? {} : { ladder: climbed }
+  if (flags.json) process.stdout.write(`${JSON.stringify({ version: 1, command: 'check', ...verdictJson(result, path), ...ladder })}\n`)
   else {
     print(result)
+    if (climbed !== null) printLadder(climbed, traces)
     if (trace !== null) printTrace(trace, path!)
   }
   process.exitCode = flags.expect === undefined ? exitCodeOf(result) : result.verdict === flags.expect ? EXIT.complete : EXIT.violated
+}
+
+function printLadder(ladder: Ladder, traces: ReadonlyMap<string, string>): void {
+  process.stdout.write(`fetch ladder: ${formatLadder(ladder)}\n`)
+  for (const { rung, verdict, derived } of ladder.rungs) {
+    const trace = traces.get(rung)
+    process.stdout.write(`  ${rung.padEnd(16)}${verdict}${derived ? ' (follows)' : ''}${trace === undefined ? '' : `  xmcheck explain ${trace}`}\n`)
+  }
 }
 
 const tracePath = (paths: readonly string[], flags: Flags) => `${flags.out}/${(paths[0].split('/').pop() ?? 'trace').replace(/\.o$/, '')}.xmt`

@@ -6,6 +6,7 @@ import { addRun } from './run.ts'
 import { ScheduleError } from '../replay/schedule.ts'
 import { KnobError } from '../smp/model.ts'
 import { addBench } from './bench.ts'
+import { addCatalogue } from './catalogue.ts'
 import { addCheck } from './check.ts'
 import { DivergedError, EXIT, UsageError } from './errors.ts'
 import { addExplain } from './explain.ts'
@@ -21,7 +22,19 @@ const program = new Command('xmcheck')
   .description('explores the interleavings of real i386 machine code on several vCPUs')
   .showHelpAfterError('(xmcheck help shows what there is)')
   .exitOverride()
-for (const add of [addRelink, addCheck, addReplay, addMinimize, addExplain, addLitmus, addRun, addBench, addList]) add(program)
+const COMMANDS = [
+  addRelink,
+  addCheck,
+  addCatalogue,
+  addReplay,
+  addMinimize,
+  addExplain,
+  addLitmus,
+  addRun,
+  addBench,
+  addList,
+]
+for (const add of COMMANDS) add(program)
 for (const command of program.commands) command.exitOverride()
 // The reader of a pipe may leave early (`| head`).
 process.stdout.on('error', () => process.exit())

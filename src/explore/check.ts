@@ -29,6 +29,8 @@ export interface CheckOptions {
 }
 
 export interface CheckResult extends Verdict {
+  /** Nothing was violated, but something that was declared was never reached. */
+  readonly vacuous: boolean
   /** Every effective knob. */
   readonly models: Readonly<Record<string, KnobValue>>
   readonly coverage: {
@@ -95,11 +97,11 @@ export function checkImage(image: MachineImage, model: Model, options: CheckOpti
 }
 
 /** Anything declared but never reached makes a `holds` an `unknown`. */
-function withoutVacuity(verdict: Verdict, image: MachineImage, coverage: Coverage): Verdict {
-  if (verdict.verdict !== 'holds') return verdict
+function withoutVacuity(verdict: Verdict, image: MachineImage, coverage: Coverage): Verdict & { vacuous: boolean } {
+  if (verdict.verdict !== 'holds') return { ...verdict, vacuous: false }
   const reasons: string[] = []
   for (const point of image.points)
-    if (!coverage.points.has(point.id >>> 0)) reasons.push(`vacuous: ${point.file}:${point.line}: ${point.kind} \`${point.text}\` was never reached`)
+    if (point.kind !== 'fail' && !coverage.points.has(point.id >>> 0)) reasons.push(`vacuous: ${point.file}:${point.line}: ${point.kind} \`${point.text}\` was never reached`)
   for (const site of image.sites) {
     const prefix = `${site.name}>${site.forms === undefined ? '' : 'form '}`
     const others = (key: string) => key.endsWith('>int3') || (site.forms === undefined && key.startsWith(`${prefix}form `))
@@ -108,5 +110,5 @@ function withoutVacuity(verdict: Verdict, image: MachineImage, coverage: Coverag
     const what = site.forms === undefined ? 'targets' : 'forms'
     if (reached < declared) reasons.push(`vacuous: site ${site.name} was executed with ${reached} of its ${declared} ${what}`)
   }
-  return reasons.length === 0 ? verdict : { ...verdict, verdict: 'unknown', reasons: [...verdict.reasons, ...reasons] }
+  return reasons.length === 0 ? { ...verdict, vacuous: false } : { ...verdict, verdict: 'unknown', reasons: [...verdict.reasons, ...reasons], vacuous: true }
 }

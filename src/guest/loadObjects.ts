@@ -296,7 +296,7 @@ function readPoint(record: GuestRecord, lines: readonly LineEntry[]): CheckPoint
   const { address, kind, text } = record
   // Assemblers do not know the line of a macro call: there the record names the code, and the line table the line.
   const { file, line } = record.line === 0 && record.object !== 0 ? lineAt(lines, record.object) : record
-  if (kind !== 'assert' && kind !== 'assume' && kind !== 'choose' && kind !== 'progress' && kind !== 'reach')
+  if (kind !== 'assert' && kind !== 'assume' && kind !== 'choose' && kind !== 'progress' && kind !== 'reach' && kind !== 'fail')
     return []
   return [{ id: address, kind, text, file, line }]
 }

@@ -47,6 +47,8 @@ export const RECORD_KINDS = {
   reach: 13,
   /** object: patch site; a: size in bytes, plus `SITE_INT3`; b: address of the addresses of its forms, of so many bytes each; 0 ends. */
   forms: 14,
+  /** Check point that no execution may reach. */
+  fail: 15,
 } as const
 export type RecordKind = keyof typeof RECORD_KINDS
 

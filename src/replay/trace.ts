@@ -168,7 +168,7 @@ function readImage(fields: Fields): MachineImage {
     })),
     points: fields.list('points', 65536).map((item) => ({
       id: item.integer('id', -0x80000000, 0xffffffff),
-      kind: item.oneOf('kind', ['assert', 'assume', 'choose', 'progress', 'reach'] as const),
+      kind: item.oneOf('kind', ['assert', 'assume', 'choose', 'progress', 'reach', 'fail'] as const),
       text: item.text('text'),
       file: item.text('file'),
       line: item.integer('line', 0, 1e9),

@@ -123,5 +123,6 @@ function send(
 function describe(machine: Machine, vcpu: number, id: number): string {
   const point = machine.image.points.find((other) => other.id >>> 0 === id >>> 0)
   const where = point !== undefined && point.line > 0 ? `${point.file}:${point.line}` : machine.symbolize(machine.cpus[vcpu].r[EIP])
+  if (point?.kind === 'fail') return `${where}: reached ${point.text}`
   return `${where}: assertion ${point ? `\`${point.text}\`` : (id >>> 0).toString(16)} failed`
 }

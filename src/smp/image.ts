@@ -81,7 +81,7 @@ export interface SiteForm {
   readonly bytes: Uint8Array
 }
 
-export type CheckPointKind = 'assert' | 'assume' | 'choose' | 'progress' | 'reach'
+export type CheckPointKind = 'assert' | 'assume' | 'choose' | 'progress' | 'reach' | 'fail'
 
 /** A place in the guest that reports to the checker. `id` is what the guest passes in EDX (the address of its record). */
 export interface CheckPoint {

@@ -1,0 +1,191 @@
+/*
+ * xmpatch.h - building blocks of live code patching, for programs that xmcheck explores.
+ *
+ * Every step is guest code: what is here is compiled into your object, runs on the vCPUs and is interleaved like the
+ * rest of your program.
+ *
+ *  XM_NOP_SITE(site, name)         in code: a call site that holds a NOP of the table below, label `site`
+ *  XM_FORM_CALL(form, site, fn)    at file scope: 5 bytes `call fn` as they stand at `site`
+ *  XM_FORM_JMP(form, site, label)  `jmp label`, 5 bytes
+ *  XM_FORM_NOP(form, name)         a NOP of the table
+ *  XM_SYNC_GROUP(n)                at file scope: vCPUs 0 .. n-1 take part in xm_sync_others()
+ *  XM_POKE_HANDLER()               at file scope: the #BP handler of xm_text_poke()
+ *
+ *  xm_copy(site, bytes, n)         byte by byte
+ *  xm_sync_core()                  serialises the calling vCPU
+ *  xm_sync_others()                IPI to every other online vCPU, waits until each has serialised
+ *  xm_offline()                    the calling vCPU takes no more part; call it last, with interrupts off
+ *  xm_text_poke(site, bytes, n, steps)  Linux' text_poke_bp: an INT3 over the first byte, the others, the first;
+ *                                  `steps` names the synchronisations that are made: XM_SYNC1 | XM_SYNC2 | XM_SYNC3
+ *
+ * A site and the functions that it may lead to stand in one section (.text), or their distance is not known to the
+ * assembler.
+ *
+ * Sources: Intel SDM vol. 3A 9.1.3 (cross-modifying code); Linux arch/x86/kernel/alternative.c, commit fd4363fff3d9.
+ */
+#ifndef XMPATCH_H
+#define XMPATCH_H
+
+#include "xmcheck.h"
+
+/* ---- NOPs of the i386 by name: bytes ---- */
+
+#define XM_P6_NOP5 "0x0f, 0x1f, 0x44, 0x00, 0x00"
+#define XM_P6_NOP6 "0x66, 0x0f, 0x1f, 0x44, 0x00, 0x00"
+/* Two instructions each. */
+#define XM_GENERIC_NOP5 "0x90, 0x8d, 0x74, 0x26, 0x00"
+#define XM_K8_NOP5 "0x66, 0x66, 0x90, 0x66, 0x90"
+/* jmp over the rest. */
+#define XM_JMP_NOP5 "0xeb, 0x03, 0x90, 0x90, 0x90"
+/* 32-bit: data16 xchg. One instruction. */
+#define XM_DATA16_NOP5 "0x66, 0x66, 0x66, 0x66, 0x90"
+
+/* ---- Sites and what may stand there ---- */
+
+#define XM_BYTES_SITE(site, bytes) __asm__ __volatile__(".globl " #site "\n" #site ":\n\t.byte " bytes : : : "eax", "ecx", "edx", "memory", "cc")
+#define XM_NOP_SITE(site, name) XM_BYTES_SITE(site, name)
+
+/* At file scope, between functions: keeps them so many bytes apart, so that displacements differ in more than one byte. */
+#define XM_GAP(bytes) __asm__(".pushsection .text\n\t.skip " #bytes ", 0x90\n.popsection")
+
+#define XM_FORM(form, text)                                                                                            \
+	extern const unsigned char form[];                                                                             \
+	__asm__(".pushsection .rodata\n" #form ":\n\t" text "\n\t.type " #form ", @object\n\t.size " #form ", . - " #form        \
+		"\n.popsection")
+#define XM_FORM_BYTES(form, bytes) XM_FORM(form, ".byte " bytes)
+#define XM_FORM_NOP(form, name) XM_FORM_BYTES(form, name)
+#define XM_FORM_CALL(form, site, fn) XM_FORM(form, ".byte 0xe8\n\t.long " #fn " - " #site " - 5")
+#define XM_FORM_JMP(form, site, label) XM_FORM(form, ".byte 0xe9\n\t.long " #label " - " #site " - 5")
+
+/* ---- Writing ---- */
+
+/* One store a byte, in ascending order: the weakest that a plain copy promises. */
+XM_INLINE_ void xm_copy(volatile void *to, const void *from, unsigned int bytes)
+{
+	for (unsigned int k = 0; k < bytes; k++)
+		((volatile unsigned char *)to)[k] = ((const unsigned char *)from)[k];
+}
+
+/* ---- Core synchronisation ---- */
+
+/* An IRET to the next instruction: serialises on every class (CPUID is not there on the 386). */
+XM_INLINE_ void xm_sync_core(void)
+{
+	__asm__ __volatile__("pushfl\n\tpushl %%cs\n\tpushl $1f\n\tiret\n1:" : : : "memory", "cc");
+}
+
+#define XM_SYNC_VECTOR 0xf0
+#define XM_SYNC_VCPUS_MAX 8
+
+static volatile unsigned char xm_acknowledged[XM_SYNC_VCPUS_MAX] __attribute__((unused));
+static volatile unsigned char xm_gone[XM_SYNC_VCPUS_MAX] __attribute__((unused));
+
+/* The IRET at its end serialises. */
+#define XM_SYNC_GROUP(n)                                                                                               \
+	static void xm_sync_handler(struct xm_frame *frame)                                                            \
+	{                                                                                                              \
+		(void)frame;                                                                                           \
+		xm_acknowledged[xm_vcpu()] = 1;                                                                        \
+	}                                                                                                              \
+	XM_HANDLER(XM_SYNC_VECTOR, xm_sync_handler);                                                                   \
+	XM_SYNC_OTHERS_(n)
+
+#define XM_SYNC_OTHERS_(n)                                                                                             \
+	__attribute__((unused, noinline)) static void xm_sync_others(void)                                             \
+	{                                                                                                              \
+		const unsigned int self = xm_vcpu();                                                                   \
+		for (unsigned int v = 0; v < (n); v++)                                                                 \
+			if (v != self && !xm_gone[v]) {                                                                \
+				xm_acknowledged[v] = 0;                                                                \
+				XM_IPI(v, XM_SYNC_VECTOR);                                                             \
+			}                                                                                              \
+		for (unsigned int v = 0; v < (n); v++)                                                                 \
+			while (v != self && !xm_gone[v] && !xm_acknowledged[v])                                        \
+				xm_pause();                                                                            \
+	}
+
+XM_INLINE_ void xm_offline(void)
+{
+	xm_cli();
+	xm_gone[xm_vcpu()] = 1;
+}
+
+/* ---- text_poke ---- */
+
+#define XM_INT3 0xcc
+#define XM_SYNC1 1u /* after the INT3 is there */
+#define XM_SYNC2 2u /* after the other bytes are */
+#define XM_SYNC3 4u /* after the first byte is */
+
+/* What is being poked: read by the handler. 0: nothing. */
+static unsigned char *volatile xm_poked_site __attribute__((unused));
+static const unsigned char *volatile xm_poked_bytes __attribute__((unused));
+
+#define XM_TEXT_POKE_(site, bytes, n, steps)                                                                           \
+	do {                                                                                                           \
+		unsigned char *const xm_site_ = (unsigned char *)(site);                                               \
+		const unsigned char *const xm_bytes_ = (bytes);                                                        \
+		xm_poked_bytes = xm_bytes_;                                                                            \
+		xm_poked_site = xm_site_;                                                                              \
+		xm_store(xm_site_, XM_INT3);                                                                           \
+		if ((steps)&XM_SYNC1)                                                                                  \
+			xm_sync_others();                                                                              \
+		xm_copy(xm_site_ + 1, xm_bytes_ + 1, (n)-1);                                                           \
+		if ((steps)&XM_SYNC2)                                                                                  \
+			xm_sync_others();                                                                              \
+		xm_store(xm_site_, xm_bytes_[0]);                                                                      \
+		if ((steps)&XM_SYNC3)                                                                                  \
+			xm_sync_others();                                                                              \
+	} while (0)
+#define xm_text_poke(site, bytes, n, steps)                                                                            \
+	do {                                                                                                           \
+		XM_TEXT_POKE_(site, bytes, n, steps);                                                                  \
+		xm_poked_site = 0;                                                                                     \
+	} while (0)
+
+/*
+ * #BP within ring 0 leaves no SS:ESP, and a call that is emulated needs a word for its return address below the
+ * interrupted stack: the entry keeps room for the frame to move down by one.
+ */
+struct xm_int3_frame {
+	unsigned int edi, esi, ebp, esp_of_frame, ebx, edx, ecx, eax;
+	unsigned int moved; /* not 0: the frame begins here, one word lower */
+	unsigned int eip, cs, eflags;
+};
+#define XM_INT3_ENTRY(entry, handler)                                                                                  \
+	void entry(void);                                                                                              \
+	__asm__(".pushsection .text\n" #entry ":\n\tpushl $0\n\tpushal\n\tpushl %esp\n\tcall " #handler                   \
+		"\n\taddl $4, %esp\n\tpopal\n\tcmpl $0, (%esp)\n\tjne 1f\n\taddl $4, %esp\n1:\tiret\n.popsection");        \
+	XM_HANDLER_RAW(3, entry)
+
+/* The interrupted code goes on as if it had called `target` with return address `next`. */
+XM_INLINE_ void xm_emulate_call(struct xm_int3_frame *frame, unsigned int target, unsigned int next)
+{
+	frame->moved = target;
+	frame->eip = frame->cs;
+	frame->cs = frame->eflags;
+	frame->eflags = next;
+}
+
+/* Carries out the 5-byte instruction at `bytes`, meant for `site`: call, jmp, or a NOP. */
+XM_INLINE_ void xm_emulate(struct xm_int3_frame *frame, unsigned int site, const unsigned char *bytes)
+{
+	const unsigned int next = site + 5;
+	if (bytes[0] == 0xe8)
+		xm_emulate_call(frame, next + *(const unsigned int *)(bytes + 1), next);
+	else if (bytes[0] == 0xe9)
+		frame->eip = next + *(const unsigned int *)(bytes + 1);
+	else
+		frame->eip = next;
+}
+
+#define XM_POKE_HANDLER()                                                                                              \
+	__attribute__((used)) static void xm_poke_handler(struct xm_int3_frame *frame)                                 \
+	{                                                                                                              \
+		const unsigned int site = frame->eip - 1;                                                              \
+		XM_ASSERT(site == (unsigned int)xm_poked_site && "a breakpoint that somebody planted");                 \
+		xm_emulate(frame, site, xm_poked_bytes);                                                               \
+	}                                                                                                              \
+	XM_INT3_ENTRY(xm_int3_entry, xm_poke_handler)
+
+#endif /* XMPATCH_H */
