@@ -10,8 +10,9 @@ const replay = (url: URL) => replayTrace(decodeTrace(new Uint8Array(readFileSync
 
 describe('recorded counterexamples', () => {
   const known = new URL('known/', folder)
-  it.each(tracesIn(known))('%s is reproduced bit for bit', (name) => {
-    const { divergence, violation } = replay(new URL(name, known))
+  const all = ['known', 'catalogue'].flatMap((part) => tracesIn(new URL(`${part}/`, folder)).map((name) => `${part}/${name}`))
+  it.each(all)('%s is reproduced bit for bit', (name) => {
+    const { divergence, violation } = replay(new URL(name, folder))
     expect(divergence).toBeNull()
     expect(violation).not.toBeNull()
   })

@@ -44,7 +44,11 @@ export function readSources(
   const paths = [...new Set(table.map((entry) => entry.file))].filter((path) => path !== '')
   for (const path of paths.slice(0, SOURCES_MAX)) {
     const text = readSource(path)
-    if (text !== null && text.length <= SOURCE_CHARS_MAX) sources[path] = text.split(/\r?\n/)
+    if (text === null || text.length > SOURCE_CHARS_MAX) continue
+    // Lines without code, of headers most of all, would make up most of a trace.
+    const used = new Set(table.flatMap((entry) => (entry.file === path ? [entry.line] : [])))
+    const lines = text.split(/\r?\n/).map((line, k) => (used.has(k + 1) ? line : ''))
+    sources[path] = lines.slice(0, Math.max(0, ...used))
   }
   return sources
 }

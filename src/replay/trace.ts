@@ -13,8 +13,8 @@ import type { Violation } from '../smp/monitor.ts'
 
 export const TRACE_MAGIC = 'xmcheck-trace'
 /** Version of the format that is written, and the oldest reader that understands it. */
-export const TRACE_VERSION = 1
-export const TRACE_READER_MIN = 1
+export const TRACE_VERSION = 2
+export const TRACE_READER_MIN = 2
 /** Largest trace file, total memory of an image, and longest schedule that are read. */
 export const TRACE_BYTES_MAX = 64 << 20
 const MEMORY_BYTES_MAX = 256 << 20
@@ -51,6 +51,7 @@ export function encodeTrace(trace: Trace): Uint8Array {
   return sealTrace(KIND_EXECUTION, {
     image: {
       ...image,
+      regions: image.regions.map(withoutZeros),
       vcpus: image.vcpus.map((vcpu) => ({ name: vcpu.name, registers: words(vcpu.registers) })),
       init: image.init && words(image.init),
       final: image.final && words(image.final),
@@ -61,6 +62,13 @@ export function encodeTrace(trace: Trace): Uint8Array {
     checks: words(trace.checks),
     violation: trace.violation,
   })
+}
+
+/** Stacks are used at their end: the zeros in front are counted, not stored. */
+function withoutZeros(region: Region): Region & { skip: number } {
+  const first = region.bytes.findIndex((byte) => byte !== 0)
+  const skip = first < 0 ? region.bytes.length : first
+  return { ...region, skip, bytes: region.bytes.subarray(skip) }
 }
 
 /** What a trace file records: an execution that was explored, or a booted image that ran. */
@@ -130,7 +138,10 @@ function readImage(fields: Fields): MachineImage {
   let memory = 0
   const regions = fields.list('regions', 4096).map((region): Region => {
     const sizeBytes = region.integer('sizeBytes', 0, MEMORY_BYTES_MAX)
-    const bytes = region.bytes('bytes', sizeBytes)
+    const skip = region.raw('skip') === undefined ? 0 : region.integer('skip', 0, sizeBytes)
+    const stored = region.bytes('bytes', sizeBytes - skip)
+    const bytes = new Uint8Array(skip + stored.length)
+    bytes.set(stored, skip)
     const start = region.integer('start', 0, 0xffffffff)
     memory += sizeBytes
     if (memory > MEMORY_BYTES_MAX) throw new TraceError(`its memory exceeds ${MEMORY_BYTES_MAX >> 20} MB`)

@@ -1,0 +1,45 @@
+/*
+ * A13  Trap-and-skip emulation loses the call: neither the old nor the new function runs
+ *
+ * source: 9e298e860408, provenance W
+ *
+ * variant skip: -DSKIP
+ * variant emulate:
+ */
+#include "xmpatch.h"
+
+static volatile unsigned int calls; /* of this pass */
+
+static void old_function(void) { calls++; }
+XM_GAP(0x201);
+static void new_function(void) { calls++; }
+__attribute__((noinline)) static void patched(void) { XM_CALL_SITE(site, old_function); }
+XM_FORM_CALL(call_old, site, old_function);
+XM_FORM_CALL(call_new, site, new_function);
+XM_FORMS_INT3(site, 5, call_old, call_new);
+XM_SYNC_GROUP(2)
+
+__attribute__((used)) static void breakpoint(struct xm_int3_frame *frame)
+{
+	const unsigned int trapped = frame->eip - 1;
+#ifdef SKIP
+	frame->eip = trapped + 5;
+#else
+	xm_emulate(frame, trapped, call_new);
+#endif
+}
+XM_INT3_ENTRY(int3_entry, breakpoint);
+
+static void patcher(void) { XM_TEXT_POKE_(site, call_new, 5, XM_SYNC1 | XM_SYNC2 | XM_SYNC3); }
+
+static void executor(void)
+{
+	xm_sti();
+	calls = 0;
+	patched();
+	XM_ASSERT(calls == 1);
+	xm_offline();
+}
+
+XM_VCPU(patcher);
+XM_VCPU(executor);

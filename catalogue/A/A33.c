@@ -1,0 +1,37 @@
+/*
+ * A33  A self-loop guards the head of the call while its tail is patched (HotSpot)
+ *
+ * source: HotSpot NativeCall::replace_mt_safe, JDK-8294947; provenance W
+ *
+ * variant aligned: -DBEFORE=0
+ * variant misaligned: -DBEFORE=62
+ */
+#include "xmpatch.h"
+
+#define TEXT_(n) #n
+#define TEXT(n) TEXT_(n)
+void call_it(void);
+void old_method(void);
+void new_method(void);
+__asm__(".text\n.balign 64\n.fill " TEXT(BEFORE) ", 1, 0x90\n.globl site\ncall_it:\nsite: call old_method\n\tret\n"
+	"old_method: ret\n.skip 0x10300, 0x90\nnew_method: ret\n");
+XM_FORM_CALL(call_old, site, old_method);
+XM_FORM_CALL(call_new, site, new_method);
+XM_FORM_BYTES(guard, "0xeb, 0xfe, 0xeb, 0xfe, 0x90"); /* two jumps to themselves; the fifth byte is never executed */
+XM_FORMS(site, 5, call_old, guard, call_new);
+
+static void patcher(void)
+{
+	xm_store((unsigned int *)site, *(const unsigned int *)guard);
+	xm_store((unsigned char *)site + 4, call_new[4]);
+	xm_store((unsigned int *)site, *(const unsigned int *)call_new);
+}
+
+static void java_thread(void)
+{
+	call_it();
+	call_it();
+}
+
+XM_VCPU(patcher);
+XM_VCPU(java_thread);

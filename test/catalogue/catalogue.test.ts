@@ -1,0 +1,150 @@
+// The catalogue: every variant gets the verdict that is known for it, by guest code that knows nothing of it.
+import { execFileSync } from 'node:child_process'
+import { mkdtempSync, readdirSync, readFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { beforeAll, describe, expect, it } from 'vitest'
+import { agrees, type Outcome } from '../../src/catalogue/compare.ts'
+import { readScenario, ScenarioError, sourceOf } from '../../src/catalogue/scenario.ts'
+
+const root = fileURLToPath(new URL('../..', import.meta.url))
+const text = (path: string) => readFileSync(join(root, path), 'utf8')
+const run = (...words: string[]): { status: number; out: string } => {
+  try {
+    return { status: 0, out: execFileSync(process.execPath, [join(root, 'bin/xmcheck.mjs'), ...words], { cwd: root, encoding: 'utf8', maxBuffer: 1 << 28, stdio: ['ignore', 'pipe', 'pipe'] }) }
+  } catch (error) {
+    const { status, stdout, stderr } = error as { status: number; stdout: string; stderr: string }
+    return { status, out: stdout + stderr }
+  }
+}
+
+interface Listed {
+  readonly entries: readonly {
+    readonly id: string
+    readonly file: string | null
+    readonly ok: boolean
+    readonly variants: readonly { readonly name: string; readonly ok: boolean; readonly expected: string; readonly cases: readonly { readonly violation: unknown }[] }[]
+  }[]
+}
+
+describe('every entry that has a scenario', () => {
+  let result: Listed
+  beforeAll(() => {
+    const built = (JSON.parse(run('catalogue', '--list', '--json').out) as Listed).entries.filter((entry) => entry.file !== null)
+    const out = mkdtempSync(join(tmpdir(), 'xmcheck-'))
+    result = JSON.parse(run('catalogue', ...built.map((entry) => entry.id), '--no-ladder', '--json', '--out', out).out) as Listed
+  }, 240_000)
+
+  it('gets the verdict that is known of each variant that is built', () => {
+    const wrong = result.entries.flatMap(({ id, variants }) => variants.filter((one) => one.cases.length > 0 && !one.ok).map(({ name, expected }) => `${id} ${name}: expected ${expected}`))
+    expect(wrong).toEqual([])
+    expect(result.entries.length).toBeGreaterThan(30)
+  })
+})
+
+describe('the data', () => {
+  it('is read by the command alone: no scenario, engine or monitor knows what is expected of it', () => {
+    const sources = readdirSync(join(root, 'src'), { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.ts'))
+    for (const name of sources) {
+      const source = text(`src/${name}`)
+      if (source.includes('catalogue.json')) expect(name).toBe('cli/catalogue.ts')
+      if (/from '.*catalogue\/compare\.ts'/.test(source)) expect(name).toBe('cli/catalogue.ts')
+    }
+    // An id outside of the scenarios would be a case of its own.
+    for (const name of sources) if (name !== 'catalogue/scenario.ts' && name !== 'cli/catalogue.ts') expect(text(`src/${name}`)).not.toMatch(/['"`][A-E]\d\d['"`]/)
+  })
+
+  it('has a scenario only for entries and variants that exist', () => {
+    const { entries } = JSON.parse(text('catalogue/catalogue.json')) as { entries: { id: string; variants: { name: string }[] }[] }
+    const files = readdirSync(join(root, 'catalogue'), { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.c'))
+    for (const file of files) {
+      const scenario = readScenario(file, text(`catalogue/${file}`))
+      const entry = entries.find((one) => one.id === scenario.id)!
+      expect(file).toContain(scenario.id)
+      for (const variant of scenario.variants) expect(entry.variants.map((one) => one.name), file).toContain(variant.name)
+    }
+  })
+})
+
+describe('the comparator', () => {
+  const outcome = (part: Partial<Outcome>): Outcome => ({ verdict: 'holds', strength: 'complete', bounds: {}, stated: {}, metrics: {}, ...part })
+  it('wants holds to be complete, or bounded as the entry says', () => {
+    expect(agrees('holds', [outcome({})])).toBe(true)
+    expect(agrees('holds', [outcome({ strength: 'sampled' })])).toBe(false)
+    expect(agrees('holds', [outcome({ strength: 'bounded' })])).toBe(false)
+    expect(agrees('holds', [outcome({ strength: 'bounded', bounds: { preemptions: 2 } })])).toBe(false)
+    expect(agrees('holds', [outcome({ strength: 'bounded', bounds: { preemptions: 2 }, stated: { preemptions: 2 } })])).toBe(true)
+    expect(agrees('holds', [outcome({ verdict: 'unknown' })])).toBe(false)
+  })
+  it('wants every case of a variant, and at least one', () => {
+    expect(agrees('violated', [outcome({ verdict: 'violated' }), outcome({})])).toBe(false)
+    expect(agrees('violated', [])).toBe(false)
+  })
+  it('wants a measure to measure', () => {
+    expect(agrees('measure', [outcome({})])).toBe(false)
+    expect(agrees('measure', [outcome({ metrics: { steps: 1 } })])).toBe(true)
+  })
+})
+
+describe('a scenario file', () => {
+  const file = `/*
+ * A99  A title
+ *
+ * source: nobody, provenance M
+ *
+ * variant good: -DFIX=2 --fetch byte
+ * variant bad/one:
+ * survivor store at f: it is dead
+ */
+int a;
+#if FIX == 2
+int fixed;
+#else
+int broken;
+#endif
+#ifdef OTHER
+int other;
+#endif
+`
+  it('says what it is', () => {
+    const scenario = readScenario('A99.c', file)
+    expect(scenario).toMatchObject({ id: 'A99', title: 'A title', source: 'nobody, provenance M' })
+    expect(scenario.variants).toEqual([
+      { name: 'good', case: '', defines: ['-DFIX=2'], object: 'objects/A99-FIX_2.o', options: ['--fetch', 'byte'] },
+      { name: 'bad', case: 'one', defines: [], object: 'objects/A99.o', options: [] },
+    ])
+    expect([...scenario.survivors]).toEqual([['store at f', 'it is dead']])
+  })
+  it('is shown as a variant sees it', () => {
+    const scenario = readScenario('A99.c', file)
+    expect(sourceOf(file, scenario, scenario.variants[0])).toBe('int a;\nint fixed;\n#ifdef OTHER\nint other;\n#endif\n')
+    expect(sourceOf(file, scenario, scenario.variants[1])).toContain('int broken;')
+  })
+  it('without a head is refused', () => {
+    for (const bad of ['int a;', '/* nothing */', '/*\n * A99  T\n * source: x\n */', '/*\n * A99  T\n * variant a:\n */', '/*\n * A99  T\n * source: x\n * variant a b: c\n */'])
+      expect(() => readScenario('x.c', bad)).toThrow(ScenarioError)
+  })
+})
+
+describe('xmcheck catalogue', () => {
+  it('refuses what is not there', () => {
+    expect(run('catalogue', 'Z99')).toMatchObject({ status: 2 })
+  })
+
+  it('exports what a user can start from, with the same verdict', () => {
+    const dir = mkdtempSync(join(tmpdir(), 'xmcheck-'))
+    expect(run('catalogue', 'A02', 'A07', '--export', dir).status).toBe(0)
+    const commands = readFileSync(join(dir, 'commands.txt'), 'utf8').trim().split('\n')
+    expect(commands).toContain('xmcheck check A07.independent-chunks.o --fetch independent:4')
+    const verdicts = commands.map((line) => {
+      const [, , object, ...options] = line.split(' ')
+      return run('check', join(dir, object), ...options, '--out', dir).status
+    })
+    expect(verdicts).toEqual([0, 0, 1, 1, 0])
+  })
+
+  it('shows how variants differ', () => {
+    expect(run('catalogue', 'A03', '--diff', '--no-ladder', '--no-color', '--out', mkdtempSync(join(tmpdir(), 'xmcheck-'))).out).toContain('-\txm_sync_core();')
+  })
+})
