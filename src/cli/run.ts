@@ -156,6 +156,7 @@ function exitCodeOf({ exit }: Outcome): number {
     case 'debug-exit':
       return exit.status
     case 'halted':
+    case 'power-off':
       return EXIT.complete
     case 'triple-fault':
     case 'reset':

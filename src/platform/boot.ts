@@ -3,7 +3,7 @@ import type { CpuClass } from '../cpu/classes.ts'
 import { InputError } from '../guest/inputError.ts'
 import type { BoardMemory } from './boardMemory.ts'
 import { flatRegisters, multibootRegisters, resetRegisters } from './reset.ts'
-import { writeTables } from './tables.ts'
+import { BASE_MEMORY_BYTES, writeBiosData, writeTables } from './tables.ts'
 
 export interface BootFile {
   readonly name: string
@@ -34,6 +34,7 @@ export function boot(memory: BoardMemory, options: BootOptions, cpu: CpuClass): 
   if (options.modules.length > 0 || options.commandLine !== '') throw new InputError(image.name, 'has no Multiboot header', 'a command line and modules need one')
   if (FLAT_START + image.bytes.length > Math.min(memory.ram.length, 0xa0000)) throw new InputError(image.name, `${image.bytes.length} bytes do not fit below 640 KB`, 'give it a Multiboot header, or --rom')
   if (image.bytes.length === 0) throw new InputError(image.name, 'is empty')
+  writeBiosData(memory)
   memory.ram.set(image.bytes, FLAT_START)
   return flatRegisters(cpu, FLAT_START)
 }
@@ -63,8 +64,9 @@ function bootMultiboot(memory: BoardMemory, options: BootOptions, header: number
   const flags = view.getUint32(header + 4, true)
   const unsupported = flags & 0xffff & ~7
   if (unsupported !== 0) throw new InputError(image.name, `its Multiboot header asks for features 0x${unsupported.toString(16)}`, 'only module alignment, memory and video information are known')
-  const { entry, end } = (flags & 0x10000) !== 0 ? loadByHeader(memory, image, view, header) : loadElf(memory, image, view)
+  // Where the kernel lies over the tables, the kernel is what counts.
   writeTables(memory, options.vcpus)
+  const { entry, end } = (flags & 0x10000) !== 0 ? loadByHeader(memory, image, view, header) : loadElf(memory, image, view)
   return multibootRegisters(cpu, entry, writeInformation(memory, options, end))
 }
 
@@ -136,7 +138,7 @@ function writeInformation(memory: BoardMemory, options: BootOptions, kernelEnd: 
   }
   const word = (offset: number, value: number) => view.setUint32(information + offset, value, true)
   word(0, 0x1 | 0x4 | 0x8 | 0x40 | 0x200)
-  word(4, 640)
+  word(4, BASE_MEMORY_BYTES >> 10)
   word(8, (memory.ram.length - 0x100000) >> 10)
   word(16, text(options.commandLine === '' ? options.image.name : `${options.image.name} ${options.commandLine}`))
   word(64, text('xmcheck'))
@@ -147,7 +149,7 @@ function writeInformation(memory: BoardMemory, options: BootOptions, kernelEnd: 
     for (const [field, value] of [module.start, module.end, names[k], 0].entries()) view.setUint32(free + k * 16 + field * 4, value, true)
   })
   free += modules.length * 16
-  const map = [[0, 0xa0000, 1], [0xe0000, 0x20000, 2], [0x100000, memory.ram.length - 0x100000, 1]]
+  const map = [[0, BASE_MEMORY_BYTES, 1], [BASE_MEMORY_BYTES, 0xa0000 - BASE_MEMORY_BYTES, 2], [0xe0000, 0x20000, 2], [0x100000, memory.ram.length - 0x100000, 1]]
   word(44, map.length * 24)
   word(48, free)
   map.forEach(([start, length, type], k) => {

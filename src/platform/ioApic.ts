@@ -43,12 +43,6 @@ export class IoApic {
     }
   }
 
-  /** A pulse on an input: the rising edge counts, and a level-triggered input is down again before anyone looks. */
-  pulse(input: number): void {
-    this.setLine(input, true)
-    this.setLine(input, false)
-  }
-
   setLine(input: number, up: boolean): void {
     const was = (this.#lines >>> input) & 1
     if (up) this.#lines |= 1 << input

@@ -2,10 +2,7 @@
  * Memory type range registers (SDM vol. 3A 13.11) as plain storage: memory types do nothing here, firmware and kernels
  * only expect to read back what they wrote, and #GP for what is reserved.
  */
-export interface Words {
-  readonly low: number
-  readonly high: number
-}
+import type { MsrBank, Words } from './msrBank.ts'
 
 const CAPABILITIES = 0xfe
 const FIRST_VARIABLE = 0x200
@@ -19,7 +16,7 @@ const CAPABILITY_BITS = VARIABLE_RANGES | (1 << 8) | (1 << 10)
 const DEFAULT_TYPE_BITS = 0xcff
 const NOTHING: Words = { low: 0, high: 0 }
 
-export class Mtrrs {
+export class Mtrrs implements MsrBank {
   readonly #values = new Map<number, Words>()
 
   constructor() {
@@ -27,19 +24,16 @@ export class Mtrrs {
     for (const msr of [...FIXED, DEFAULT_TYPE]) this.#values.set(msr, NOTHING)
   }
 
-  /** Null: no such register. */
   read(msr: number): Words | null {
     return msr === CAPABILITIES ? { low: CAPABILITY_BITS, high: 0 } : (this.#values.get(msr) ?? null)
   }
 
-  /** False: no such register, or not with this value (#GP). */
   write(msr: number, low: number, high: number): boolean {
     if (!this.#values.has(msr) || !isValid(msr, low, high)) return false
     this.#values.set(msr, { low, high })
     return true
   }
 
-  /** What software can see of them, for state hashes. */
   *words(): Iterable<number> {
     for (const { low, high } of this.#values.values()) {
       yield low

@@ -1,14 +1,19 @@
 /** The memory port of one vCPU of the platform: sequentially consistent, every access done at once. */
 import type { Bus } from '../cpu/bus.ts'
+import type { CpuClass } from '../cpu/classes.ts'
 import { MSR_APIC_BASE } from '../cpu/registers.ts'
 import { IOAPIC_PAGE, type BoardMemory } from './boardMemory.ts'
-import type { PortDevice } from './devices.ts'
 import type { IoApic } from './ioApic.ts'
 import type { LocalApic } from './localApic.ts'
+import { ModelMsrs } from './modelMsrs.ts'
+import type { MsrBank, Words } from './msrBank.ts'
 import { Mtrrs } from './mtrr.ts'
+import type { PortDevice } from './portDevice.ts'
+import { Tsc } from './tsc.ts'
 
 const IOAPIC_AT = IOAPIC_PAGE | 0
 const APIC_NOWHERE = IOAPIC_AT
+const TSC = 0x10
 const APIC_BASE = 0x1b
 const X2APIC_FIRST = 0x800
 const X2APIC_LAST = 0x8ff
@@ -34,16 +39,20 @@ export class PlatformBus implements Bus {
   readonly #board: Board
   readonly #memory: BoardMemory
   readonly #apic: LocalApic
-  readonly mtrrs: Mtrrs | null
+  readonly tscCounter: Tsc
+  readonly msrs: readonly MsrBank[]
+  /** WRMSR sets all 64 bits of the counter; before the Pentium 4 the upper half is cleared (SDM vol. 3B 19.17). */
+  readonly #wideTsc: boolean
   /** Physical page (as int32) at which the vCPU's own APIC is; IOAPIC_PAGE where it is at none. */
   #apicPage = APIC_NOWHERE
 
-  /** @param mtrrs the vCPU has memory type range registers */
-  constructor(board: Board, apic: LocalApic, mtrrs: boolean) {
+  constructor(board: Board, apic: LocalApic, cpu: CpuClass) {
     this.#board = board
     this.#memory = board.memory
     this.#apic = apic
-    this.mtrrs = mtrrs ? new Mtrrs() : null
+    this.tscCounter = new Tsc(() => board.now())
+    this.#wideTsc = cpu.family >= 15
+    this.msrs = [new ModelMsrs(cpu), ...(cpu.features.has('mtrr') ? [new Mtrrs()] : [])]
   }
 
   read8(physical: number): number {
@@ -103,24 +112,25 @@ export class PlatformBus implements Bus {
   }
 
   tsc(): number {
-    const now = this.#board.now()
-    this.high = Math.floor(now / 2 ** 32) | 0
-    return now | 0
+    const [low, high] = this.tscCounter.read()
+    this.high = high | 0
+    return low | 0
+  }
+
+  /** What software can see of this vCPU beside its registers, for state hashes. */
+  *words(): Iterable<number> {
+    yield* this.tscCounter.words()
+    for (const bank of this.msrs) yield* bank.words()
   }
 
   readMsr(msr: number): boolean {
-    const range = this.mtrrs?.read(msr) ?? null
-    if (range !== null) {
-      this.low = range.low
-      this.high = range.high
-      return true
+    for (const bank of this.msrs) {
+      const value = bank.read(msr)
+      if (value !== null) return this.#answer(value)
     }
     if (msr < X2APIC_FIRST || msr > X2APIC_LAST || !this.#apic.x2apic) return false
     const value = this.#apic.readMsr(msr)
-    if (value === null) return false
-    this.low = value.low
-    this.high = value.high
-    return true
+    return value !== null && this.#answer(value)
   }
   writeMsr(msr: number, low: number, high: number): boolean {
     this.#board.touched = true
@@ -128,9 +138,19 @@ export class PlatformBus implements Bus {
       this.apicBaseChanged()
       return true
     }
-    if (this.mtrrs?.write(msr, low, high) === true) return true
+    if (msr === TSC) {
+      this.tscCounter.set(low, this.#wideTsc ? high : 0)
+      return true
+    }
+    for (const bank of this.msrs) if (bank.write(msr, low, high)) return true
     if (msr < X2APIC_FIRST || msr > X2APIC_LAST || !this.#apic.x2apic) return false
     return this.#apic.writeMsr(msr, low, high)
+  }
+
+  #answer({ low, high }: Words): boolean {
+    this.low = low
+    this.high = high
+    return true
   }
 
   guestCall(_number: number, eax: number): number {

@@ -13,12 +13,22 @@ import {
 import type { UndefinedFlags } from '../cpu/undefinedFlags.ts'
 import { BoardMemory } from './boardMemory.ts'
 import { boot, type BootOptions } from './boot.ts'
-import { BytePort, Chipset, DebugExit, FirmwareConfig, Pic, Pit, Uart, type PortDevice } from './devices.ts'
+import { BytePort, DebugExit } from './bytePorts.ts'
+import { FirmwareConfig } from './fwCfg.ts'
 import { IoApic } from './ioApic.ts'
+import { KeyboardController } from './keyboardController.ts'
 import { DELIVER_FIXED, DELIVER_INIT, DELIVER_LOWEST, DELIVER_NMI, DELIVER_SIPI, LocalApic, type Fabric, type Message } from './localApic.ts'
 import { OpCache } from './opCache.ts'
+import { Pic } from './pic.ts'
+import { Pit } from './pit.ts'
 import { PlatformBus, type Board } from './platformBus.ts'
+import type { PortDevice, TimedDevice } from './portDevice.ts'
+import { Power } from './power.ts'
 import { initRegisters, resetRegisters, startAt } from './reset.ts'
+import { Rtc } from './rtc.ts'
+import { SystemControl } from './systemControl.ts'
+import { TestDevice } from './testDevice.ts'
+import { Uart } from './uart.ts'
 
 export interface SystemOptions extends BootOptions {
   readonly cpu: CpuClass
@@ -37,7 +47,7 @@ export interface Sink {
 }
 
 export interface Exit {
-  readonly kind: 'debug-exit' | 'halted' | 'stuck' | 'triple-fault' | 'reset'
+  readonly kind: 'debug-exit' | 'power-off' | 'halted' | 'stuck' | 'triple-fault' | 'reset'
   /** Status of a debug exit; 0 otherwise. */
   readonly status: number
   readonly message: string
@@ -45,6 +55,9 @@ export interface Exit {
 
 /** Instructions (TSC ticks) a tick of the 8254 (1.193182 MHz) takes: a machine of some 100 MHz. */
 const TICKS_PER_PIT = 84
+const TICKS_PER_SECOND = TICKS_PER_PIT * 1_193_182
+/** ISA interrupts as a PC wires them to the I/O APIC: line 0, the 8254, comes in at input 2. */
+const inputOf = (line: number) => (line === 0 ? 2 : line)
 
 export class System implements Board, Fabric {
   readonly memory: BoardMemory
@@ -60,14 +73,15 @@ export class System implements Board, Fabric {
   /** What has state of its own that software can see. */
   readonly #parts: { words(): Iterable<number> }[]
   readonly #pic = new Pic()
-  readonly #pit: Pit
+  readonly #timed: readonly TimedDevice[]
+  /** Per timed device: when it interrupts next. */
+  readonly #due: number[]
   readonly #ops: OpCache
   readonly #scratch = new Uint8Array(16)
   readonly #hasRom: boolean
   #skipped = 0
   /** Per vCPU: its last slice ended in a jump to itself, and since then nobody has done anything else. */
   readonly #spinning: boolean[]
-  #nextPit = Infinity
 
   /** @throws InputError where the image cannot be booted */
   constructor(options: SystemOptions, sink: Sink) {
@@ -75,19 +89,30 @@ export class System implements Board, Fabric {
     this.#hasRom = options.rom
     this.#spinning = Array.from({ length: options.vcpus }, () => false)
     this.#ops = new OpCache(this.memory)
-    this.#pit = new Pit(() => Math.floor(this.now() / TICKS_PER_PIT))
+    const now = () => this.now()
+    const line = (number: number) => (up: boolean) => this.#setLine(number, up)
+    const reset = (how: string) => this.#end({ kind: 'reset', status: 0, message: how })
+    const off = () => this.#end({ kind: 'power-off', status: 0, message: 'the machine was switched off' })
+    const pit = new Pit(now, TICKS_PER_PIT, line(0))
+    const rtc = new Rtc(options.memoryBytes, now, TICKS_PER_SECOND, line(8))
+    this.#timed = [pit, rtc]
+    this.#due = this.#timed.map(() => Infinity)
     const post = (code: number) => {
       this.lastPost = code
       sink.post(code)
     }
     this.devices = [
-      new Uart(0x3f8, (byte) => sink.text(byte)),
+      new Uart(0x3f8, (byte) => sink.text(byte), line(4)),
       ...(options.postPort === options.asciiPort ? [] : [new BytePort(options.postPort, post)]),
       new BytePort(options.asciiPort, (byte) => sink.text(byte), 0xe9),
       new DebugExit(options.exitPort, (status) => this.#end({ kind: 'debug-exit', status, message: `debug exit with status ${status}` })),
       this.#pic,
-      this.#pit,
-      new Chipset(options.memoryBytes, this.#pit, (how) => this.#end({ kind: 'reset', status: 0, message: how })),
+      pit,
+      rtc,
+      new SystemControl(pit, reset),
+      new KeyboardController(reset),
+      new Power(() => this.now() / TICKS_PER_SECOND, off),
+      new TestDevice((number, up) => this.#setLine(number, up)),
       new FirmwareConfig(options.vcpus, options.memoryBytes),
     ]
     this.ioApic = new IoApic((low, high) => this.#route(-1, {
@@ -97,10 +122,10 @@ export class System implements Board, Fabric {
     this.#apics = Array.from({ length: options.vcpus }, (_, v) => new LocalApic(v, this))
     this.#parts = [...this.#apics]
     this.cpus = this.#apics.map((apic, v) => {
-      const bus = new PlatformBus(this, apic, options.cpu.features.has('mtrr'))
+      const bus = new PlatformBus(this, apic, options.cpu)
       const cpu = new Cpu(Int32Array.from(v === 0 ? first : resetRegisters(options.cpu, false)), 0, bus, options.cpu, options.undefinedFlags)
       bus.r = cpu.r
-      if (bus.mtrrs !== null) this.#parts.push(bus.mtrrs)
+      this.#parts.push(bus)
       cpu.apicId = v
       bus.apicBaseChanged()
       return cpu
@@ -266,6 +291,11 @@ export class System implements Board, Fabric {
     }
   }
 
+  #setLine(line: number, up: boolean): void {
+    if (line < 16 && line !== 2) this.#pic.setLine(line, up)
+    this.ioApic.setLine(inputOf(line), up)
+  }
+
   #wakes(v: number): boolean {
     const cpu = this.cpus[v]
     const apic = this.#apics[v]
@@ -298,12 +328,13 @@ export class System implements Board, Fabric {
   /** Delivers what is due; the tick of the next timer. */
   #nextTimer(): number {
     const now = this.now()
-    if (now >= this.#nextPit) {
-      this.#pic.raise(0)
-      this.ioApic.pulse(2)
+    let next = Infinity
+    for (let k = 0; k < this.#timed.length; k++) {
+      const device = this.#timed[k]
+      if (now >= this.#due[k]) device.expire()
+      this.#due[k] = device.next(now)
+      next = Math.min(next, this.#due[k])
     }
-    this.#nextPit = this.#pit.nextInterrupt(Math.floor(now / TICKS_PER_PIT)) * TICKS_PER_PIT
-    let next = this.#nextPit
     for (const apic of this.#apics) {
       while (now >= apic.nextTimer()) apic.expire()
       next = Math.min(next, apic.nextTimer())

@@ -20,6 +20,9 @@ const EDX_BITS: readonly (readonly [number, Feature])[] = [
 const APIC_BIT = 1 << 9
 const ECX_X2APIC = 1 << 21
 const EXTENDED_EDX_NX = 1 << 20
+/** Extended topology enumeration (SDM vol. 2A, CPUID), and its type of the thread level. */
+const TOPOLOGY = 0xb
+const THREADS = 1
 /** Physical and linear address bits (leaf 80000008). */
 const ADDRESS_BITS = 32 | (32 << 8)
 
@@ -40,10 +43,15 @@ function featureBits({ cls: { features }, r, bus }: Cpu): number {
 }
 
 /** EAX, EBX, ECX, EDX of a leaf. */
-function leaf(cpu: Cpu, number: number): readonly [number, number, number, number] {
+function leaf(cpu: Cpu, number: number, subleaf: number): readonly [number, number, number, number] {
   const { features, signature } = cpu.cls
   const extended = features.has('nx') ? 0x80000008 : 0
+  const x2apic = features.has('x2apic')
   switch (number >>> 0) {
+    case TOPOLOGY:
+      // One thread a core, one core a package; EDX is the x2APIC id, whatever the level asked for.
+      if (x2apic) return [0, subleaf === 0 ? 1 : 0, subleaf === 0 ? THREADS << 8 : subleaf & 0xff, cpu.apicId]
+      break
     case 1:
       return [signature, features.has('apic') ? cpu.apicId << 24 : 0, features.has('x2apic') ? ECX_X2APIC : 0, featureBits(cpu)]
     case 0x80000000:
@@ -56,14 +64,14 @@ function leaf(cpu: Cpu, number: number): readonly [number, number, number, numbe
       if (extended !== 0) return [ADDRESS_BITS, 0, 0, 0]
       break
     case 0:
-      return [1, GENU, NTEL, INEI]
+      return [x2apic ? TOPOLOGY : 1, GENU, NTEL, INEI]
   }
   return [0, 0, 0, 0]
 }
 
 const cpuid = serializing((cpu) => {
   const r = cpu.r
-  const [eax, ebx, ecx, edx] = leaf(cpu, r[EAX])
+  const [eax, ebx, ecx, edx] = leaf(cpu, r[EAX], r[ECX])
   r[EAX] = eax
   r[EBX] = ebx
   r[ECX] = ecx
@@ -102,6 +110,8 @@ const SYSENTER_ESP = 0x175
 const SYSENTER_EIP = 0x176
 const PAT = 0x277
 const EFER = 0xc0000080
+/** SYSCALL enable: parts with NX have the bit, and SYSCALL in 64-bit mode only. */
+const EFER_SCE = 1
 
 const apicBaseBits = (cpu: Cpu) => 0xfffff900 | (cpu.cls.features.has('x2apic') ? 0x400 : 0)
 
@@ -165,7 +175,7 @@ const wrmsr: Handler = privileged(
       r[MSR_PAT_LO] = low
       r[MSR_PAT_HI] = high
     } else if (msr === EFER && features.has('nx')) {
-      if ((low & ~EFER_NXE) !== 0 || high !== 0) return cpu.fault(GP, 0)
+      if ((low & ~(EFER_SCE | EFER_NXE)) !== 0 || high !== 0) return cpu.fault(GP, 0)
       r[MSR_EFER] = low
       cpu.bus.invalidateTlb(true)
     } else {
