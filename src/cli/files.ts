@@ -1,5 +1,5 @@
 /** The one module that touches files. */
-import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { accessSync, constants, existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { UsageError } from './errors.ts'
@@ -50,6 +50,19 @@ export function filesBelow(path: string, extension: string, depth = 0): string[]
     return names.sort().map((name) => join(path, name))
   } catch (error) {
     throw new UsageError(`${path}: cannot be read (${(error as NodeJS.ErrnoException).code ?? 'unknown error'})`)
+  }
+}
+
+/** @throws UsageError where `writeFile` could not write */
+export function checkWritable(path: string): void {
+  try {
+    mkdirSync(dirname(path), { recursive: true })
+    if (!existsSync(path)) accessSync(dirname(path), constants.W_OK)
+    else if (statSync(path).isDirectory()) throw new UsageError(`${path}: is a directory`)
+    else accessSync(path, constants.W_OK)
+  } catch (error) {
+    if (error instanceof UsageError) throw error
+    throw new UsageError(`${path}: cannot be written (${(error as NodeJS.ErrnoException).code ?? 'unknown error'})`)
   }
 }
 

@@ -3,12 +3,12 @@ import { Option, type Command } from 'commander'
 import { CPU_CLASSES, classOf } from '../cpu/classes.ts'
 import { parseUndefinedFlags } from '../cpu/undefinedFlags.ts'
 import { Run, rerun, type Outcome } from '../platform/run.ts'
-import { decodeRunTrace, encodeRunTrace } from '../platform/runTrace.ts'
+import { decodeRunTrace, encodeRunTrace, recordedSlicesMax } from '../platform/runTrace.ts'
 import { makeScheduler, SCHEDULES, type Schedule } from '../platform/scheduler.ts'
 import type { Sink, System, SystemOptions } from '../platform/system.ts'
 import { addOutputFlags, numberFlag, UNDEFINED_FLAGS_HELP, reading, type OutputFlags } from './common.ts'
 import { EXIT, UsageError } from './errors.ts'
-import { readFile, writeFile } from './files.ts'
+import { checkWritable, readFile, writeFile } from './files.ts'
 
 interface Flags extends OutputFlags {
   readonly rom?: boolean
@@ -28,6 +28,8 @@ interface Flags extends OutputFlags {
 }
 
 const MEGABYTE = 1 << 20
+/** What ends a run early: its result and recording are written all the same. */
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
 
 export function addRun(program: Command): void {
   const command = program
@@ -76,18 +78,29 @@ async function run(path: string, flags: Flags): Promise<void> {
   const scheduler = makeScheduler(flags.schedule, numberFlag('--seed', flags.seed, 0, 2 ** 32 - 1) ?? 1)
   const log = new Log(flags)
   const started = performance.now()
-  const running = new Run(options, log, scheduler, numberFlag('--max-instructions', flags.maxInstructions, 1, Number.MAX_SAFE_INTEGER)!)
+  const { record } = flags
+  const slicesMax = record === undefined ? null : recordedSlicesMax(options)
+  // Better now than when the run is over.
+  if (record !== undefined) checkWritable(record)
+  const running = new Run(options, log, scheduler, numberFlag('--max-instructions', flags.maxInstructions, 1, Number.MAX_SAFE_INTEGER)!, slicesMax)
   let interrupted = false
-  const onInterrupt = () => {
+  const onSignal = () => {
     if (interrupted) process.exit(EXIT.interrupted)
     interrupted = true
   }
-  process.on('SIGINT', onInterrupt)
-  for (let slices = 1; !interrupted && running.advance(); slices++)
-    if (slices % 64 === 0) await new Promise((resolve) => setImmediate(resolve))
-  process.off('SIGINT', onInterrupt)
+  for (const signal of SIGNALS) process.on(signal, onSignal)
+  try {
+    for (let slices = 1; !interrupted && running.advance(); slices++)
+      if (slices % 64 === 0) await new Promise((resolve) => setImmediate(resolve))
+  } catch (error) {
+    // A defect of xmcheck itself: what was recorded up to here reproduces it.
+    if (record !== undefined) writeFile(record, encodeRunTrace(options, running.recording, running.outcome(true)))
+    throw error
+  } finally {
+    for (const signal of SIGNALS) process.off(signal, onSignal)
+  }
   const outcome = running.outcome(interrupted)
-  if (flags.record !== undefined) writeFile(flags.record, encodeRunTrace(options, running.recording, outcome))
+  if (record !== undefined) writeFile(record, encodeRunTrace(options, running.recording, outcome))
   report('run', outcome, running.system, log, flags, (performance.now() - started) / 1000, flags.record ?? null)
   process.exitCode = exitCodeOf(outcome)
 }

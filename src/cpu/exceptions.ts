@@ -16,6 +16,11 @@ export const PF_ = 14
 export const MF = 16
 export const AC_ = 17
 
+/** By vector. */
+export const EXCEPTION_NAMES: readonly string[] = [
+  '#DE', '#DB', 'NMI', '#BP', '#OF', '#BR', '#UD', '#NM', '#DF', 'CSO', '#TS', '#NP', '#SS', '#GP', '#PF', '', '#MF', '#AC', '#MC',
+]
+
 /** Bit sets over vectors: those that push an error code, and the contributory ones (SDM vol. 3A table 7-4). */
 const WITH_ERROR = (1 << DF_) | (1 << TS_) | (1 << NP) | (1 << SS_) | (1 << GP) | (1 << PF_) | (1 << AC_)
 const CONTRIBUTORY = (1 << DE) | (1 << TS_) | (1 << NP) | (1 << SS_) | (1 << GP)

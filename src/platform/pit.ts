@@ -115,6 +115,9 @@ export class Pit implements PortDevice, TimedDevice {
     const tick = (mode & 3) >= 2 ? since + (Math.floor((from - since) / reload) + 1) * reload : since + reload > from ? since + reload : Infinity
     return tick * this.#tscTicks
   }
+  settled(tsc: number): number {
+    return this.next(tsc)
+  }
   expire(): void {
     this.#line(true)
     this.#line(false)

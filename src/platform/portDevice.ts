@@ -10,6 +10,8 @@ export interface PortDevice {
 export interface TimedDevice {
   /** When it interrupts next, `now` excluded; Infinity: never. */
   next(now: number): number
+  /** When, if nobody touches it, it will have interrupted in every way that it is going to; `next` at the least. */
+  settled(now: number): number
   /** Time has reached what `next` said. */
   expire(): void
 }

@@ -17,6 +17,7 @@ const BINARY = 4
 const HOURS_24 = 2
 /** Seconds before the update that the chip says so (244 us), and that the update takes (1984 us). */
 const UPDATE_SECONDS = 0.002228
+const SECONDS_PER_DAY = 86_400
 const CRYSTAL_HZ = 32768
 /** The clock starts at the beginning of 2000: what a run computes must not depend on when it is run. */
 const EPOCH_MS = Date.UTC(2000, 0, 1)
@@ -80,6 +81,10 @@ export class Rtc implements PortDevice, TimedDevice {
     if ((enabled & PERIODIC) !== 0 && this.#period() > 0) next = step(this.#period())
     if ((enabled & (ALARM | UPDATE)) !== 0 && (enabled & SET) === 0) next = Math.min(next, step(this.#ticksPerSecond))
     return Math.ceil(next)
+  }
+
+  settled(now: number): number {
+    return (this.#memory[STATUS_B] & ALARM) !== 0 ? this.next(now) + SECONDS_PER_DAY * this.#ticksPerSecond : this.next(now)
   }
 
   expire(): void {

@@ -22,30 +22,41 @@ export class Run {
   readonly recording: Recording = { slices: [], checks: [] }
   readonly #scheduler: Scheduler
   readonly #instructionsMax: number
+  readonly #slicesMax: number
+  #slices = 0
 
-  /** @throws InputError where the image cannot be booted */
-  constructor(options: SystemOptions, sink: Sink, scheduler: Scheduler, instructionsMax: number) {
+  /**
+   * @param slicesMax slices that are recorded, at the most: the run ends there; null: nothing is recorded
+   * @throws InputError where the image cannot be booted
+   */
+  constructor(options: SystemOptions, sink: Sink, scheduler: Scheduler, instructionsMax: number, slicesMax: number | null = Infinity) {
     this.system = new System(options, sink)
     this.#scheduler = scheduler
     this.#instructionsMax = instructionsMax
+    this.#slicesMax = slicesMax ?? -1
   }
 
   /** One slice; false: the run is over. */
   advance(): boolean {
-    const { system, recording } = this
-    if (system.exit !== null || system.instructions >= this.#instructionsMax) return false
+    const { system } = this
+    if (system.exit !== null || system.instructions >= this.#instructionsMax || this.#slices === this.#slicesMax) return false
     const runnable: number[] = []
     for (let v = 0; v < system.cpus.length; v++) if (system.runnable(v) && !system.spins(v)) runnable.push(v)
     if (runnable.length === 0) {
-      recording.slices.push(-1, 0)
-      recording.checks.push(0)
+      this.#record(-1, 0, 0)
       return system.skip()
     }
     const { vcpu, count } = this.#scheduler(runnable)
     const done = system.run(vcpu, Math.min(count, this.#instructionsMax - system.instructions))
-    recording.slices.push(vcpu, done)
-    recording.checks.push(system.registersHash(vcpu))
+    if (this.#slicesMax >= 0) this.#record(vcpu, done, system.registersHash(vcpu))
     return system.exit === null
+  }
+
+  #record(vcpu: number, count: number, check: number): void {
+    if (this.#slicesMax < 0) return
+    this.#slices++
+    this.recording.slices.push(vcpu, count)
+    this.recording.checks.push(check)
   }
 
   outcome(interrupted: boolean = false): Outcome {
@@ -53,7 +64,7 @@ export class Run {
     const { instructions, lastPost } = system
     const stopped = interrupted
       ? ({ kind: 'interrupted', status: 0, message: 'interrupted' } as const)
-      : ({ kind: 'limit', status: 0, message: `stopped after ${instructions} instructions (--max-instructions)` } as const)
+      : ({ kind: 'limit', status: 0, message: `stopped after ${instructions} instructions (${this.#slices === this.#slicesMax ? 'the recording is full' : '--max-instructions'})` } as const)
     return { exit: system.exit ?? stopped, instructions, hash: system.hash(), lastPost }
   }
 }

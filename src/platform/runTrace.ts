@@ -1,7 +1,8 @@
 /** The trace file of a run: image, options, slices, checks and how it ended. */
 import { CPU_CLASSES, classOf } from '../cpu/classes.ts'
 import { FIXED_FLAGS, formatUndefinedFlags, parseUndefinedFlags, type UndefinedFlags } from '../cpu/undefinedFlags.ts'
-import { KIND_RUN, openTrace, sealTrace, TraceError, type Fields } from '../replay/trace.ts'
+import { InputError } from '../guest/inputError.ts'
+import { KIND_RUN, openTrace, sealTrace, TRACE_BYTES_MAX, TraceError, type Fields } from '../replay/trace.ts'
 import type { BootFile } from './boot.ts'
 import type { Outcome, Recording } from './run.ts'
 import type { SystemOptions } from './system.ts'
@@ -17,6 +18,18 @@ const MEMORY_BYTES_MAX = 1 << 30
 const VCPUS_MAX = 64
 const SLICES_MAX = 4_000_000
 const FILE_BYTES_MAX = 64 << 20
+
+/** Bytes of a slice and its check in the file, and of everything else but the images. */
+const SLICE_BYTES = 12
+const HEAD_BYTES = 1 << 16
+
+/** Slices that a trace of a run of these images can hold. @throws InputError where the images alone are too large */
+export function recordedSlicesMax({ image, modules, commandLine }: SystemOptions): number {
+  const images = [image, ...modules].reduce((sum, { bytes }) => sum + bytes.length, HEAD_BYTES + commandLine.length)
+  const slices = Math.floor((TRACE_BYTES_MAX - images) / SLICE_BYTES)
+  if (slices < 1) throw new InputError(image.name, `${images} bytes of images do not fit into a trace of at most ${TRACE_BYTES_MAX}`, 'run it without --record')
+  return Math.min(SLICES_MAX, slices)
+}
 
 export function encodeRunTrace(options: SystemOptions, recording: Recording, outcome: Outcome): Uint8Array {
   const words = (values: readonly number[]) => new Uint8Array(Int32Array.from(values).buffer)

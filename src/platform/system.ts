@@ -7,8 +7,10 @@ import { STOP_FAULT } from '../cpu/bus.ts'
 import { Cpu } from '../cpu/cpu.ts'
 import type { CpuClass } from '../cpu/classes.ts'
 import { decode, type Op } from '../cpu/decode.ts'
+import { EXCEPTION_NAMES, PF_ } from '../cpu/exceptions.ts'
 import {
-  ACTIVE, ACTIVITY, CS, EFLAGS, EIP, EVENT, EVENT_EXTERNAL, EVENT_NMI, EVENT_VALID, HALTED, IF, REGISTER_WORDS, SEG_ATTR, SELECTOR, SHADOW, SHADOW_STI, SHUTDOWN, WAIT_FOR_SIPI,
+  ACTIVE, ACTIVITY, CR0, CR2, CR3, CR4, CS, EFLAGS, EIP, EVENT, EVENT_EXTERNAL, EVENT_NMI, EVENT_VALID, GDT_BASE, GDT_LIMIT, HALTED, IDT_BASE,
+  IDT_LIMIT, IF, LDTR, REGISTER_WORDS, SEG_ATTR, SELECTOR, SHADOW, SHADOW_STI, SHUTDOWN, TR, WAIT_FOR_SIPI,
 } from '../cpu/registers.ts'
 import type { UndefinedFlags } from '../cpu/undefinedFlags.ts'
 import { BoardMemory } from './boardMemory.ts'
@@ -56,6 +58,8 @@ export interface Exit {
 /** Instructions (TSC ticks) a tick of the 8254 (1.193182 MHz) takes: a machine of some 100 MHz. */
 const TICKS_PER_PIT = 84
 const TICKS_PER_SECOND = TICKS_PER_PIT * 1_193_182
+/** Timer interrupts that wake nobody, at the most, before a sleep counts as the last. */
+const SKIPS_MAX = 10_000_000
 /** ISA interrupts as a PC wires them to the I/O APIC: line 0, the 8254, comes in at input 2. */
 const inputOf = (line: number) => (line === 0 ? 2 : line)
 
@@ -80,6 +84,8 @@ export class System implements Board, Fabric {
   readonly #scratch = new Uint8Array(16)
   readonly #hasRom: boolean
   #skipped = 0
+  /** What the instruction that executes, and delivering that, has raised; for messages. */
+  readonly #raised: string[] = []
   /** Per vCPU: its last slice ended in a jump to itself, and since then nobody has done anything else. */
   readonly #spinning: boolean[]
 
@@ -147,13 +153,20 @@ export class System implements Board, Fabric {
     return this.#spinning[v] && !this.#wakes(v)
   }
 
-  /** When nobody can run: time goes on to the next timer. False: nothing will ever happen again (`exit` says so). */
+  /** When nobody can run: time goes on to the timer that wakes one. False: nothing will ever happen again (`exit` says so). */
   skip(): boolean {
-    const next = this.#nextTimer()
-    if (next !== Infinity && this.cpus.some(({ r }, v) => (r[ACTIVITY] === HALTED || this.#spinning[v]) && (r[EFLAGS] & IF) !== 0)) {
-      this.#skipped += Math.max(0, next - this.now())
-      this.#nextTimer()
-      return true
+    const sleeps = this.cpus.some(({ r }, v) => (r[ACTIVITY] === HALTED || this.#spinning[v]) && (r[EFLAGS] & IF) !== 0)
+    let next = this.#nextTimer()
+    if (sleeps && next !== Infinity) {
+      // A timer whose interrupt nobody takes goes on for ever. Once all have been through what they do, none will wake anyone.
+      const start = this.now()
+      const settled = [...this.#timed.map((device) => device.settled(start)), ...this.#apics.map((apic) => apic.nextTimer())].filter(Number.isFinite)
+      const end = Math.max(...settled)
+      for (let k = 0; k < SKIPS_MAX && next <= end; k++) {
+        this.#skipped += Math.max(0, next - this.now())
+        next = this.#nextTimer()
+        if (this.cpus.some(({ r }, v) => (this.#spinning[v] || r[ACTIVITY] === HALTED) && this.#wakes(v))) return true
+      }
     }
     const spins = this.#spinning.some(Boolean)
     if (spins) this.#end({ kind: 'stuck', status: 0, message: 'a vCPU jumps to itself for ever: no interrupt and no other vCPU can end that' })
@@ -187,7 +200,10 @@ export class System implements Board, Fabric {
       if (op !== null) cpu.execute(op)
       done++
       this.instructions++
-      if (cpu.stop === STOP_FAULT) cpu.raise()
+      if (cpu.stop === STOP_FAULT) {
+        this.#raised.length = 0
+        this.#raise(cpu)
+      }
       const event = (r[EVENT] & EVENT_VALID) !== 0 || (r[ACTIVITY] as number) === SHUTDOWN
       if (event) this.#deliver(v, cpu)
       if (this.touched) {
@@ -210,9 +226,16 @@ export class System implements Board, Fabric {
     while ((r[EVENT] & EVENT_VALID) !== 0 && r[ACTIVITY] !== SHUTDOWN) {
       bus.locked = false
       cpu.deliver()
-      if (cpu.stop === STOP_FAULT) cpu.raise()
+      if (cpu.stop === STOP_FAULT) this.#raise(cpu)
     }
-    if (r[ACTIVITY] === SHUTDOWN) this.#tripleFault(v)
+    if (r[ACTIVITY] === SHUTDOWN) this.#end({ kind: 'triple-fault', status: 0, message: `triple fault on vCPU ${v}: ${this.#raised.join(', then ')}` })
+    this.#raised.length = 0
+  }
+
+  #raise(cpu: Cpu): void {
+    const { faultVector, faultError, faultAddress } = cpu
+    this.#raised.push(`${EXCEPTION_NAMES[faultVector]}(${hex(faultError, 4)})${faultVector === PF_ ? ` at ${hex(faultAddress)}` : ''}`)
+    cpu.raise()
   }
 
   /** 32-bit hash of what software can see: registers and local APIC of every vCPU, RAM, time. */
@@ -231,15 +254,16 @@ export class System implements Board, Fabric {
     return hashWords(this.instructions | 0, this.cpus[v].r, REGISTER_WORDS)
   }
 
-  /** One line a vCPU, for messages. */
+  /** The state of every vCPU, for messages; of one that runs or has run, with what decides how it does. */
   describe(): string[] {
-    const hex = (value: number, digits = 8) => (value >>> 0).toString(16).padStart(digits, '0')
     const states: Readonly<Record<number, string>> = { [ACTIVE]: 'running', [HALTED]: 'halted', [SHUTDOWN]: 'shut down', [WAIT_FOR_SIPI]: 'waiting for SIPI' }
-    const names = ['eax', 'ecx', 'edx', 'ebx', 'esp', 'ebp', 'esi', 'edi']
-    return this.cpus.map(({ r }, v) => {
-      const general = names.map((name, k) => `${name}=${hex(r[k])}`).join(' ')
-      return `vCPU ${v} ${states[r[ACTIVITY]]} at ${hex(r[SELECTOR + CS], 4)}:${hex(r[EIP])} eflags=${hex(r[EFLAGS])} ${general}`
-    })
+    const line = (names: readonly string[], value: (k: number) => number, digits = 8) => names.map((name, k) => `${name}=${hex(value(k), digits)}`).join(' ')
+    return this.cpus.flatMap(({ r }, v) => [
+      `vCPU ${v} ${states[r[ACTIVITY]]} at ${hex(r[SELECTOR + CS], 4)}:${hex(r[EIP])} eflags=${hex(r[EFLAGS])} ${line(['eax', 'ecx', 'edx', 'ebx', 'esp', 'ebp', 'esi', 'edi'], (k) => r[k])}`,
+      ...(r[ACTIVITY] === WAIT_FOR_SIPI ? [] : [
+        `  ${line(['es', 'cs', 'ss', 'ds', 'fs', 'gs'], (k) => r[SELECTOR + k], 4)} tr=${hex(r[SELECTOR + TR], 4)} ldt=${hex(r[SELECTOR + LDTR], 4)} gdt=${hex(r[GDT_BASE])}+${hex(r[GDT_LIMIT], 4)} idt=${hex(r[IDT_BASE])}+${hex(r[IDT_LIMIT], 4)} ${line(['cr0', 'cr2', 'cr3', 'cr4'], (k) => r[[CR0, CR2, CR3, CR4][k]])}`,
+      ]),
+    ])
   }
 
   // --- interrupts -------------------------------------------------------------------------------------
@@ -367,10 +391,6 @@ export class System implements Board, Fabric {
     }
   }
 
-  #tripleFault(v: number): void {
-    this.#end({ kind: 'triple-fault', status: 0, message: `triple fault on vCPU ${v}` })
-  }
-
   #end(exit: Exit): void {
     this.exit ??= exit
   }
@@ -380,6 +400,10 @@ export class System implements Board, Fabric {
 /** An NMI does not come between STI and what follows it: so do parts whose kernels count on STI; HLT (SDM vol. 2B, STI). */
 function canTakeNmi(cpu: Cpu): boolean {
   return (cpu.r[SHADOW] & SHADOW_STI) === 0 && cpu.canTakeNmi()
+}
+
+function hex(value: number, digits = 8): string {
+  return (value >>> 0).toString(16).padStart(digits, '0')
 }
 
 function hashWords(seed: number, words: Int32Array, count: number): number {

@@ -11,6 +11,7 @@
  */
 import { Cpu } from '../cpu/cpu.ts'
 import { STOP_FAULT, STOP_VIOLATION } from '../cpu/bus.ts'
+import { EXCEPTION_NAMES } from '../cpu/exceptions.ts'
 import { decode, type Op } from '../cpu/decode.ts'
 import { ALL_LIVE, liveAt } from '../cpu/liveness.ts'
 import {
@@ -753,7 +754,7 @@ export class Machine {
     const vector = cpu.faultVector
     if (!this.#handled.has(vector)) {
       const missing = cpu.remark === null ? '' : ` (${cpu.remark})`
-      return this.violate('unhandled-exception', v, `exception ${vector} (${EXCEPTIONS[vector] ?? '?'}) at ${at} has no handler${missing}`)
+      return this.violate('unhandled-exception', v, `exception ${vector} (${EXCEPTION_NAMES[vector] ?? '?'}) at ${at} has no handler${missing}`)
     }
     this.observer?.({ kind: 'exception', vcpu: v, address: vector, sizeBytes: 0, value: cpu.faultError })
     cpu.raise()
@@ -766,7 +767,7 @@ export class Machine {
     const bus = this.#buses[v]
     const vector = cpu.r[EVENT] & 0xff
     if (!this.#handled.has(vector)) {
-      const name = vector < 32 ? `exception ${vector} (${EXCEPTIONS[vector] ?? '?'})` : `interrupt vector ${vector}`
+      const name = vector < 32 ? `exception ${vector} (${EXCEPTION_NAMES[vector] ?? '?'})` : `interrupt vector ${vector}`
       this.violate(vector < 32 ? 'unhandled-exception' : 'unhandled-interrupt', v, `${name} at ${this.symbolize(cpu.r[EIP])} has no handler`)
       return false
     }
@@ -871,7 +872,3 @@ export class Machine {
     this.#marks[this.step] = this.store.mark()
   }
 }
-
-const EXCEPTIONS: readonly string[] = [
-  '#DE', '#DB', 'NMI', '#BP', '#OF', '#BR', '#UD', '#NM', '#DF', 'CSO', '#TS', '#NP', '#SS', '#GP', '#PF', '', '#MF', '#AC', '#MC',
-]
