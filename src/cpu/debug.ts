@@ -71,7 +71,7 @@ export function executeWatched(cpu: Cpu, op: Op): void {
   const r = cpu.r
   const flags = r[EFLAGS]
   const shadow = r[SHADOW] & (SHADOW_STI | SHADOW_MOV_SS)
-  const deferred = (r[SHADOW] >> SHADOW_HITS_SHIFT) & DR6_HITS
+  const deferred = deferredHits(r)
   const armed = (r[DR7] & 0xff) !== 0
   // Instruction breakpoints are faults, before anything else of the instruction, and not right after MOV SS.
   if (armed && (flags & RF) === 0 && (shadow & SHADOW_MOV_SS) === 0) {
@@ -98,5 +98,19 @@ export function executeWatched(cpu: Cpu, op: Op): void {
     return
   }
   const step = (flags & TF) !== 0 && !cpu.switchedTask ? DR6_BS : 0
-  if ((found | step) !== 0 && (r[EVENT] & EVENT_VALID) === 0) debugTrap(cpu, found | step)
+  if ((r[EVENT] & EVENT_VALID) !== 0) r[SHADOW] |= found << SHADOW_HITS_SHIFT
+  else if ((found | step) !== 0) debugTrap(cpu, found | step)
+}
+
+/**
+ * A software interrupt has been delivered: data breakpoints that MOV SS had put off trap before the first instruction of the handler
+ * (SDM vol. 3A 7.8.3: that is why kernels switch stacks by MOV SS only where none can be hit). INT1 is a #DB itself: they are one.
+ */
+export function trapAfterInterrupt(cpu: Cpu, hitsBefore: number): void {
+  if (hitsBefore !== 0 && (cpu.r[EVENT] & EVENT_VALID) === 0) debugTrap(cpu, hitsBefore)
+}
+
+/** Data breakpoints that wait for the event to be delivered (DR6 bits). */
+export function deferredHits(r: Int32Array): number {
+  return (r[SHADOW] >> SHADOW_HITS_SHIFT) & DR6_HITS
 }

@@ -11,7 +11,7 @@ import {
   attrOf, dplOf, isCode, isConforming, isNull, limitOf, markAccessed, readDescriptor, selectorError, setCodeSegment, setNullSegment, setRealSegment,
 } from './segmentation.ts'
 import { commitStack, currentStack, innerStack, pushOn, touchStack, type Stack } from './stack.ts'
-import { DR7_GD } from './debug.ts'
+import { deferredHits, DR7_GD, trapAfterInterrupt } from './debug.ts'
 import { gateTask, switchTask } from './taskSwitch.ts'
 
 /** Gate types (SDM vol. 3A table 3-2). */
@@ -64,9 +64,11 @@ export function deliver(cpu: Cpu): void {
   else if (type === EVENT_INT_N && inVirtual8086(r) && redirects(cpu)) deliverToProgram(cpu)
   else if (cpu.stop === 0) deliverProtected(cpu)
   if (cpu.stop !== 0) return
+  const deferred = type === EVENT_INT_N || type === EVENT_INT3 ? deferredHits(r) : 0
   r[SHADOW] &= ~SHADOWS
   if (blocksNmi) r[SHADOW] |= SHADOW_NMI
   r[ACTIVITY] = ACTIVE
+  trapAfterInterrupt(cpu, deferred)
 }
 
 /** EFLAGS as they are pushed. */

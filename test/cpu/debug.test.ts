@@ -1,7 +1,7 @@
 // Single-stepping, breakpoints, RF, and the shadows of STI and MOV SS (SDM vol. 3B chapter 19, vol. 3A 7.8.3).
 import { describe, expect, it } from 'vitest'
 import * as reg from '../../src/cpu/registers.ts'
-import { CODE, DATA0, name, World } from './protectedMode.ts'
+import { CODE, DATA0, name, STUBS, World } from './protectedMode.ts'
 
 const dr7 = (n: number, rw: number, bytes: number) => (2 << (n * 2)) | (rw << (16 + n * 4)) | ({ 1: 0, 2: 1, 4: 3 }[bytes]! << (18 + n * 4))
 const EXECUTE = 0
@@ -93,6 +93,10 @@ describe('breakpoints', () => {
       world.write32(0x9000, DATA0)
     }
     expect(run('mov ss, [0x9000]\nnop\nafter: nop', arm)).toEqual(['#DB', 'after', '1'])
+    // Into a handler first; the trap is at its first instruction. INT1 is the trap.
+    const inStub = (vector: number) => ['#DB', (STUBS + vector).toString(16), '1']
+    expect([run('mov ss, [0x9000]\nint 0x80\nafter: nop', arm), run('mov ss, [0x9000]\nint3\nafter: nop', arm)]).toEqual([inStub(0x80), inStub(3)])
+    expect(run('mov ss, [0x9000]\ndb 0xf1\nafter: nop', arm).slice(0, 2)).toEqual(['#DB', 'after'])
   })
   it('do not trigger on an instruction after MOV SS', () => {
     expect(run('mov ss, ax\nhere: nop\nafter: nop', (world) => {
