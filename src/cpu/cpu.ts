@@ -50,6 +50,8 @@ export class Cpu {
   keepsRf = false
   switchedTask = false
 
+  /** An Intel386: flags that are undefined are its own (flags386.ts). */
+  readonly is386: boolean
   /** What undefined flags are; 1 where they are chosen. */
   readonly undefinedFlags: UndefinedFlags
   readonly #chooses: number
@@ -60,6 +62,7 @@ export class Cpu {
     this.bus = bus
     this.cls = cls
     this.flagsMask = flagsOf(cls)
+    this.is386 = cls.family === 3
     this.undefinedFlags = undefinedFlags
     this.#chooses = undefinedFlags.kind === 'fixed' ? 0 : 1
   }

@@ -7,6 +7,7 @@ import type { Feature } from './classes.ts'
 import { MEM, REG, SREG, type Op } from './decode.ts'
 import { DE, GP, UD } from './exceptions.ts'
 import { addFlags, condition, mask, resultFlags, setFlags, shift, signBit, subFlags } from './flags.ts'
+import { bitTest386, shift386 } from './flags386.ts'
 import { BCD } from './instructions/bcd.ts'
 import { BRANCH } from './instructions/branch.ts'
 import { FAR } from './instructions/far.ts'
@@ -104,6 +105,7 @@ const shifter = (kind: number): Handler => (cpu, op) => {
   if (cpu.stop !== 0 || count === 0) return
   const before = cpu.r[EFLAGS]
   const result = shift(cpu.r, kind, a, count, op.a.size)
+  if (cpu.is386 && kind >= 4) shift386(cpu.r, kind, a, result, count, op.a.size)
   if (op.a.kind !== MEM) return cpu.set(op, op.a, result)
   const after = cpu.r[EFLAGS]
   cpu.r[EFLAGS] = before
@@ -145,6 +147,7 @@ const bitTest = (change: ((value: number, bit: number) => number) | null): Handl
     if (cpu.stop !== 0) return
   }
   setFlags(cpu.r, (value & bit) !== 0 ? CF : 0, CF)
+  if (cpu.is386) bitTest386(cpu.r, value, offset & (bits - 1), op.opSize)
 }
 
 const bitScan = (reverse: boolean): Handler => (cpu, op) => {

@@ -1,6 +1,7 @@
-/** Decimal adjustment (SDM vol. 2A, AAA to DAS), and SALC. Undefined flags are cleared, OF among them. */
+/** Decimal adjustment (SDM vol. 2A, AAA to DAS), and SALC. Undefined flags are cleared, OF among them; the 386's are in flags386.ts. */
 import { DE } from '../exceptions.ts'
 import { resultFlags, setFlags } from '../flags.ts'
+import { aad386, packed386, unpacked386 } from '../flags386.ts'
 import { AF, CF, EAX, EFLAGS, OF, PF, SF, ZF } from '../registers.ts'
 import type { Handler, HandlerRow } from './handler.ts'
 
@@ -21,16 +22,19 @@ const packed = (sign: 1 | -1): Handler => (cpu) => {
   }
   cpu.setRegister(EAX, 1, result)
   setFlags(r, resultFlags(result & 0xff, 1) | flags, CF | PF | AF | ZF | SF | OF)
+  if (cpu.is386) packed386(r, sign, al, (result - al) * sign)
 }
 
 /** AAA and AAS. */
 const unpacked = (sign: 1 | -1): Handler => (cpu) => {
   const { r } = cpu
-  const adjusts = (r[EAX] & 0xf) > 9 || (r[EFLAGS] & AF) !== 0
+  const al = r[EAX] & 0xff
+  const adjusts = (al & 0xf) > 9 || (r[EFLAGS] & AF) !== 0
   // From the P6 on AX is adjusted as a whole: AL may carry into AH.
   if (adjusts) cpu.setRegister(EAX, 2, (r[EAX] & 0xffff) + sign * 0x106)
   cpu.setRegister(EAX, 1, r[EAX] & 0xf)
   setFlags(r, adjusts ? AF | CF : 0, AF | CF)
+  if (cpu.is386) unpacked386(r, sign, al, adjusts)
 }
 
 const aam: Handler = (cpu, op) => {
@@ -42,9 +46,12 @@ const aam: Handler = (cpu, op) => {
 }
 
 const aad: Handler = (cpu, op) => {
-  const al = ((cpu.r[EAX] & 0xff) + ((cpu.r[EAX] >>> 8) & 0xff) * (op.a.value & 0xff)) & 0xff
-  cpu.setRegister(EAX, 2, al)
-  setFlags(cpu.r, resultFlags(al, 1), CF | PF | AF | ZF | SF | OF)
+  const { r } = cpu
+  const al = r[EAX] & 0xff
+  const product = ((r[EAX] >>> 8) & 0xff) * (op.a.value & 0xff)
+  cpu.setRegister(EAX, 2, (al + product) & 0xff)
+  setFlags(r, resultFlags((al + product) & 0xff, 1), CF | PF | AF | ZF | SF | OF)
+  if (cpu.is386) aad386(r, al, product)
 }
 
 /** Undocumented until the Pentium Pro's opcode map: AL = CF ? FF : 0. */
