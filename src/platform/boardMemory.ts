@@ -21,8 +21,8 @@ export class BoardMemory {
   readonly codePages: Uint8Array
   /** Called before a page that `codePages` marks is written. */
   onCodeWrite: (page: number) => void = () => {}
-  /** RAM below this address that nothing overlays is written directly. */
-  readonly #direct: number
+  /** Below this address there is RAM that nothing overlays. */
+  #plainEnd: number
 
   /** @param sizeBytes a multiple of 4096 */
   constructor(sizeBytes: number) {
@@ -30,17 +30,22 @@ export class BoardMemory {
     this.#words = new Int32Array(this.ram.buffer)
     this.#halves = new Uint16Array(this.ram.buffer)
     this.codePages = new Uint8Array(sizeBytes / PAGE)
-    this.#direct = Math.min(sizeBytes, 0xc0000)
+    this.#plainEnd = sizeBytes
   }
 
   /** Maps `bytes` at `start`, over whatever is there; read only. */
   addRom(start: number, bytes: Uint8Array): void {
     this.#roms.push({ start, bytes })
+    this.#plainEnd = Math.min(this.#plainEnd, start)
+  }
+
+  get plainEnd(): number {
+    return this.#plainEnd
   }
 
   /** True where loads and stores of RAM need no further look: not over a ROM. */
   #isRam(physical: number): boolean {
-    if (physical < this.#direct) return true
+    if (physical < this.#plainEnd) return true
     return physical < this.ram.length && this.#romAt(physical) === null
   }
 

@@ -119,6 +119,11 @@ export class LocalApic {
     return !this.enabled || ((lint0 & MASKED) === 0 && ((lint0 >> 8) & 7) === 7)
   }
 
+  /** Some interrupt is requested, whatever the priority. */
+  get hasRequests(): boolean {
+    return this.#requests !== 0
+  }
+
   /** Vector that may be delivered now; -1: none outranks the processor priority. */
   pending(): number {
     if (this.#requests === 0 || !this.enabled) return -1

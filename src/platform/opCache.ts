@@ -2,29 +2,36 @@
 import { decode, type Op } from '../cpu/decode.ts'
 import { PAGE, type BoardMemory } from './boardMemory.ts'
 
+/** Operations of one page and code size, at their offsets. */
+export type PageOps = (Op | undefined)[]
+
 export class OpCache {
+  /** Counts pages dropped: whoever holds on to a `PageOps` looks here whether it still may. */
+  generation = 0
   readonly #memory: BoardMemory
-  /** Per page of RAM, by code size: operations at their offsets. */
-  readonly #pages: [(Op | undefined)[] | undefined, (Op | undefined)[] | undefined][] = []
+  /** Per physical page, by code size. */
+  readonly #pages = new Map<number, [PageOps | undefined, PageOps | undefined]>()
   readonly #bytes = new Uint8Array(16)
 
   constructor(memory: BoardMemory) {
     this.#memory = memory
     memory.onCodeWrite = (page) => {
-      this.#pages[page] = [undefined, undefined]
+      this.#pages.delete(page)
+      this.generation++
       memory.codePages[page] = 0
     }
   }
 
-  /** The operation at physical address `at` when it lies within its page; null: it goes on in the next page. */
-  find(at: number, code32: boolean): Op | null {
-    const page = at >>> 12
-    const size = code32 ? 1 : 0
-    const cached = this.#pages[page]?.[size]?.[at & (PAGE - 1)]
-    return cached === undefined ? this.#decode(at, code32) : cached
+  /** What is decoded of the page at physical address `at`. */
+  page(at: number, code32: boolean): PageOps {
+    const number = at >>> 12
+    let entry = this.#pages.get(number)
+    if (entry === undefined) this.#pages.set(number, (entry = [undefined, undefined]))
+    return (entry[code32 ? 1 : 0] ??= Array.from({ length: PAGE }, () => undefined))
   }
 
-  #decode(at: number, code32: boolean): Op | null {
+  /** Decodes the operation at `at` into `ops`; null: it goes on in the next page. */
+  decode(at: number, code32: boolean, ops: PageOps): Op | null {
     const room = Math.min(16, PAGE - (at & (PAGE - 1)))
     for (let k = 0; k < room; k++) this.#bytes[k] = this.#memory.load((at + k) | 0, 1)
     const op = decode(this.#bytes, 0, room, code32)
@@ -32,9 +39,26 @@ export class OpCache {
     // ROM does not change, so its pages need no mark.
     const page = at >>> 12
     if (page < this.#memory.codePages.length) this.#memory.codePages[page] = 1
-    const entry = (this.#pages[page] ??= [undefined, undefined])
-    const list = (entry[code32 ? 1 : 0] ??= [])
-    list[at & (PAGE - 1)] = op
+    ops[at & (PAGE - 1)] = op
     return op
   }
 }
+
+/** The page that a vCPU executes from: translated once, until translations are dropped or what it may do changes. */
+export class CodePage {
+  /** Linear address; `NOWHERE` where nothing is known. */
+  linear = NOWHERE
+  physical = 0
+  /** SEG_ATTR of CS and of SS (the privilege), for which it holds. */
+  code = 0
+  stack = 0
+  generation = -1
+  ops: PageOps = []
+
+  forget(): void {
+    this.linear = NOWHERE
+  }
+}
+
+/** Not the address of a page. */
+const NOWHERE = 1

@@ -8,6 +8,7 @@ import type { LocalApic } from './localApic.ts'
 import { ModelMsrs } from './modelMsrs.ts'
 import type { MsrBank, Words } from './msrBank.ts'
 import { Mtrrs } from './mtrr.ts'
+import { CodePage } from './opCache.ts'
 import type { PortDevice } from './portDevice.ts'
 import { Tsc } from './tsc.ts'
 
@@ -40,11 +41,14 @@ export class PlatformBus implements Bus {
   readonly #memory: BoardMemory
   readonly #apic: LocalApic
   readonly tscCounter: Tsc
+  readonly codePage = new CodePage()
   readonly msrs: readonly MsrBank[]
   /** WRMSR sets all 64 bits of the counter; before the Pentium 4 the upper half is cleared (SDM vol. 3B 19.17). */
   readonly #wideTsc: boolean
   /** Physical page (as int32) at which the vCPU's own APIC is; IOAPIC_PAGE where it is at none. */
   #apicPage = APIC_NOWHERE
+  /** Below here there is RAM only. */
+  #plainEnd = 0
 
   constructor(board: Board, apic: LocalApic, cpu: CpuClass) {
     this.#board = board
@@ -56,12 +60,15 @@ export class PlatformBus implements Bus {
   }
 
   read8(physical: number): number {
+    if (physical >>> 0 < this.#plainEnd) return this.#memory.ram[physical]
     return this.#isDevice(physical) ? (this.#readDevice(physical) >>> ((physical & 3) * 8)) & 0xff : this.#memory.load(physical, 1)
   }
   read16(physical: number): number {
+    if (physical >>> 0 < this.#plainEnd) return this.#memory.load(physical, 2)
     return this.#isDevice(physical) ? (this.#readDevice(physical) >>> ((physical & 2) * 8)) & 0xffff : this.#memory.load(physical, 2)
   }
   read32(physical: number): number {
+    if (physical >>> 0 < this.#plainEnd) return this.#memory.load(physical, 4)
     return this.#isDevice(physical) ? this.#readDevice(physical) : this.#memory.load(physical, 4)
   }
   read64(physical: number): number {
@@ -96,8 +103,13 @@ export class PlatformBus implements Bus {
   fence(): void {}
   serialize(): void {}
   branch(): void {}
-  invalidatePage(): void {}
-  invalidateTlb(): void {}
+  /** Only the page that is executed from is remembered. */
+  invalidatePage(): void {
+    this.codePage.forget()
+  }
+  invalidateTlb(): void {
+    this.codePage.forget()
+  }
 
   in(port: number, sizeBytes: number): number {
     for (const device of this.#board.devices) {
@@ -167,6 +179,7 @@ export class PlatformBus implements Bus {
     const x2apic = enabled && (base & APIC_X2) !== 0
     this.#apic.changeMode(enabled, x2apic)
     this.#apicPage = enabled && !x2apic ? base & ~0xfff : APIC_NOWHERE
+    this.#plainEnd = Math.min(this.#memory.plainEnd, this.#apicPage >>> 0)
   }
 
   #isDevice(physical: number): boolean {
@@ -180,6 +193,7 @@ export class PlatformBus implements Bus {
   }
 
   #write(physical: number, sizeBytes: number, value: number): void {
+    if (physical >>> 0 < this.#plainEnd) return this.#memory.store(physical, sizeBytes, value)
     if (!this.#isDevice(physical)) return this.#memory.store(physical, sizeBytes, value)
     this.#board.touched = true
     const offset = physical & 0xfff

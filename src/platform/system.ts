@@ -10,17 +10,17 @@ import { decode, type Op } from '../cpu/decode.ts'
 import { EXCEPTION_NAMES, PF_ } from '../cpu/exceptions.ts'
 import {
   ACTIVE, ACTIVITY, CR0, CR2, CR3, CR4, CS, EFLAGS, EIP, EVENT, EVENT_EXTERNAL, EVENT_NMI, EVENT_VALID, GDT_BASE, GDT_LIMIT, HALTED, IDT_BASE,
-  IDT_LIMIT, IF, LDTR, REGISTER_WORDS, SEG_ATTR, SELECTOR, SHADOW, SHADOW_STI, SHUTDOWN, TR, WAIT_FOR_SIPI,
+  IDT_LIMIT, IF, LDTR, REGISTER_WORDS, SEG_ATTR, SEG_BASE, SELECTOR, SHADOW, SHADOW_STI, SHUTDOWN, SS, TR, WAIT_FOR_SIPI,
 } from '../cpu/registers.ts'
 import type { UndefinedFlags } from '../cpu/undefinedFlags.ts'
-import { BoardMemory } from './boardMemory.ts'
+import { BoardMemory, PAGE } from './boardMemory.ts'
 import { boot, type BootOptions } from './boot.ts'
 import { BytePort, DebugExit } from './bytePorts.ts'
 import { FirmwareConfig } from './fwCfg.ts'
 import { IoApic } from './ioApic.ts'
 import { KeyboardController } from './keyboardController.ts'
 import { DELIVER_FIXED, DELIVER_INIT, DELIVER_LOWEST, DELIVER_NMI, DELIVER_SIPI, LocalApic, type Fabric, type Message } from './localApic.ts'
-import { OpCache } from './opCache.ts'
+import { OpCache, type CodePage } from './opCache.ts'
 import { Pic } from './pic.ts'
 import { Pit } from './pit.ts'
 import { PlatformBus, type Board } from './platformBus.ts'
@@ -58,6 +58,7 @@ export interface Exit {
 /** Instructions (TSC ticks) a tick of the 8254 (1.193182 MHz) takes: a machine of some 100 MHz. */
 const TICKS_PER_PIT = 84
 const TICKS_PER_SECOND = TICKS_PER_PIT * 1_193_182
+const IN_PAGE = PAGE - 1
 /** Timer interrupts that wake nobody, at the most, before a sleep counts as the last. */
 const SKIPS_MAX = 10_000_000
 /** ISA interrupts as a PC wires them to the I/O APIC: line 0, the 8254, comes in at input 2. */
@@ -68,6 +69,7 @@ export class System implements Board, Fabric {
   readonly devices: readonly PortDevice[]
   readonly ioApic: IoApic
   readonly cpus: readonly Cpu[]
+  readonly #buses: readonly PlatformBus[]
   exit: Exit | null = null
   /** Instructions executed. */
   instructions = 0
@@ -127,8 +129,8 @@ export class System implements Board, Fabric {
     const first = boot(this.memory, options, options.cpu)
     this.#apics = Array.from({ length: options.vcpus }, (_, v) => new LocalApic(v, this))
     this.#parts = [...this.#apics]
-    this.cpus = this.#apics.map((apic, v) => {
-      const bus = new PlatformBus(this, apic, options.cpu)
+    this.#buses = this.#apics.map((apic) => new PlatformBus(this, apic, options.cpu))
+    this.cpus = this.#buses.map((bus, v) => {
       const cpu = new Cpu(Int32Array.from(v === 0 ? first : resetRegisters(options.cpu, false)), 0, bus, options.cpu, options.undefinedFlags)
       bus.r = cpu.r
       this.#parts.push(bus)
@@ -180,23 +182,38 @@ export class System implements Board, Fabric {
    */
   run(v: number, count: number): number {
     const cpu = this.cpus[v]
-    const { r, bus } = cpu
+    const bus = this.#buses[v]
+    const { r } = cpu
+    const { codePage } = bus
+    const ops = this.#ops
     let done = 0
     this.#spinning[v] = false
-    let nextTimer = this.#nextTimer()
+    // `instructions` at which a timer is due; whether an interrupt may be waiting.
+    let due = this.#nextTimer() - this.#skipped
+    let attention = true
     while (done < count && this.exit === null) {
-      if (this.now() >= nextTimer) nextTimer = this.#nextTimer()
-      this.#offerInterrupts(v, cpu)
-      if ((r[EVENT] & EVENT_VALID) !== 0) this.#deliver(v, cpu)
-      if (this.exit !== null) {
-        // An interrupt that cannot be delivered counts as an instruction: the slice must not end before it.
-        done++
-        this.instructions++
+      if (this.instructions >= due) {
+        due = this.#nextTimer() - this.#skipped
+        attention = true
       }
-      if (r[ACTIVITY] !== ACTIVE || this.exit !== null) break
+      if (attention) {
+        this.#offerInterrupts(v, cpu)
+        if ((r[EVENT] & EVENT_VALID) !== 0) this.#deliver(v, cpu)
+        if (this.exit !== null) {
+          // An interrupt that cannot be delivered counts as an instruction: the slice must not end before it.
+          done++
+          this.instructions++
+        }
+        if (r[ACTIVITY] !== ACTIVE || this.exit !== null) break
+        attention = this.#hasRequests(v)
+      }
       bus.locked = false
       const eip = r[EIP]
-      const op = this.#fetch(cpu)
+      const linear = (r[SEG_BASE + CS] + eip) | 0
+      let op: Op | null | undefined
+      if ((linear & ~IN_PAGE) === codePage.linear && codePage.generation === ops.generation && codePage.code === r[SEG_ATTR + CS] && codePage.stack === r[SEG_ATTR + SS])
+        op = codePage.ops[linear & IN_PAGE]
+      op ??= this.#fetch(cpu, codePage, linear)
       if (op !== null) cpu.execute(op)
       done++
       this.instructions++
@@ -208,12 +225,14 @@ export class System implements Board, Fabric {
       if (event) this.#deliver(v, cpu)
       if (this.touched) {
         this.touched = false
-        nextTimer = this.#nextTimer()
+        due = this.#nextTimer() - this.#skipped
+        attention = true
       }
-      if (!event && r[EIP] === eip && op?.row?.mnemonic === 'jmp') {
+      if (r[EIP] === eip && !event && op?.row?.mnemonic === 'jmp') {
         this.#spinning[v] = true
         break
       }
+      if (r[ACTIVITY] !== ACTIVE) break
     }
     // Whoever did more than jump to itself may have rewritten what another one jumps by.
     if (done > 1 || (done === 1 && !this.#spinning[v])) for (let w = 0; w < this.#spinning.length; w++) if (w !== v) this.#spinning[w] = false
@@ -307,6 +326,7 @@ export class System implements Board, Fabric {
         // The de-assert form only sets arbitration ids, on parts that have them (SDM vol. 3A 11.6.1).
         if (!level) return
         initRegisters(r, cls, v === 0)
+        this.#buses[v].codePage.forget()
         apic.reset()
         if (v === 0 && !this.#hasRom) this.#end({ kind: 'reset', status: 0, message: 'INIT was sent to the first vCPU, and there is no ROM at the reset vector to go on with' })
         return
@@ -318,6 +338,12 @@ export class System implements Board, Fabric {
   #setLine(line: number, up: boolean): void {
     if (line < 16 && line !== 2) this.#pic.setLine(line, up)
     this.ioApic.setLine(inputOf(line), up)
+  }
+
+  /** Whether anything waits to interrupt vCPU `v`, though it may be held off. */
+  #hasRequests(v: number): boolean {
+    const apic = this.#apics[v]
+    return apic.nmiPending || apic.hasRequests || (v === 0 && this.#pic.pending)
   }
 
   #wakes(v: number): boolean {
@@ -368,15 +394,25 @@ export class System implements Board, Fabric {
 
   // --- instructions -----------------------------------------------------------------------------------
 
-  /** The operation at EIP; null: the fetch faulted (`cpu.stop`). */
-  #fetch(cpu: Cpu): Op | null {
+  /** The operation at EIP, at linear address `linear`; null: the fetch faulted (`cpu.stop`). */
+  #fetch(cpu: Cpu, page: CodePage, linear: number): Op | null {
     const { r } = cpu
     cpu.stop = 0
     const code32 = (r[SEG_ATTR + CS] & 0x4000) !== 0
-    const start = cpu.fetchPhysical(r[EIP])
-    if (cpu.stop !== 0) return null
-    const op = this.#ops.find(start, code32)
-    return op ?? this.#fetchAcross(cpu, start, code32)
+    if ((linear & ~IN_PAGE) !== page.linear || page.code !== r[SEG_ATTR + CS] || page.stack !== r[SEG_ATTR + SS]) {
+      page.forget()
+      const physical = cpu.fetchPhysical(r[EIP])
+      if (cpu.stop !== 0) return null
+      page.linear = linear & ~IN_PAGE
+      page.physical = physical & ~IN_PAGE
+      page.code = r[SEG_ATTR + CS]
+      page.stack = r[SEG_ATTR + SS]
+    }
+    const start = page.physical | (linear & IN_PAGE)
+    const ops = this.#ops.page(start, code32)
+    page.generation = this.#ops.generation
+    page.ops = ops
+    return ops[linear & IN_PAGE] ?? this.#ops.decode(start, code32, ops) ?? this.#fetchAcross(cpu, start, code32)
   }
 
   /** An instruction that goes on in the next page, or past the limit of its segment. */

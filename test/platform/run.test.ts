@@ -90,3 +90,71 @@ describe('what cannot be booted', () => {
     }
   })
 })
+
+describe('the page that is executed from', () => {
+  // Linear 0x400000 is physical 0x11000, then 0x12000: the same code with another byte to post. It changes its own translation.
+  const paged = (change: string) => `
+    xor ax, ax
+    mov ds, ax
+    mov ss, ax
+    mov sp, 0x7000
+    mov di, 0x2000
+    mov eax, 7
+    fill: mov [di], eax
+    add eax, 0x1000
+    add di, 4
+    cmp di, 0x2400
+    jb fill
+    mov dword [0x1000], 0x2007
+    mov dword [0x1004], 0x3007
+    mov dword [0x3000], 0x11007
+    mov dword [0x600], 0x00cf9b00
+    mov dword [0x608], 0x0000ffff
+    mov dword [0x60c], 0x00cf9b00
+    mov dword [0x610], 0x0000ffff
+    mov dword [0x614], 0x00cf9300
+    mov word [0x700], 0x17
+    mov dword [0x702], 0x600
+    o32 lgdt [0x700]
+    mov eax, 0x1000
+    mov cr3, eax
+    mov eax, cr0
+    or eax, 0x80000001
+    mov cr0, eax
+    jmp dword 8:0xf0000+entry
+    bits 32
+    entry: mov ax, 0x10
+    mov es, ax
+    mov ds, ax
+    mov ss, ax
+    mov esp, 0x7000
+    mov esi, 0xf0000+code
+    mov edi, 0x11000
+    mov ecx, 64
+    rep movsb
+    mov esi, 0xf0000+code
+    mov edi, 0x12000
+    mov ecx, 64
+    rep movsb
+    mov byte [0x12001+value-code], 2
+    mov edx, 0x3000
+    mov ebx, 0x12007
+    mov eax, 0x400000
+    call eax
+    cli
+    hlt
+    code: ${change}
+    value: mov al, 1
+    out 0x80, al
+    ret`
+  const remap = 'mov [edx], ebx\n'
+  it.each([['INVLPG', 'invlpg [0x400000]'], ['CR3', 'mov ecx, cr3\nmov cr3, ecx'], ['CR4.PGE', 'mov ecx, cr4\nxor ecx, 0x80\nmov cr4, ecx']])('is looked up again after %s', (_, drop) => {
+    expect(run(optionsFor(rom(64, paged(`${remap}${drop}`)), { rom: true })).log.posts).toEqual([2])
+  })
+  it('is the old one until translations are dropped', () => {
+    expect(run(optionsFor(rom(64, paged(remap)), { rom: true })).log.posts).toEqual([1])
+  })
+  it('is decoded again when another linear address writes it', () => {
+    expect(run(optionsFor(rom(64, paged('mov byte [0x11001+value-code], 9')), { rom: true })).log.posts).toEqual([9])
+  })
+})
