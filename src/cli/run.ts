@@ -148,13 +148,14 @@ function report(
   const { exit, instructions, hash, lastPost } = outcome
   if (flags.json) {
     const document = {
-      version: 1, command, exit, instructions, hash: hex(hash, 8), seconds, posts: log.posts, output: log.output, trace, divergence, state: system.describe(),
+      version: 1, command, exit, instructions, hash: hex(hash, 8), seconds, posts: log.posts, output: log.output, screen: system.screen.text(system.memory), trace, divergence, state: system.describe(),
     }
     process.stdout.write(`${JSON.stringify(document)}\n`)
     return
   }
   const say = (text: string) => process.stderr.write(`${text}\n`)
   if (divergence !== null) say(`xmcheck: the replay diverged: ${divergence}`)
+  if (!flags.quiet) for (const line of system.screen.text(system.memory)) say(`screen| ${line}`)
   // Whoever exits by the debug port has said what there is to say.
   if (exit.kind !== 'debug-exit') for (const line of system.describe()) say(line)
   if (flags.quiet) return

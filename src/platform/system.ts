@@ -28,6 +28,7 @@ import type { PortDevice, TimedDevice } from './portDevice.ts'
 import { Power } from './power.ts'
 import { initRegisters, resetRegisters, startAt } from './reset.ts'
 import { Rtc } from './rtc.ts'
+import { Screen } from './screen.ts'
 import { SystemControl } from './systemControl.ts'
 import { TestDevice } from './testDevice.ts'
 import { Uart } from './uart.ts'
@@ -68,6 +69,7 @@ export class System implements Board, Fabric {
   readonly memory: BoardMemory
   readonly devices: readonly PortDevice[]
   readonly ioApic: IoApic
+  readonly screen: Screen
   readonly cpus: readonly Cpu[]
   readonly #buses: readonly PlatformBus[]
   exit: Exit | null = null
@@ -98,6 +100,8 @@ export class System implements Board, Fabric {
     this.#spinning = Array.from({ length: options.vcpus }, () => false)
     this.#ops = new OpCache(this.memory)
     const now = () => this.now()
+    const seconds = () => this.now() / TICKS_PER_SECOND
+    this.screen = new Screen(seconds)
     const line = (number: number) => (up: boolean) => this.#setLine(number, up)
     const reset = (how: string) => this.#end({ kind: 'reset', status: 0, message: how })
     const off = () => this.#end({ kind: 'power-off', status: 0, message: 'the machine was switched off' })
@@ -119,7 +123,8 @@ export class System implements Board, Fabric {
       rtc,
       new SystemControl(pit, reset),
       new KeyboardController(reset),
-      new Power(() => this.now() / TICKS_PER_SECOND, off),
+      this.screen,
+      new Power(seconds, off),
       new TestDevice((number, up) => this.#setLine(number, up)),
       new FirmwareConfig(options.vcpus, options.memoryBytes),
     ]

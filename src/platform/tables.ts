@@ -9,9 +9,9 @@ import { PM1_CONTROL, PM_BASE, PM_TIMER } from './power.ts'
 export const BASE_MEMORY_BYTES = 0x9fc00
 const EBDA = BASE_MEMORY_BYTES
 const EBDA_KILOBYTES = 1
-/** Words of the BIOS data area (IBM PC AT Technical Reference): first serial and parallel port, EBDA segment, equipment, base memory in KB. */
+/** Words of the BIOS data area (IBM PC AT Technical Reference): first serial and parallel port, EBDA segment, equipment, base memory in KB, video mode, columns, CRT controller. */
 const BIOS_DATA: readonly (readonly [number, number])[] = [
-  [0x400, 0x3f8], [0x40e, EBDA >> 4], [0x410, 0x0202], [0x413, BASE_MEMORY_BYTES >> 10],
+  [0x400, 0x3f8], [0x40e, EBDA >> 4], [0x410, 0x0222], [0x413, BASE_MEMORY_BYTES >> 10], [0x449, 3], [0x44a, 80], [0x463, 0x3d4],
 ]
 
 const MP_POINTER = 0xf5000

@@ -99,3 +99,20 @@ ${post}iret\n`)).toEqual([0x90, 1])
     expect(posts(`${out(0xe0, 0x12345678, 'eax')}${read(0xe2)}`)).toEqual([0x34])
   })
 })
+
+describe('the screen', () => {
+  const shown = (code: string) => {
+    const { running } = run(optionsFor(guarded(code), { rom: true }))
+    return running.system.screen.text(running.system.memory)
+  }
+  const put = (at: number, text: string) => `mov ax, 0xb800\nmov es, ax\n${[...text].map((letter, k) => `mov word [es:${at + 2 * k}], ${0x700 | letter.charCodeAt(0)}\n`).join('')}`
+  it('is what text memory holds, from where it starts', () => {
+    expect(shown(`${put(0, 'ab')}${put(162, 'c d')}`)).toEqual(['ab', ' c d'])
+    expect(shown(`${put(160, 'low')}mov dx, 0x3d4\nmov ax, 0x500d\nout dx, ax\n`)).toEqual(['low'])
+    expect([shown(''), shown('mov ax, 0xb800\nmov es, ax\nmov dword [es:0], 0x12345601\n')]).toEqual([[], []])
+  })
+  it('has a cursor that reads back, and a retrace', () => {
+    expect(posts(`mov dx, 0x3d4\nmov al, 15\nout dx, al\ninc dx\nin al, dx\n${post}mov al, 33\nout dx, al\nin al, dx\n${post}`)).toEqual([0, 33])
+    expect(posts('mov dx, 0x3da\na: in al, dx\ntest al, 8\njz a\nb: in al, dx\ntest al, 8\njnz b\nmov al, 5\nout 0x80, al\n')).toEqual([5])
+  })
+})

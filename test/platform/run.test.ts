@@ -2,9 +2,9 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { InputError } from '../../src/guest/inputError.ts'
-import { rerun } from '../../src/platform/run.ts'
-import { decodeRunTrace, encodeRunTrace } from '../../src/platform/runTrace.ts'
-import type { Schedule } from '../../src/platform/scheduler.ts'
+import { Run, rerun } from '../../src/platform/run.ts'
+import { decodeRunTrace, encodeRunTrace, recordedSlicesMax } from '../../src/platform/runTrace.ts'
+import { makeScheduler, type Schedule } from '../../src/platform/scheduler.ts'
 import type { SystemOptions } from '../../src/platform/system.ts'
 import { decodeTrace } from '../../src/replay/trace.ts'
 import { Log, optionsFor, rom, run } from './boot.ts'
@@ -88,6 +88,51 @@ describe('what cannot be booted', () => {
         if (!(error instanceof InputError)) throw error
       }
     }
+  })
+})
+
+describe('how a run ends', () => {
+  const end = (code: string, more: Partial<SystemOptions> = {}) => run(optionsFor(rom(64, code), { rom: true, ...more }))
+
+  it('a triple fault says what led to it, and shows the state of the vCPU', () => {
+    // No IDT: neither the #UD can be delivered nor the #GP that it gives; the second #GP makes a double fault.
+    const { outcome, running } = end('lidt [cs:x]\nud2\nx: dw 0\ndd 0')
+    expect(outcome.exit.message).toBe('triple fault on vCPU 0: #UD(0000), then #GP(0000), then #GP(0000), then #GP(0000)')
+    const text = running.system.describe().join('\n')
+    for (const part of ['vCPU 0 shut down at f000:', 'idt=00000000+0000', 'cs=f000', 'cr0=60000010', 'cr2=', 'cr3=', 'cr4=']) expect(text).toContain(part)
+  })
+  it('a page fault in it has its address', () => {
+    const paging = 'mov dword [0x1000], 0\nmov eax, 0x1000\nmov cr3, eax\nmov eax, cr0\nor eax, 0x80000001\nmov cr0, eax\nnop'
+    expect(end(paging).outcome.exit.message).toMatch(/^triple fault on vCPU 0: #PF\(0000\) at 000f00[0-9a-f]{2}, then #PF/)
+  })
+  it('timers that are masked wake nobody, however often they fire', () => {
+    const pit = 'mov al, 0x34\nout 0x43, al\nmov al, 2\nout 0x40, al\nmov al, 0\nout 0x40, al\n'
+    const { outcome, running } = end(`${pit}sti\nx: hlt\njmp x`)
+    expect([outcome.exit.kind, running.recording.slices.length]).toEqual(['halted', 4])
+    expect(rerun(optionsFor(rom(64, `${pit}sti\nx: hlt\njmp x`), { rom: true }), new Log(), running.recording).system.hash()).toBe(outcome.hash)
+  })
+  it('a clock alarm an hour ahead does', () => {
+    const pic = [[0x20, 0x11], [0x21, 8], [0x21, 4], [0x21, 1], [0xa0, 0x11], [0xa1, 0x70], [0xa1, 2], [0xa1, 1], [0x21, 0xfb], [0xa1, 0xfe], [0x70, 1], [0x71, 0], [0x70, 3], [0x71, 0], [0x70, 5], [0x71, 1], [0x70, 0xb], [0x71, 0x22]]
+    const setUp = pic.map(([port, value]) => `mov al, ${value}\nout ${port}, al\n`).join('')
+    expect(end(`xor ax, ax\nmov ds, ax\nmov ss, ax\nmov sp, 0x7000\nmov word [0x1c0], irq\nmov [0x1c2], cs\n${setUp}sti\nhlt\nirq: mov al, 4\nout 0x70, al\nin al, 0x71\nout 0x80, al\ncli\nhlt`).log.posts).toEqual([1])
+  })
+  it('a recording that is full', () => {
+    const options = optionsFor(rom(64, 'x: inc ax\njmp x'), { rom: true })
+    const running = new Run(options, new Log(), makeScheduler('random', 3), 1e6, 5)
+    while (running.advance());
+    expect(running.outcome().exit).toMatchObject({ kind: 'limit', message: expect.stringContaining('the recording is full') })
+    expect(running.recording.checks.length).toBe(5)
+    expect(rerun(options, new Log(), running.recording).divergence).toBeNull()
+  })
+  it('a recording that is not wanted is not kept', () => {
+    const running = new Run(optionsFor(rom(64, 'cli\nhlt'), { rom: true }), new Log(), makeScheduler('round-robin', 1), 1e6, null)
+    while (running.advance());
+    expect([running.recording.checks.length, running.outcome().exit.kind]).toEqual([0, 'halted'])
+  })
+  it('images that no trace can hold are refused when it is to be recorded', () => {
+    const options = optionsFor(kernel)
+    expect(recordedSlicesMax(options)).toBe(4_000_000)
+    expect(() => recordedSlicesMax({ ...options, modules: [{ name: 'm', bytes: new Uint8Array(64 << 20) }] })).toThrow(InputError)
   })
 })
 
