@@ -1,9 +1,10 @@
 /** What is booted: a ROM at the reset vector, a Multiboot 1 kernel with modules, or a flat image. */
 import type { CpuClass } from '../cpu/classes.ts'
 import { InputError } from '../guest/inputError.ts'
+import { writeBios } from './bios.ts'
 import type { BoardMemory } from './boardMemory.ts'
 import { flatRegisters, multibootRegisters, resetRegisters } from './reset.ts'
-import { BASE_MEMORY_BYTES, writeBiosData, writeTables } from './tables.ts'
+import { BASE_MEMORY_BYTES, memoryMap, writeBiosData, writeTables } from './tables.ts'
 
 export interface BootFile {
   readonly name: string
@@ -16,6 +17,7 @@ export interface BootOptions {
   readonly vcpus: number
   readonly commandLine: string
   readonly modules: readonly BootFile[]
+  readonly asciiPort: number
 }
 
 /** Where a flat image without a header is loaded, and entered in real mode: as a PC boots a sector. */
@@ -30,10 +32,14 @@ export function boot(memory: BoardMemory, options: BootOptions, cpu: CpuClass): 
   if (options.rom) return bootRom(memory, image, cpu)
   const header = findHeader(image.bytes)
   if (header >= 0) return bootMultiboot(memory, options, header, cpu)
+  const foreign = FOREIGN.find(({ at, text }) => [...text].every((letter, k) => image.bytes[at + k] === letter.charCodeAt(0)))
+  if (foreign !== undefined) throw new InputError(image.name, foreign.message)
+  if (hasMultiboot2(image.bytes)) throw new InputError(image.name, 'has a Multiboot 2 header', 'only Multiboot 1 is understood: give it a header of that kind too')
   if (isElf(image.bytes)) throw new InputError(image.name, 'is an ELF file without a Multiboot header', 'add one in its first 8 KB, or use xmcheck check for object files')
   if (options.modules.length > 0 || options.commandLine !== '') throw new InputError(image.name, 'has no Multiboot header', 'a command line and modules need one')
   if (FLAT_START + image.bytes.length > Math.min(memory.ram.length, 0xa0000)) throw new InputError(image.name, `${image.bytes.length} bytes do not fit below 640 KB`, 'give it a Multiboot header, or --rom')
   if (image.bytes.length === 0) throw new InputError(image.name, 'is empty')
+  writeBios(memory, options.asciiPort)
   writeBiosData(memory)
   memory.ram.set(image.bytes, FLAT_START)
   return flatRegisters(cpu, FLAT_START)
@@ -45,6 +51,21 @@ function bootRom(memory: BoardMemory, image: BootFile, cpu: CpuClass): Int32Arra
   memory.addRom(2 ** 32 - size, image.bytes)
   memory.addRom(0x100000 - size, image.bytes)
   return resetRegisters(cpu, true)
+}
+
+/** What is no flat image, though it has no header that is understood either. */
+const FOREIGN: readonly { readonly at: number; readonly text: string; readonly message: string }[] = [
+  { at: 0x202, text: 'HdrS', message: 'is a Linux kernel (bzImage), which needs a boot loader and disks' },
+  { at: 0, text: 'MZ', message: 'is an EFI or DOS program' },
+]
+const MULTIBOOT2_MAGIC = 0xe85250d6
+const MULTIBOOT2_BYTES = 32768
+
+function hasMultiboot2(bytes: Uint8Array): boolean {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  for (let at = 0; at + 16 <= Math.min(bytes.length, MULTIBOOT2_BYTES); at += 8)
+    if (view.getUint32(at, true) === MULTIBOOT2_MAGIC && ((MULTIBOOT2_MAGIC + view.getUint32(at + 4, true) + view.getUint32(at + 8, true) + view.getUint32(at + 12, true)) | 0) === 0) return true
+  return false
 }
 
 const isElf = (bytes: Uint8Array) => bytes.length >= 52 && bytes[0] === 0x7f && bytes[1] === 0x45 && bytes[2] === 0x4c && bytes[3] === 0x46
@@ -149,7 +170,7 @@ function writeInformation(memory: BoardMemory, options: BootOptions, kernelEnd: 
     for (const [field, value] of [module.start, module.end, names[k], 0].entries()) view.setUint32(free + k * 16 + field * 4, value, true)
   })
   free += modules.length * 16
-  const map = [[0, BASE_MEMORY_BYTES, 1], [BASE_MEMORY_BYTES, 0xa0000 - BASE_MEMORY_BYTES, 2], [0xe0000, 0x20000, 2], [0x100000, memory.ram.length - 0x100000, 1]]
+  const map = memoryMap(memory.ram.length)
   word(44, map.length * 24)
   word(48, free)
   map.forEach(([start, length, type], k) => {

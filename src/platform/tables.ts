@@ -28,6 +28,11 @@ const IOAPIC_ID = 0
 const SCI = 9
 const CENTURY_REGISTER = 0x32
 
+/** Ranges of memory: start, length, and 1 where it is free, 2 where it is not. */
+export function memoryMap(sizeBytes: number): (readonly [number, number, number])[] {
+  return [[0, BASE_MEMORY_BYTES, 1], [BASE_MEMORY_BYTES, 0xa0000 - BASE_MEMORY_BYTES, 2], [0xe0000, 0x20000, 2], [0x100000, sizeBytes - 0x100000, 1]]
+}
+
 export function writeBiosData(memory: BoardMemory): void {
   for (const [at, value] of BIOS_DATA) new Writer(memory, at).word(value)
   new Writer(memory, EBDA).bytes(EBDA_KILOBYTES)
