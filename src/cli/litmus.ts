@@ -21,11 +21,14 @@ export function addLitmus(program: Command): void {
     .description("run litmus tests in herd's format (X86 and X86_64, narrowed to 32 bits)")
     .argument('<paths...>', 'files, directories (searched for *.litmus), or @FILE: a list of paths')
     .addOption(new Option('--engine <name>', 'classes searches states and classes, dpor makes one execution a class').choices(['auto', ...LITMUS_ENGINES]).default('auto'))
-    .option('--time <seconds>', 'stop each test after so many seconds')
-    .option('--states <n>', 'stop each test after so many states')
+    .option('--time <seconds>', `stop each test after so many seconds (${SECONDS_DEFAULT})`)
+    .option('--states <n>', 'stop each test after so many states (4 million)')
     .option('--expected <file>', 'compare with recorded final states (JSON lines: path or name, full_states, sc_full_states)')
   addOutputFlags(addModelFlags(command)).action(litmus)
 }
+
+/** A file of a stranger's must not hold up the others. */
+const SECONDS_DEFAULT = 60
 
 interface Line {
   readonly path: string
@@ -40,7 +43,7 @@ function litmus(paths: readonly string[], flags: Flags): void {
   const seconds = secondsFlag(flags.time)
   const states = numberFlag('--states', flags.states, 1, 2 ** 31)
   if (flags.engine === 'dpor' && states !== undefined) throw new UsageError('--states: dpor keeps no states; limit it by --time')
-  const limits = { ...(seconds === undefined ? {} : { seconds }), ...(states === undefined ? {} : { states }) }
+  const limits = { seconds: seconds ?? SECONDS_DEFAULT, ...(states === undefined ? {} : { states }) }
   const expected = flags.expected === undefined ? null : readExpected(flags.expected, model.sc)
   const lines: Line[] = []
   for (const path of paths.flatMap((one) => filesBelow(one, '.litmus'))) {

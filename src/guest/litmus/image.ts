@@ -15,6 +15,8 @@ export interface LitmusImage {
   readonly finals: FinalStates
   /** What herd shows: places that the condition and `locations` name. */
   readonly observables: readonly string[]
+  /** Variables that several threads name, with the numbers of the threads: shared as soon as the first of them runs. */
+  readonly shared: readonly { readonly address: number; readonly sizeBytes: number; readonly threads: readonly number[] }[]
 }
 
 /** @throws LitmusError */
@@ -33,7 +35,14 @@ export function litmusImage(test: LitmusTest): LitmusImage {
     labels,
   )
   finals.check(named)
-  return { test, image, finals, observables: finals.observables(shown) }
+  return { test, image, finals, observables: finals.observables(shown), shared: sharedVariables(threads, variables, addresses) }
+}
+
+function sharedVariables(threads: readonly Thread[], variables: ReadonlyMap<string, Variable>, addresses: ReadonlyMap<string, number>): LitmusImage['shared'] {
+  const naming = threads.map((thread) => variablesOf(thread))
+  return [...variables.values()]
+    .map(({ name, sizeBytes, count }) => ({ address: addresses.get(name)!, sizeBytes: sizeBytes * count, threads: threads.flatMap((_, k) => (naming[k].has(name) ? [k] : [])) }))
+    .filter(({ threads: several }) => several.length > 1)
 }
 
 const isVariable = (value: string) => /^[A-Za-z_.$][\w.$]*$/.test(value)

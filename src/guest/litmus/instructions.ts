@@ -38,8 +38,8 @@ const GENERAL: readonly ReadonlySet<string>[] = [
   new Set(['imul', 'shld', 'shrd']),
 ]
 const JUMPS = new Set(['jmp', 'call', 'loop', 'loope', 'loopne', 'jecxz', ...withConditions('j')])
-/** Calls to the checker, as litmus tests write them: a test of ours sends, waits, wakes; operands as in guest/asm/guestCalls.ts. */
-const CALLS: ReadonlyMap<string, number> = new Map([['ipi', 2], ['nmi', 1], ['kick', 1], ['block', 0], ['desched', 0]])
+/** Of our own, with the number of operands (docs/litmus.md): calls to the checker, leaving the processor, placement of code. */
+const OWN: ReadonlyMap<string, number> = new Map([['ipi', 2], ['nmi', 1], ['kick', 1], ['block', 0], ['desched', 0], ['align', 1], ['pad', 1]])
 /** Hints without an effect on what is read or written (SDM vol. 2): executed as NOPs. */
 const HINTS = new Set('clflush clflushopt clwb prefetch prefetcht0 prefetcht1 prefetcht2 prefetchnta prefetchw endbr32 endbr64'.split(' '))
 /** Other spellings: herd's own, and AT&T's. */
@@ -56,8 +56,23 @@ const MEMORY_FIRST = new Set(['cmpxchg', 'xchg', 'xadd'])
 /** The destination of these is never memory, whichever way round they were written (herd has CMOVC with the register first). */
 const REGISTER_FIRST = /^(?:cmov|lea$|bs[fr]$|mov[sz]x$)/
 
+/** Tests of a suite have most of their instructions in common. */
+const read = new Map<string, Instruction>()
+const READ_MAX = 4096
+
 /** @throws LitmusError names what is not supported */
 export function readInstruction(text: string, line: number, arch: string): Instruction {
+  const key = arch + text
+  let instruction = read.get(key)
+  if (instruction === undefined) {
+    instruction = readAnew(text, line, arch)
+    if (read.size === READ_MAX) read.clear()
+    read.set(key, instruction)
+  }
+  return { ...instruction, line }
+}
+
+function readAnew(text: string, line: number, arch: string): Instruction {
   const unsupported = () => new LitmusError(line, `unsupported: instruction '${text.slice(0, 60)}'`)
   const prefix = (/^(?:lock|rep(?:n?[ez])?)\b[ ;]*/i.exec(text) ?? [''])[0]
   const rest = text.slice(prefix.length)
@@ -70,9 +85,9 @@ export function readInstruction(text: string, line: number, arch: string): Instr
   const common = { prefix: prefix.toLowerCase().replace(/[\s;]/g, ''), line }
   if (kind === 'hint') return { ...common, mnemonic: 'nop', sizeBytes: 0, sourceBytes: 0, wide: false, operands: [] }
   if (kind === 'jump' && /^[%*$([]|[([]/.test(texts[0])) throw unsupported()
-  const read = texts.map((one): Operand => (kind === 'jump' ? { kind: 'label', text: one } : readOperand(one, att && kind !== 'call', line)))
+  const inOrder = texts.map((one): Operand => (kind === 'jump' ? { kind: 'label', text: one } : readOperand(one, att && kind !== 'own', line)))
   // AT&T has the source first; ours has the destination first.
-  let operands = att && kind === 'general' ? read.toReversed() : read
+  let operands = att && kind === 'general' ? inOrder.toReversed() : inOrder
   if (operands.length === 2 && (MEMORY_FIRST.has(mnemonic) ? operands[1].kind === 'memory' : REGISTER_FIRST.test(mnemonic) && operands[0].kind === 'memory')) operands = operands.toReversed()
   const named = operands.find((one) => one.kind === 'register')?.name.sizeBytes ?? operands.find((one) => one.kind === 'memory')?.sizeBytes ?? 0
   const source = sourceBytes < 0 ? sourceSize(operands[1]) : sourceBytes
@@ -90,7 +105,7 @@ interface Name {
   readonly suffixBytes: number
   /** -1: the operand says it. */
   readonly sourceBytes: number
-  readonly kind: 'general' | 'jump' | 'call' | 'hint'
+  readonly kind: 'general' | 'jump' | 'own' | 'hint'
 }
 
 function resolveName(written: string, operands: number): Name | null {
@@ -98,7 +113,7 @@ function resolveName(written: string, operands: number): Name | null {
   const is = (kind: Name['kind'], mnemonic: string, suffixBytes = 0, sourceBytes = 0): Name => ({ mnemonic, suffixBytes, sourceBytes, kind })
   if (HINTS.has(name) || name === 'nop') return is('hint', 'nop')
   if (JUMPS.has(name)) return operands === 1 ? is('jump', name) : null
-  if (CALLS.has(name)) return operands === CALLS.get(name) ? is('call', name) : null
+  if (OWN.has(name)) return operands === OWN.get(name) ? is('own', name) : null
   if (name === 'movslq') return is('general', 'mov', 4)
   const extend = /^mov([sz])(?:([bw])([wlq])|x)$/.exec(name)
   if (extend !== null && operands === 2) return is('general', `mov${extend[1]}x`, extend[3] === undefined ? 0 : SUFFIX_BYTES[extend[3]], extend[2] === undefined ? -1 : SUFFIX_BYTES[extend[2]])

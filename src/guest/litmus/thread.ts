@@ -19,6 +19,8 @@ export interface CodeLine {
   readonly line: number
 }
 
+/** NOPs of one PAD. */
+const PAD_MAX = 4096
 const SIZE_NAMES: Readonly<Record<number, string>> = { 1: 'byte ', 2: 'word ', 4: 'dword ', 0: '' }
 
 /**
@@ -144,11 +146,11 @@ export function writeThread(thread: Thread, { threads, addresses }: Surroundings
         }
       }
     })
-    return system(mnemonic, texts) ?? `${prefix}${prefix === '' ? '' : ' '}${mnemonic}${texts.length > 0 ? ` ${texts.join(', ')}` : ''}`
+    return ownInstruction(mnemonic, texts, line) ?? `${prefix}${prefix === '' ? '' : ' '}${mnemonic}${texts.length > 0 ? ` ${texts.join(', ')}` : ''}`
   }
   let resumes = 0
   /** What stands for one of our own instructions; null: it is the machine's. */
-  const system = (mnemonic: string, texts: readonly string[]): string | null => {
+  const ownInstruction = (mnemonic: string, texts: readonly string[], line: number): string | null => {
     switch (mnemonic) {
       case 'ipi':
       case 'nmi':
@@ -157,6 +159,12 @@ export function writeThread(thread: Thread, { threads, addresses }: Surroundings
         return `push eax\npush edx\n${mnemonic} ${texts.join(', ')}\npop edx\npop eax`
       case 'block':
         return 'push eax\nblock\npop eax'
+      case 'align':
+        if (!/^(?:1|2|4|8|16|32|64)$/.test(texts[0])) throw new LitmusError(line, `ALIGN ${texts[0]}: 1, 2, 4, 8, 16, 32 or 64; threads begin at multiples of 64`)
+        return `align ${texts[0]}`
+      case 'pad':
+        if (!(Number(texts[0]) >= 0 && Number(texts[0]) <= PAD_MAX)) throw new LitmusError(line, `PAD ${texts[0]}: 0 to ${PAD_MAX} bytes`)
+        return `times ${texts[0]} nop`
       case 'desched': {
         // Off the processor and back: whatever puts it back ends in an IRET, which waits for its stores and serialises.
         codeAddresses = codeAddresses === 'foreign' ? 'foreign' : 'own'
