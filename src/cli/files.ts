@@ -48,8 +48,9 @@ export function filesBelow(path: string, extension: string, depth = 0): string[]
     if (!statSync(path).isDirectory()) return [path]
     const names = readdirSync(path, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith(extension))
     return names.sort().map((name) => join(path, name))
-  } catch (error) {
-    throw new UsageError(`${path}: cannot be read (${(error as NodeJS.ErrnoException).code ?? 'unknown error'})`)
+  } catch {
+    // Whoever reads it says why it cannot be read: one missing file does not stop the others.
+    return [path]
   }
 }
 

@@ -30,12 +30,10 @@ export function addLitmus(program: Command): void {
 /** A file of a stranger's must not hold up the others. */
 const SECONDS_DEFAULT = 60
 
-interface Line {
-  readonly path: string
-  readonly result: LitmusResult | null
-  readonly error: string | null
-  /** As recorded; null: nothing is. */
-  readonly asExpected: boolean | null
+/** What became of one file. */
+interface Outcome {
+  readonly exitCode: number
+  readonly json: unknown
 }
 
 function litmus(paths: readonly string[], flags: Flags): void {
@@ -45,31 +43,33 @@ function litmus(paths: readonly string[], flags: Flags): void {
   if (flags.engine === 'dpor' && states !== undefined) throw new UsageError('--states: dpor keeps no states; limit it by --time')
   const limits = { seconds: seconds ?? SECONDS_DEFAULT, ...(states === undefined ? {} : { states }) }
   const expected = flags.expected === undefined ? null : readExpected(flags.expected, model.sc)
-  const lines: Line[] = []
-  for (const path of paths.flatMap((one) => filesBelow(one, '.litmus'))) {
-    let line: Line
+  const files = paths.flatMap((one) => filesBelow(one, '.litmus'))
+  if (files.length === 0) throw new UsageError(`${paths.join(' ')}: no .litmus file is there`)
+  const outcomes = files.map((path): Outcome => {
     try {
       const result = runLitmus(new TextDecoder().decode(readFile(path)), model, limits, flags.engine === 'auto' ? 'classes' : flags.engine)
-      line = { path, result, error: null, asExpected: compare(expected, path, result) }
+      return report(path, result, compare(expected, path, result), flags.json === true)
     } catch (error) {
       if (!(error instanceof LitmusError) && !(error instanceof UsageError)) throw error
       const where = error instanceof LitmusError ? `${path}${error.line > 0 ? `:${error.line}` : ''}: ` : ''
-      line = { path, result: null, error: where + error.message, asExpected: null }
-      process.stderr.write(`xmcheck: ${line.error}\n`)
+      process.stderr.write(`xmcheck: ${where}${error.message}\n`)
+      return { exitCode: EXIT.usage, json: { path, name: null, result: null, error: where + error.message } }
     }
-    lines.push(line)
-    if (!flags.json && line.result !== null) process.stdout.write(`${formatLitmus(line.result)}\n`)
-    for (const reason of line.result?.reasons ?? []) process.stderr.write(`xmcheck: ${path}: ${reason}\n`)
-    if (line.asExpected === false) process.stderr.write(`xmcheck: ${path}: not as recorded\n`)
-  }
-  if (flags.json) process.stdout.write(`${JSON.stringify({ version: 1, command: 'litmus', models: model.knobs, tests: lines.map(toJson) })}\n`)
-  if (lines.some((line) => line.error !== null)) process.exitCode = EXIT.usage
-  else if (lines.some((line) => line.asExpected === false)) process.exitCode = EXIT.violated
-  else process.exitCode = lines.some((line) => line.result!.reasons.length > 0) ? EXIT.open : EXIT.complete
+  })
+  if (flags.json) process.stdout.write(`${JSON.stringify({ version: 1, command: 'litmus', models: model.knobs, tests: outcomes.map(({ json }) => json) })}\n`)
+  process.exitCode = [EXIT.usage, EXIT.violated, EXIT.open].find((code) => outcomes.some(({ exitCode }) => exitCode === code)) ?? EXIT.complete
 }
 
-function toJson({ path, result, error, asExpected }: Line): unknown {
-  if (result === null) return { path, name: null, result: null, error }
+/** @param asExpected as recorded; null: nothing is */
+function report(path: string, result: LitmusResult, asExpected: boolean | null, json: boolean): Outcome {
+  if (!json) process.stdout.write(`${formatLitmus(result)}\n`)
+  for (const reason of result.reasons) process.stderr.write(`xmcheck: ${path}: ${reason}\n`)
+  if (asExpected === false) process.stderr.write(`xmcheck: ${path}: not as recorded\n`)
+  const exitCode = asExpected === false ? EXIT.violated : result.reasons.length > 0 ? EXIT.open : EXIT.complete
+  return { exitCode, json: json ? toJson(path, result, asExpected) : null }
+}
+
+function toJson(path: string, result: LitmusResult, asExpected: boolean | null): unknown {
   return {
     path,
     name: result.test.name,

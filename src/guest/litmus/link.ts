@@ -3,8 +3,8 @@ import { assemble, AssemblyError } from '../asm/index.ts'
 import { AddressSpace, PAGE_BYTES } from '../addressSpace.ts'
 import { makeEnvironment, type Actor, type Handler } from '../environment.ts'
 import { EXECUTE, makeRegions, READ, WRITE } from '../regions.ts'
-import { EAX, EBP, EBX, ECX, EDI, EDX, ESI, ESP } from '../../cpu/registers.ts'
-import type { InterruptSource, MachineImage, Symbol32 } from '../../smp/image.ts'
+import { EAX, EBP, EBX, ECX, EDI, EDX, EIP, ESI, ESP } from '../../cpu/registers.ts'
+import type { InterruptSource, MachineImage, Region, Symbol32 } from '../../smp/image.ts'
 import { LitmusError } from './litmusError.ts'
 import type { Variable } from './initialState.ts'
 import type { LitmusTest } from './parse.ts'
@@ -36,12 +36,12 @@ export function addressesOf(variables: Iterable<Variable>): Map<string, number> 
   for (const { name, sizeBytes, count, line } of variables) {
     if (addresses.size === VARIABLES_MAX) throw new LitmusError(line, `more than ${VARIABLES_MAX} variables`)
     addresses.set(name, next)
-    next = align(next + sizeBytes * count)
+    next = align(next + sizeBytes * count, LINE_BYTES)
   }
   return addresses
 }
 
-const align = (address: number) => Math.ceil(address / LINE_BYTES) * LINE_BYTES
+const align = (address: number, unit: number) => Math.ceil(address / unit) * unit
 
 /** @throws LitmusError */
 export function link(test: LitmusTest, threads: readonly Thread[], variables: ReadonlyMap<string, Variable>, addresses: ReadonlyMap<string, number>): Linked {
@@ -58,27 +58,23 @@ export function link(test: LitmusTest, threads: readonly Thread[], variables: Re
     return Number(checked(text, line))
   }
 
-  const space = new AddressSpace()
-  space.reserve(0, PAGE_BYTES, 'the null page')
-  space.reserve(CODE_START, code.bytes.length, 'code')
-  const actors = threads.map(({ number }): Actor => ({ name: `P${number}`, entry: code.starts[number], vcpu: number }))
   const handlers = test.handlers.map(({ vector, label, line }): Handler => ({ vector, address: resolve(label, line), name: label, raw: true }))
-  const environment = makeEnvironment(actors, threads.length, handlers, space, STACK_BYTES)
+  const { regions, registers: blocks, symbols } = surroundings(threads.length, handlers)
+  const registers = blocks.map((block, k) => {
+    const own = block.slice()
+    own[EIP] = code.starts[k]
+    return own
+  })
   for (const [place, { value, line }] of test.registers) {
     const [thread, name] = [Number(place.slice(0, place.indexOf(':'))), place.slice(place.indexOf(':') + 1)]
-    environment.registers[thread][REGISTER_INDEX[threads[thread].registers.get(registerNamed(name)!.whole)!]] = resolve(value, line)
+    registers[thread][REGISTER_INDEX[threads[thread].registers.get(registerNamed(name)!.whole)!]] = resolve(value, line)
   }
-  const data = dataOf(variables, addresses, resolve)
   return {
     labels,
     image: {
       title: test.name,
-      regions: makeRegions([
-        { name: 'code', address: CODE_START, sizeBytes: code.bytes.length, bytes: code.bytes, access: READ | WRITE | EXECUTE },
-        { name: 'variables', address: DATA_START, sizeBytes: data.length, bytes: data, access: READ | WRITE },
-        ...environment.pieces,
-      ]),
-      vcpus: actors.map(({ name }, k) => ({ name, registers: environment.registers[k] })),
+      regions: [...regions, code.region, dataRegion(variables, addresses, resolve)],
+      vcpus: registers.map((block, k) => ({ name: `P${k}`, registers: block })),
       init: null,
       final: null,
       handledVectors: handlers.map(({ vector }) => vector).sort((a, b) => a - b),
@@ -86,7 +82,7 @@ export function link(test: LitmusTest, threads: readonly Thread[], variables: Re
       sites: [],
       points: [],
       objects: [],
-      symbols: symbolsOf(variables, addresses, labels, environment.symbols),
+      symbols: symbolsOf(variables, addresses, labels, symbols),
       lines: [],
       sources: {},
       inputs: [],
@@ -96,6 +92,28 @@ export function link(test: LitmusTest, threads: readonly Thread[], variables: Re
 }
 const NMI_VECTOR = 2
 
+interface Surroundings {
+  readonly regions: readonly Region[]
+  readonly registers: readonly Int32Array[]
+  readonly symbols: readonly Symbol32[]
+}
+
+/** Tables and stacks, by number of threads: without handlers they are the same for every test. */
+const plain = new Map<number, Surroundings>()
+
+function surroundings(threads: number, handlers: readonly Handler[]): Surroundings {
+  const known = handlers.length === 0 ? plain.get(threads) : undefined
+  if (known !== undefined) return known
+  const space = new AddressSpace()
+  space.reserve(0, PAGE_BYTES, 'the null page')
+  space.reserve(CODE_START, DATA_START - CODE_START, 'the test')
+  const actors = Array.from({ length: threads }, (_, vcpu): Actor => ({ name: `P${vcpu}`, entry: CODE_START, vcpu }))
+  const { pieces, registers, symbols } = makeEnvironment(actors, threads, handlers, space, STACK_BYTES)
+  const made = { regions: makeRegions(pieces), registers, symbols }
+  if (handlers.length === 0) plain.set(threads, made)
+  return made
+}
+
 function symbolsOf(variables: ReadonlyMap<string, Variable>, addresses: ReadonlyMap<string, number>, labels: ReadonlyMap<string, number>, others: readonly Symbol32[]): Symbol32[] {
   return [
     ...[...variables.values()].map(({ name, sizeBytes, count }): Symbol32 => ({ name, address: addresses.get(name)!, sizeBytes: sizeBytes * count, kind: 'object' })),
@@ -104,10 +122,10 @@ function symbolsOf(variables: ReadonlyMap<string, Variable>, addresses: Readonly
   ].sort((a, b) => a.address - b.address)
 }
 
-/** Contents from DATA_START on; a value has at most its low 32 bits, extended by its sign. */
-function dataOf(variables: ReadonlyMap<string, Variable>, addresses: ReadonlyMap<string, number>, resolve: (text: string, line: number) => number): Uint8Array {
+/** A value has at most its low 32 bits, extended by its sign. */
+function dataRegion(variables: ReadonlyMap<string, Variable>, addresses: ReadonlyMap<string, number>, resolve: (text: string, line: number) => number): Region {
   let end = DATA_START + LINE_BYTES
-  for (const { name, sizeBytes, count } of variables.values()) end = align(addresses.get(name)! + sizeBytes * count) + LINE_BYTES
+  for (const { name, sizeBytes, count } of variables.values()) end = align(addresses.get(name)! + sizeBytes * count, LINE_BYTES) + LINE_BYTES
   const bytes = new Uint8Array(end - DATA_START)
   for (const { name, sizeBytes, values, line } of variables.values())
     values.forEach((text, k) => {
@@ -115,12 +133,11 @@ function dataOf(variables: ReadonlyMap<string, Variable>, addresses: ReadonlyMap
       const at = addresses.get(name)! - DATA_START + k * sizeBytes
       for (let b = 0; b < sizeBytes; b++) bytes[at + b] = b < 4 ? value >>> (b * 8) : value < 0 ? 0xff : 0
     })
-  return bytes
+  return { name: 'variables', start: DATA_START, sizeBytes: align(bytes.length, PAGE_BYTES), bytes, access: READ | WRITE }
 }
 
 interface Code {
-  /** From CODE_START on. */
-  readonly bytes: Uint8Array
+  readonly region: Region
   /** Entries of the threads. */
   readonly starts: readonly number[]
   /** By the assembler's names. */
@@ -137,7 +154,7 @@ function placeCode(threads: readonly Thread[], addresses: ReadonlyMap<string, nu
     const piece = assembleLines(lines, origin)
     for (const [name, address] of piece.labels) labels.set(name, address - origin + next)
     pieces.push({ at: next, bytes: piece.bytes })
-    next = align(next + piece.bytes.length)
+    next = align(next + piece.bytes.length, LINE_BYTES)
   }
   if (written.some(({ codeAddresses }) => codeAddresses === 'foreign')) {
     // Threads that know of each other's code are assembled together.
@@ -148,9 +165,9 @@ function placeCode(threads: readonly Thread[], addresses: ReadonlyMap<string, nu
       starts.push(next)
       add(lines, codeAddresses === 'own' ? next : 0)
     }
-  const bytes = new Uint8Array(next - CODE_START).fill(FILL)
+  const bytes = new Uint8Array(align(next - CODE_START, PAGE_BYTES)).fill(FILL)
   for (const piece of pieces) bytes.set(piece.bytes, piece.at - CODE_START)
-  return { bytes, starts, labels }
+  return { region: { name: 'code', start: CODE_START, sizeBytes: bytes.length, bytes, access: READ | WRITE | EXECUTE }, starts, labels }
 }
 /** Between threads: INT3, as between other pieces of code. */
 const FILL = 0xcc
