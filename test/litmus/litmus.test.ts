@@ -132,10 +132,10 @@ describe('output', () => {
   })
 
   it('has registers in herd\'s order, then variables, then elements; states by value', () => {
-    const code = ' P0 | P1 ;\n MOV [x],$10 | MOV ESI,$3 ;\n MOV [x],$-1 | MOV EDI,[x] ;\n'
-    expect(printed(made('X86', 't={5,7}; p=t[1];', code, 'locations [t; t[1]; p; x; 1:EDI; 1:ESI] exists (1:EDI=9 \\/ true /\\ x=0)'))).toEqual([
-      'Test made Allowed', 'States 3', '1:ESI=3; 1:EDI=-1; [p]=t+4; t={5,7}; [x]=-1; t[1]=7;', '1:ESI=3; 1:EDI=0; [p]=t+4; t={5,7}; [x]=-1; t[1]=7;',
-      '1:ESI=3; 1:EDI=10; [p]=t+4; t={5,7}; [x]=-1; t[1]=7;', 'No', 'Witnesses', 'Positive: 0 Negative: 3', 'Condition exists (1:EDI=9 \\/ true /\\ [x]=0)', 'Observation made Never 0 3', '',
+    const code = ' P0 | P1 ;\n MOV [x],$10 | MOV ESI,$3 ;\n MOV [x],$9 | MOV EDI,[x] ;\n MOV [x],$-1 | ;\n'
+    expect(printed(made('X86', 't={5,7}; p=t[1];', code, 'locations [t; t[1]; p; x; 1:EDI; 1:ESI] exists (1:EDI=8 \\/ true /\\ x=0)'))).toEqual([
+      'Test made Allowed', 'States 4', '1:ESI=3; 1:EDI=-1; [p]=t+4; t={5,7}; [x]=-1; t[1]=7;', '1:ESI=3; 1:EDI=0; [p]=t+4; t={5,7}; [x]=-1; t[1]=7;', '1:ESI=3; 1:EDI=9; [p]=t+4; t={5,7}; [x]=-1; t[1]=7;',
+      '1:ESI=3; 1:EDI=10; [p]=t+4; t={5,7}; [x]=-1; t[1]=7;', 'No', 'Witnesses', 'Positive: 0 Negative: 4', 'Condition exists (1:EDI=8 \\/ true /\\ [x]=0)', 'Observation made Never 0 4', '',
     ])
   })
 
