@@ -22,7 +22,7 @@ export function addLitmus(program: Command): void {
     .argument('<paths...>', 'files, directories (searched for *.litmus), or @FILE: a list of paths')
     .addOption(new Option('--engine <name>', 'classes searches states and classes, dpor makes one execution a class').choices(['auto', ...LITMUS_ENGINES]).default('auto'))
     .option('--time <seconds>', `stop each test after so many seconds (${SECONDS_DEFAULT})`)
-    .option('--states <n>', 'stop each test after so many states (4 million)')
+    .option('--states <n>', 'stop each test after so many states (2 million)')
     .option('--expected <file>', 'compare with recorded final states (JSON lines: path or name, full_states, sc_full_states)')
   addOutputFlags(addModelFlags(command)).action(litmus)
 }

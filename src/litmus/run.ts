@@ -45,7 +45,9 @@ export interface LitmusLimits {
 }
 
 /** Pairs of state and class that one test may have. */
-const STATES_MAX = 4_000_000
+const STATES_MAX = 2_000_000
+/** Different final states that are kept. */
+const FINAL_STATES_MAX = 100_000
 
 /** `classes` searches states and classes together; `dpor` makes one execution a class. They must agree. */
 export const LITMUS_ENGINES = ['classes', 'dpor'] as const
@@ -88,6 +90,7 @@ export function runLitmus(source: string, model: Model, limits: LitmusLimits = {
     if (test.filter !== null && !finals.satisfies(test.filter, all)) return
     const key = stateText(all)
     const known = found.get(key)
+    if (known === undefined && found.size === FINAL_STATES_MAX) throw new LitmusError(0, `more than ${FINAL_STATES_MAX} final states`)
     if (known === undefined) found.set(key, { all, executions: 1 })
     else known.executions++
   }

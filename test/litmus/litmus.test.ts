@@ -195,6 +195,20 @@ describe('what cannot be run', () => {
     expect([states, reasons]).toEqual([[], []])
   })
 
+  it.each([
+    ['blanks', `X86 x\n{}\n P0 ;\n LOCK${' '.repeat(400_000)};${' '.repeat(400_000)};\nexists x=0`], ['models', `X86 x\n{}\n P0 ;\n NOP ;\nexists x=0 ${'with a: '.repeat(50_000)}"`],
+    ['variables', `X86 x\n{${Array.from({ length: 20_000 }, (_, k) => `int v${k}[9];`).join('')}}\n P0 ;\n NOP ;\nexists x=0`], ['brackets', `X86 x\n{}\n P0 ;\n NOP ;\nexists ${'('.repeat(300_000)}`],
+    ['names', `X86 x\n{}\n P0 ;\n MOV [${'y'.repeat(500_000)}],$1 ;\nexists x=0`], ['labels', `X86 x\n{}\n P0 ;\n ${'l:'.repeat(200_000)} ;\nexists x=0`],
+    ['columns', `X86 x\n{}\n P0 ${'| '.repeat(400_000)};\nexists x=0`], ['braces', `X86 x\n${'{'.repeat(900_000)}`], ['comments', `X86 x\n${'(*'.repeat(400_000)}`], ['digits', `X86 x\n{}\n P0 ;\n MOV [x],$${'9'.repeat(500_000)} ;\nexists x=0`],
+  ])('is refused or run in time that grows with its length: %s', (_, source) => {
+    try {
+      runLitmus(source, tso, { states: 3000 })
+    } catch (error) {
+      expect(error).toBeInstanceOf(LitmusError)
+      expect((error as LitmusError).message.length).toBeLessThan(300)
+    }
+  }, 5000)
+
   it('is bounded when a limit stops it', () => {
     const sb = textOf(new URL('tests/handwritten/SB+lfences.litmus', here))
     expect(runLitmus(sb, tso, { states: 4 }).reasons).not.toEqual([])

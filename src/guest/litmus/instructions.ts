@@ -59,6 +59,7 @@ const REGISTER_FIRST = /^(?:cmov|lea$|bs[fr]$|mov[sz]x$)/
 /** Tests of a suite have most of their instructions in common. */
 const read = new Map<string, Instruction>()
 const READ_MAX = 4096
+const READ_LENGTH_MAX = 200
 
 /** @throws LitmusError names what is not supported */
 export function readInstruction(text: string, line: number, arch: string): Instruction {
@@ -67,7 +68,7 @@ export function readInstruction(text: string, line: number, arch: string): Instr
   if (instruction === undefined) {
     instruction = readAnew(text, line, arch)
     if (read.size === READ_MAX) read.clear()
-    read.set(key, instruction)
+    if (key.length <= READ_LENGTH_MAX) read.set(key, instruction)
   }
   return { ...instruction, line }
 }

@@ -22,7 +22,8 @@ const DATA_START = 0x6d5a_4000
 const LINE_BYTES = 64
 /** Enough for what a test can push; more, and every state has more words to hash. */
 const STACK_BYTES = 4096
-const VARIABLES_MAX = 1000
+/** Variables and elements of arrays: each is a place of every final state. */
+const PLACES_MAX = 4096
 
 export interface Linked {
   readonly image: MachineImage
@@ -33,8 +34,10 @@ export interface Linked {
 export function addressesOf(variables: Iterable<Variable>): Map<string, number> {
   const addresses = new Map<string, number>()
   let next = DATA_START + LINE_BYTES
+  let places = 0
   for (const { name, sizeBytes, count, line } of variables) {
-    if (addresses.size === VARIABLES_MAX) throw new LitmusError(line, `more than ${VARIABLES_MAX} variables`)
+    places += count
+    if (places > PLACES_MAX) throw new LitmusError(line, `more than ${PLACES_MAX} variables and elements`)
     addresses.set(name, next)
     next = align(next + sizeBytes * count, LINE_BYTES)
   }
@@ -180,6 +183,7 @@ interface Assembly {
 /** Tests of a suite have most of their threads in common: what was assembled once is kept. */
 const assembled = new Map<string, Assembly>()
 const ASSEMBLED_MAX = 4096
+const SOURCE_LENGTH_MAX = 2000
 
 function assembleLines(lines: readonly CodeLine[], origin: number): Assembly {
   const source = lines.map(({ text }) => text).join('\n')
@@ -190,7 +194,7 @@ function assembleLines(lines: readonly CodeLine[], origin: number): Assembly {
     const { segments, labels } = assemble(source, { origin })
     const made = { bytes: segments[0].bytes, labels: new Map([...labels.values()].map(({ name, address }) => [name, address])) }
     if (assembled.size === ASSEMBLED_MAX) assembled.clear()
-    assembled.set(key, made)
+    if (key.length <= SOURCE_LENGTH_MAX) assembled.set(key, made)
     return made
   } catch (error) {
     if (!(error instanceof AssemblyError)) throw error

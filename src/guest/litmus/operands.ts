@@ -100,7 +100,9 @@ function readIntelAddress(inside: string, before: string, line: number, wrong: (
 
 /** A number that 32 bits hold, in decimal. */
 export function checked(text: string, line: number): string {
-  const value = Number(text)
+  // Number() knows no sign in front of 0x.
+  const digits = Number(text.replace(/^[-+]/, ''))
+  const value = text.startsWith('-') ? -digits : digits
   if (!Number.isSafeInteger(value) || value > 0xffff_ffff || value < -0x8000_0000) throw new LitmusError(line, `unsupported: ${text} needs 64 bits; tests are run narrowed to 32`)
-  return String(value)
+  return String(value === 0 ? 0 : value)
 }

@@ -112,7 +112,7 @@ function parseCode(text: string, firstLine: number): Row[][] {
   const rows: { cells: string[]; line: number }[] = []
   let line = firstLine
   // `lock; inc [x]` is one instruction.
-  for (const piece of text.split(/(?<!\block\s*);/i)) {
+  for (const piece of text.split(/;(?<!\block\s*;)/i)) {
     const start = line + (/^\s*/.exec(piece)![0].match(/\n/g)?.length ?? 0)
     line += piece.match(/\n/g)?.length ?? 0
     if (piece.trim() === '') continue
@@ -156,7 +156,8 @@ function parseTail(
   // `with tso: exists; ...` (old tests: what other models say of it) is left aside.
   // `observed x=1; 0:EAX=2; and x=2; 0:EAX=1;`: one of these states.
   if (/^observed$/i.test(match[1])) rest = rest.split(/\band\b/).map((state) => `(${state.split(';').filter((atom) => atom.trim() !== '').join('/\\') || 'true'})`).join('\\/')
-  const condition = rest.replace(/\bwith\s+\w+\s*:[^"]*$/, '').replace(/;\s*$/, '')
+  const judged = rest.search(/\bwith\s+\w+\s*:/)
+  const condition = (judged < 0 ? rest : rest.slice(0, judged)).trimEnd().replace(/;$/, '')
   const quantifier = match[1] === 'forall' ? 'forall' : /^(?:~|not)/.test(match[1]) ? '~exists' : 'exists'
   return { locations, filter, quantifier, condition: parseFormula(condition, line, normalize) }
 }
