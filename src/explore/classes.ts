@@ -131,7 +131,8 @@ class ClassSearch {
   }
 
   #end(): void {
-    const key = `${this.#a},${this.#b}`
+    // With the state: what a class leaves open (a page walk that read an entry old or new) ends differently.
+    const key = this.#key()
     if (this.#ended.has(key)) return
     this.#ended.add(key)
     this.#onEnd(this.#machine)
