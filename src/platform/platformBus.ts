@@ -33,6 +33,8 @@ export interface Board {
 
 export class PlatformBus implements Bus {
   locked = false
+  /** Counts what others could notice, and what the vCPU reads that changes by itself: stores, ports, device registers, time. */
+  activity = 0
   high = 0
   low = 0
   /** The register block of the vCPU: the APIC base MSR says where its APIC is. */
@@ -112,6 +114,7 @@ export class PlatformBus implements Bus {
   }
 
   in(port: number, sizeBytes: number): number {
+    this.activity++
     for (const device of this.#board.devices) {
       const value = device.read(port, sizeBytes)
       if (value !== null) return value
@@ -119,11 +122,13 @@ export class PlatformBus implements Bus {
     return sizeBytes === 4 ? -1 : (1 << (sizeBytes * 8)) - 1
   }
   out(port: number, sizeBytes: number, value: number): void {
+    this.activity++
     this.#board.touched = true
     for (const device of this.#board.devices) if (device.write(port, sizeBytes, value)) return
   }
 
   tsc(): number {
+    this.activity++
     const [low, high] = this.tscCounter.read()
     this.high = high | 0
     return low | 0
@@ -136,6 +141,7 @@ export class PlatformBus implements Bus {
   }
 
   readMsr(msr: number): boolean {
+    this.activity++
     for (const bank of this.msrs) {
       const value = bank.read(msr)
       if (value !== null) return this.#answer(value)
@@ -145,6 +151,7 @@ export class PlatformBus implements Bus {
     return value !== null && this.#answer(value)
   }
   writeMsr(msr: number, low: number, high: number): boolean {
+    this.activity++
     this.#board.touched = true
     if (msr === APIC_BASE) {
       this.apicBaseChanged()
@@ -188,11 +195,13 @@ export class PlatformBus implements Bus {
   }
 
   #readDevice(physical: number): number {
+    this.activity++
     const offset = physical & 0xfff
     return (physical & ~0xfff) === IOAPIC_AT ? this.#board.ioApic.read(offset) : this.#apic.readPage(offset)
   }
 
   #write(physical: number, sizeBytes: number, value: number): void {
+    this.activity++
     if (physical >>> 0 < this.#plainEnd) return this.#memory.store(physical, sizeBytes, value)
     if (!this.#isDevice(physical)) return this.#memory.store(physical, sizeBytes, value)
     this.#board.touched = true

@@ -20,6 +20,7 @@ import { FirmwareConfig } from './fwCfg.ts'
 import { IoApic } from './ioApic.ts'
 import { KeyboardController } from './keyboardController.ts'
 import { DELIVER_FIXED, DELIVER_INIT, DELIVER_LOWEST, DELIVER_NMI, DELIVER_SIPI, LocalApic, type Fabric, type Message } from './localApic.ts'
+import { LoopWatch } from './loopWatch.ts'
 import { OpCache, type CodePage } from './opCache.ts'
 import { Pic } from './pic.ts'
 import { Pit } from './pit.ts'
@@ -90,14 +91,16 @@ export class System implements Board, Fabric {
   #skipped = 0
   /** What the instruction that executes, and delivering that, has raised; for messages. */
   readonly #raised: string[] = []
-  /** Per vCPU: its last slice ended in a jump to itself, and since then nobody has done anything else. */
+  /** Per vCPU: it goes round in a loop that changes nothing, and since it was seen to nobody has done anything that could end that. */
   readonly #spinning: boolean[]
+  readonly #loops: readonly LoopWatch[]
 
   /** @throws InputError where the image cannot be booted */
   constructor(options: SystemOptions, sink: Sink) {
     this.memory = new BoardMemory(options.memoryBytes)
     this.#hasRom = options.rom
     this.#spinning = Array.from({ length: options.vcpus }, () => false)
+    this.#loops = Array.from({ length: options.vcpus }, () => new LoopWatch())
     this.#ops = new OpCache(this.memory)
     const now = () => this.now()
     const seconds = () => this.now() / TICKS_PER_SECOND
@@ -155,7 +158,7 @@ export class System implements Board, Fabric {
     return r[ACTIVITY] === ACTIVE || (r[ACTIVITY] === HALTED && this.#wakes(v))
   }
 
-  /** vCPU `v` jumps to itself; an interrupt can end that, or another vCPU that writes its code. */
+  /** vCPU `v` goes round in a loop that changes nothing; an interrupt can end that, or another vCPU that writes what it reads. */
   spins(v: number): boolean {
     return this.#spinning[v] && !this.#wakes(v)
   }
@@ -176,7 +179,7 @@ export class System implements Board, Fabric {
       }
     }
     const spins = this.#spinning.some(Boolean)
-    if (spins) this.#end({ kind: 'stuck', status: 0, message: 'a vCPU jumps to itself for ever: no interrupt and no other vCPU can end that' })
+    if (spins) this.#end({ kind: 'stuck', status: 0, message: `vCPU ${this.#spinning.indexOf(true)} goes round in a loop for ever: it changes nothing, and no interrupt and no other vCPU can end that` })
     else this.#end({ kind: 'halted', status: 0, message: 'every vCPU has halted, and no interrupt will wake one' })
     return false
   }
@@ -193,6 +196,9 @@ export class System implements Board, Fabric {
     const ops = this.#ops
     let done = 0
     this.#spinning[v] = false
+    let quiet = true
+    let jumpsToItself = false
+    const { activity } = bus
     // `instructions` at which a timer is due; whether an interrupt may be waiting.
     let due = this.#nextTimer() - this.#skipped
     let attention = true
@@ -203,7 +209,10 @@ export class System implements Board, Fabric {
       }
       if (attention) {
         this.#offerInterrupts(v, cpu)
-        if ((r[EVENT] & EVENT_VALID) !== 0) this.#deliver(v, cpu)
+        if ((r[EVENT] & EVENT_VALID) !== 0) {
+          quiet = false
+          this.#deliver(v, cpu)
+        }
         if (this.exit !== null) {
           // An interrupt that cannot be delivered counts as an instruction: the slice must not end before it.
           done++
@@ -227,20 +236,28 @@ export class System implements Board, Fabric {
         this.#raise(cpu)
       }
       const event = (r[EVENT] & EVENT_VALID) !== 0 || (r[ACTIVITY] as number) === SHUTDOWN
-      if (event) this.#deliver(v, cpu)
+      if (event) {
+        quiet = false
+        this.#deliver(v, cpu)
+      }
       if (this.touched) {
         this.touched = false
         due = this.#nextTimer() - this.#skipped
         attention = true
       }
       if (r[EIP] === eip && !event && op?.row?.mnemonic === 'jmp') {
-        this.#spinning[v] = true
+        jumpsToItself = true
         break
       }
       if (r[ACTIVITY] !== ACTIVE) break
     }
-    // Whoever did more than jump to itself may have rewritten what another one jumps by.
-    if (done > 1 || (done === 1 && !this.#spinning[v])) for (let w = 0; w < this.#spinning.length; w++) if (w !== v) this.#spinning[w] = false
+    quiet &&= bus.activity === activity
+    // Whoever changes anything may change what another one goes round by.
+    if (!quiet) {
+      this.#spinning.fill(false)
+      for (const loop of this.#loops) loop.restart()
+    }
+    this.#spinning[v] = jumpsToItself || (quiet && r[ACTIVITY] === ACTIVE && this.#loops[v].comesBack(r))
     return done
   }
 

@@ -116,6 +116,33 @@ describe('how a run ends', () => {
     const setUp = pic.map(([port, value]) => `mov al, ${value}\nout ${port}, al\n`).join('')
     expect(end(`xor ax, ax\nmov ds, ax\nmov ss, ax\nmov sp, 0x7000\nmov word [0x1c0], irq\nmov [0x1c2], cs\n${setUp}sti\nhlt\nirq: mov al, 4\nout 0x70, al\nin al, 0x71\nout 0x80, al\ncli\nhlt`).log.posts).toEqual([1])
   })
+  it.each([
+    ['that polls memory', 'xor ax, ax\nmov ds, ax\nx: cmp byte [0x500], 1\njne x'], ['that counts round', 'x: inc al\nand al, 7\njmp x'], ['of a conditional jump to itself', 'xor ax, ax\nx: jz x'], ['of PAUSE', 'x: pause\njmp x'],
+  ])('a loop %s', (_, code) => {
+    const { outcome, running } = end(`cli\n${code}`)
+    expect(outcome.exit).toMatchObject({ kind: 'stuck', message: expect.stringContaining('vCPU 0 goes round in a loop for ever') })
+    expect(rerun(optionsFor(rom(64, `cli\n${code}`), { rom: true }), new Log(), running.recording).system.hash()).toBe(outcome.hash)
+  })
+  it('no loop that reads a clock or a port, or stores', () => {
+    for (const code of ['x: rdtsc\nmov eax, 0\nmov edx, 0\njmp x', 'x: in al, 0x40\nmov al, 0\njmp x', 'xor ax, ax\nmov ds, ax\nx: mov [0x500], al\njmp x']) expect(run(optionsFor(rom(64, `cli\n${code}`), { rom: true }), 'round-robin', 1, 60_000).outcome.exit.kind).toBe('limit')
+  })
+  // The second vCPU starts at the same address (SIPI 0xf0) and takes the other branch.
+  const two = (first: string, second: string) => {
+    const send = (low: number) => `mov ecx, 0x830\nmov eax, ${low}\nmov edx, 1\nwrmsr\n`
+    const code = `cli\nxor ax, ax\nmov ds, ax\nmov ecx, 0x1b\nrdmsr\ntest ah, 1\njz second\nor eax, 0x400\nwrmsr\n${send(0x4500)}${send(0x46f0)}${first}\nsecond:\n${second}`
+    return end(code, { vcpus: 2 })
+  }
+  it('one vCPU halts, the other one goes round', () => {
+    expect(two('hlt', 'x: pause\njmp x').outcome.exit).toMatchObject({ kind: 'stuck', message: expect.stringContaining('vCPU 1') })
+  })
+  it('no loop that another vCPU ends later on', () => {
+    expect(two('mov ecx, 60000\ny: dec ecx\njnz y\nmov byte [0x500], 1\nhlt', 'x: cmp byte [0x500], 1\njne x\nmov al, 7\nout 0x80, al\nhlt').log.posts).toEqual([7])
+  })
+  it('no loop that an interrupt ends', () => {
+    const timer = 'mov ecx, 0x1b\nrdmsr\nor eax, 0x400\nwrmsr\nmov ecx, 0x80f\nmov eax, 0x1ff\nxor edx, edx\nwrmsr\nmov ecx, 0x832\nmov eax, 0x40\nwrmsr\nmov ecx, 0x838\nmov eax, 50000\nwrmsr\n'
+    const code = `xor ax, ax\nmov ds, ax\nmov ss, ax\nmov sp, 0x7000\nmov word [0x100], irq\nmov [0x102], cs\n${timer}sti\nx: cmp byte [0x500], 1\njne x\nmov al, 9\nout 0x80, al\ncli\nhlt\nirq: mov byte [0x500], 1\niret`
+    expect(end(code).log.posts).toEqual([9])
+  })
   it('a recording that is full', () => {
     const options = optionsFor(rom(64, 'x: inc ax\njmp x'), { rom: true })
     const running = new Run(options, new Log(), makeScheduler('random', 3), 1e6, 5)
