@@ -19,6 +19,9 @@ compile sb.o sb.c
 compile sb-fence.o sb.c -DFENCE -msse2
 compile textpoke.o textpoke.c
 compile textpoke-nosync.o textpoke.c -DNOSYNC
+# The last -march counts.
+compile bench/compute.o bench/compute.c -march=i386
+compile bench/compute-small.o bench/compute.c -march=i386 -DSMALL
 gcc -m32 -g -Wa,-Iinclude "-ffile-prefix-map=$PWD=." -c examples/mailbox.S -o examples/mailbox.o
 nasm -f elf32 -g -F dwarf -Iinclude/ examples/spinlock.asm -o examples/spinlock.o
 # This nasm has no option for it: overwrite the directory it records, keeping its length.

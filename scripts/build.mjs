@@ -21,6 +21,7 @@ await build({
   packages: 'external',
   sourcemap: true,
   logLevel: 'warning',
+  minifySyntax: true,
 })
 
 // Declarations for users of the package. A type error is the type checker's business, not the build's.

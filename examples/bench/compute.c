@@ -1,15 +1,29 @@
 /*
  * A compute-bound guest for `xmcheck bench cpu`: sieve, hash-like mixing, list walk, byte copy, recursion; some
- * 200 M instructions at ROUNDS 40, gcc -O2 -m32 -march=i386. It ends in an assertion, so a wrong CPU is not just fast.
+ * 200 M instructions at ROUNDS 30, gcc -O2 -m32 -march=i386. It ends in an assertion, so a wrong CPU is not just fast.
  */
 #include "xmcheck.h"
 
-#ifndef ROUNDS
-#define ROUNDS 40
-#endif
+/* A test runs a small one. */
+#ifndef SMALL
+#define ROUNDS 30
 #define LIMIT 65536
+#define PRIMES 6542
+#define MIXES 100000
 #define NODES 4096
+#define LAPS 50
 #define BYTES 16384
+#define FIB 22
+#else
+#define ROUNDS 1
+#define LIMIT 4096
+#define PRIMES 564
+#define MIXES 1000
+#define NODES 64
+#define LAPS 10
+#define BYTES 1024
+#define FIB 10
+#endif
 
 static unsigned char composite[LIMIT];
 static struct node { struct node *next; unsigned value; } nodes[NODES];
@@ -76,9 +90,9 @@ static void compute(void)
 {
 	unsigned h = 1;
 	for (unsigned round = 0; round < ROUNDS; round++) {
-		XM_ASSERT(sieve() == 6542);
-		h = mix(h, 100000);
-		h += walk(50) + copy() + fib(22);
+		XM_ASSERT(sieve() == PRIMES);
+		h = mix(h, MIXES);
+		h += walk(LAPS) + copy() + fib(FIB);
 	}
 	XM_ASSERT(h != 0);
 }

@@ -28,6 +28,8 @@ import { FIXED_FLAGS, type UndefinedFlags } from './undefinedFlags.ts'
 
 export class Cpu {
   readonly r: Int32Array
+  /** The bytes of `r`. */
+  readonly r8: Uint8Array
   readonly bus: Bus
   readonly cls: CpuClass
   stop = 0
@@ -59,6 +61,7 @@ export class Cpu {
   /** @param words the machine's state; @param base first word of the register block */
   constructor(words: Int32Array, base: number, bus: Bus, cls: CpuClass, undefinedFlags: UndefinedFlags = FIXED_FLAGS) {
     this.r = words.subarray(base, base + REGISTER_WORDS)
+    this.r8 = new Uint8Array(this.r.buffer, this.r.byteOffset, this.r.byteLength)
     this.bus = bus
     this.cls = cls
     this.flagsMask = flagsOf(cls)

@@ -6,7 +6,9 @@ import type { Cpu } from './cpu.ts'
 import type { Feature } from './classes.ts'
 import { MEM, REG, SREG, type Op } from './decode.ts'
 import { DE, GP, UD } from './exceptions.ts'
-import { addFlags, condition, mask, resultFlags, setFlags, shift, signBit, subFlags } from './flags.ts'
+import {
+  ALU, addFlags, alu, condition, dec, imul as product, inc, mask, neg, resultFlags, setFlags, shift, signBit, subFlags,
+} from './flags.ts'
 import { bitTest386, shift386 } from './flags386.ts'
 import { BCD } from './instructions/bcd.ts'
 import { BRANCH } from './instructions/branch.ts'
@@ -61,42 +63,32 @@ function guard(feature: Feature, handler: Handler): Handler {
   }
 }
 
-type Combine = (cpu: Cpu, a: number, b: number, size: number) => number
-
-/** destination = combine(destination, source); flags are the combiner's, applied after the write. */
-function binary(combine: Combine, flagsOf: (cpu: Cpu, a: number, b: number, size: number) => number, writes = true): Handler {
-  return (cpu, op) => {
-    const a = writes ? cpu.getForUpdate(op, op.a) : cpu.get(op, op.a)
-    if (cpu.stop !== 0) return
-    const b = cpu.get(op, op.b)
-    if (cpu.stop !== 0) return
-    const size = op.a.size
-    const flags = flagsOf(cpu, a, b, size)
-    if (writes) {
-      cpu.set(op, op.a, combine(cpu, a, b, size))
-      if (cpu.stop !== 0) return
-    }
-    setFlags(cpu.r, flags)
-  }
+/** Writes a result to the first operand. Its flags are set already; where the write stops they are those `before` again. */
+function finish(cpu: Cpu, op: Op, result: number, before: number): void {
+  if (op.a.kind !== MEM) return cpu.setRegister(op.a.value, op.a.size, result)
+  const after = cpu.r[EFLAGS]
+  cpu.r[EFLAGS] = before
+  cpu.set(op, op.a, result)
+  if (cpu.stop === 0) cpu.r[EFLAGS] = after
 }
-const carry = (cpu: Cpu) => cpu.r[EFLAGS] & CF
-const logical = (combine: Combine) => (cpu: Cpu, a: number, b: number, size: number) => resultFlags(combine(cpu, a, b, size), size)
-const add: Combine = (_cpu, a, b, size) => mask(a + b, size)
-const sub: Combine = (_cpu, a, b, size) => mask(a - b, size)
-const adc: Combine = (cpu, a, b, size) => mask(a + b + carry(cpu), size)
-const sbb: Combine = (cpu, a, b, size) => mask(a - b - carry(cpu), size)
-const and: Combine = (_cpu, a, b) => a & b
-const or: Combine = (_cpu, a, b) => a | b
-const xor: Combine = (_cpu, a, b) => a ^ b
 
-/** INC and DEC leave CF alone; NOT touches no flag. */
-function unary(apply: (a: number, size: number) => number, flagsOf: (a: number, size: number) => number, which: number): Handler {
-  return (cpu, op) => {
-    const a = cpu.getForUpdate(op, op.a)
-    if (cpu.stop !== 0) return
-    cpu.set(op, op.a, apply(a, op.a.size))
-    if (cpu.stop === 0 && which !== 0) setFlags(cpu.r, flagsOf(a, op.a.size), which)
-  }
+/** ADD to TEST: `kind` as flags.ts numbers them. */
+const binary = (kind: number): Handler => (cpu, op) => {
+  const writes = kind < ALU.cmp
+  const a = writes ? cpu.getForUpdate(op, op.a) : cpu.get(op, op.a)
+  if (cpu.stop !== 0) return
+  const b = cpu.get(op, op.b)
+  if (cpu.stop !== 0) return
+  const before = cpu.r[EFLAGS]
+  const result = alu(cpu.r, kind, a, b, op.a.size)
+  if (writes) finish(cpu, op, result, before)
+}
+
+const unary = (compute: (r: Int32Array, a: number, size: number) => number): Handler => (cpu, op) => {
+  const a = cpu.getForUpdate(op, op.a)
+  if (cpu.stop !== 0) return
+  const before = cpu.r[EFLAGS]
+  finish(cpu, op, compute(cpu.r, a, op.a.size), before)
 }
 
 const shifter = (kind: number): Handler => (cpu, op) => {
@@ -106,11 +98,7 @@ const shifter = (kind: number): Handler => (cpu, op) => {
   const before = cpu.r[EFLAGS]
   const result = shift(cpu.r, kind, a, count, op.a.size)
   if (cpu.is386 && kind >= 4) shift386(cpu.r, kind, a, result, count, op.a.size)
-  if (op.a.kind !== MEM) return cpu.set(op, op.a, result)
-  const after = cpu.r[EFLAGS]
-  cpu.r[EFLAGS] = before
-  cpu.set(op, op.a, result)
-  if (cpu.stop === 0) cpu.r[EFLAGS] = after
+  finish(cpu, op, result, before)
 }
 
 const doubleShift = (left: boolean): Handler => (cpu, op) => {
@@ -119,14 +107,19 @@ const doubleShift = (left: boolean): Handler => (cpu, op) => {
   const a = cpu.getForUpdate(op, op.a)
   if (cpu.stop !== 0 || count === 0) return
   const b = cpu.get(op, op.b)
-  const joined = left ? (BigInt(a >>> 0) << BigInt(bits)) | BigInt(b >>> 0) : (BigInt(b >>> 0) << BigInt(bits)) | BigInt(a >>> 0)
-  const shifted = left ? joined >> BigInt(Math.max(0, bits - count)) : joined >> BigInt(count)
-  const result = mask(Number(BigInt.asIntN(32, shifted)), op.opSize)
+  const result = bits === 32 ? (left ? (a << count) | (b >>> (32 - count)) : (a >>> count) | (b << (32 - count))) : doubleShift16(left, a, b, count)
   const out = left ? (a >>> (bits - count)) & 1 : (a >>> (count - 1)) & 1
   cpu.set(op, op.a, result)
   if (cpu.stop !== 0) return
   const sign = signBit(op.opSize)
   setFlags(cpu.r, resultFlags(result, op.opSize) | out | (((a ^ result) & sign) !== 0 ? OF : 0), CF | PF | ZF | SF | OF | AF)
+}
+
+/** Words joined to a dword. */
+function doubleShift16(left: boolean, a: number, b: number, count: number): number {
+  // What a count above the width gives is undefined (SDM vol. 2B, SHLD).
+  if (left) return count > 16 ? b : (((a << 16) | b) >>> (16 - count)) & 0xffff
+  return (((b << 16) | a) >>> count) & 0xffff
 }
 
 /** BT, BTS, BTR, BTC: a register bit offset reaches beyond the operand in memory (SDM vol. 2A, BT). */
@@ -158,57 +151,83 @@ const bitScan = (reverse: boolean): Handler => (cpu, op) => {
   cpu.set(op, op.a, reverse ? 31 - Math.clz32(value) : 31 - Math.clz32(value & -value))
 }
 
+/** Bits 32-63 of the product of two dwords. */
+function highProduct(signed: boolean, a: number, b: number): number {
+  const low = (a & 0xffff) * (b & 0xffff)
+  const middle = (a >>> 16) * (b & 0xffff) + (low >>> 16)
+  const other = (a & 0xffff) * (b >>> 16) + (middle & 0xffff)
+  const high = (a >>> 16) * (b >>> 16) + (middle >>> 16) + (other >>> 16)
+  return signed ? (high - (a < 0 ? b : 0) - (b < 0 ? a : 0)) | 0 : high | 0
+}
+
+/** A value of `size` bytes as the number that it stands for. */
+function extended(signed: boolean, value: number, size: number): number {
+  const unused = 32 - size * 8
+  return signed ? (value << unused) >> unused : (value << unused) >>> unused
+}
+
 const multiply = (signed: boolean): Handler => (cpu, op) => {
   const r = cpu.r
   const size = op.a.size
   const b = cpu.get(op, op.a)
   if (cpu.stop !== 0) return
-  const bits = size * 8
-  const extend = (value: number) => (signed ? BigInt.asIntN(bits, BigInt(value)) : BigInt.asUintN(bits, BigInt(value)))
-  const product = extend(cpu.register(EAX, size)) * extend(b)
-  const low = Number(BigInt.asIntN(bits, product))
-  const high = Number(BigInt.asIntN(bits, product >> BigInt(bits)))
-  if (size === 1) cpu.setRegister(EAX, 2, (low & 0xff) | (high << 8))
-  else {
-    cpu.setRegister(EAX, size, low)
-    cpu.setRegister(EDX, size, high)
+  const a = cpu.register(EAX, size)
+  let low: number
+  let high: number
+  if (size === 4) {
+    low = Math.imul(a, b)
+    high = highProduct(signed, a, b)
+    r[EAX] = low
+    r[EDX] = high
+  } else {
+    const product = extended(signed, a, size) * extended(signed, b, size)
+    const bits = size * 8
+    low = mask(product, size)
+    high = mask(product >> bits, size)
+    if (size === 1) cpu.setRegister(EAX, 2, product)
+    else {
+      cpu.setRegister(EAX, 2, low)
+      cpu.setRegister(EDX, 2, high)
+    }
   }
-  const fits = signed ? product === BigInt.asIntN(bits, product) : high === 0
+  const fits = high === (signed && (low & signBit(size)) !== 0 ? mask(-1, size) : 0)
   setFlags(r, (fits ? 0 : CF | OF) | (r[EFLAGS] & (SF | ZF | AF | PF)))
 }
 
 const imul: Handler = (cpu, op) => {
   if (op.b.kind === 0) return multiply(true)(cpu, op)
-  const bits = op.opSize * 8
   const a = cpu.get(op, op.c.kind === 0 ? op.a : op.b)
   const b = cpu.get(op, op.c.kind === 0 ? op.b : op.c)
-  if (cpu.stop !== 0) return
-  const product = BigInt.asIntN(bits, BigInt(a)) * BigInt.asIntN(bits, BigInt(b))
-  const result = BigInt.asIntN(bits, product)
-  cpu.set(op, op.a, Number(result))
-  setFlags(cpu.r, result === product ? 0 : CF | OF, CF | OF)
+  if (cpu.stop === 0) cpu.set(op, op.a, product(cpu.r, a, b, op.opSize))
 }
 
 const divide = (signed: boolean): Handler => (cpu, op) => {
   const size = op.a.size
-  const divisor = cpu.get(op, op.a)
+  const divisor = extended(signed, cpu.get(op, op.a), size)
   if (cpu.stop !== 0) return
-  const bits = size * 8
+  if (divisor === 0) return cpu.fault(DE)
   const r = cpu.r
-  const wide =
-    size === 1 ? BigInt(r[EAX] & 0xffff) : (BigInt(cpu.register(EDX, size) >>> 0) << BigInt(bits)) | BigInt(cpu.register(EAX, size) >>> 0)
-  const a = signed ? BigInt.asIntN(bits * 2, wide) : wide
-  const b = signed ? BigInt.asIntN(bits, BigInt(divisor)) : BigInt.asUintN(bits, BigInt(divisor))
-  if (b === 0n) return cpu.fault(DE)
-  const quotient = a / b
-  if (quotient !== (signed ? BigInt.asIntN(bits, quotient) : BigInt.asUintN(bits, quotient))) return cpu.fault(DE)
-  const rest = Number(BigInt.asIntN(bits, a % b))
-  const value = Number(BigInt.asIntN(bits, quotient))
-  if (size === 1) cpu.setRegister(EAX, 2, (value & 0xff) | ((rest & 0xff) << 8))
-  else {
-    cpu.setRegister(EAX, size, value)
-    cpu.setRegister(EDX, size, rest)
-  }
+  // AX, DX:AX, or EDX:EAX where it is a dword extended.
+  const low = size === 1 ? extended(signed, r[EAX], 2) : size === 2 ? extended(signed, (r[EDX] << 16) | (r[EAX] & 0xffff), 4) : extended(signed, r[EAX], 4)
+  if (size === 4 && r[EDX] !== (signed ? r[EAX] >> 31 : 0)) return divideLong(cpu, signed, divisor)
+  const quotient = Math.trunc(low / divisor)
+  if (quotient !== extended(signed, quotient, size)) return cpu.fault(DE)
+  setQuotient(cpu, size, quotient, low % divisor)
+}
+
+/** A dividend of 64 bits. */
+function divideLong(cpu: Cpu, signed: boolean, divisor: number): void {
+  const wide = (BigInt(cpu.r[EDX] >>> 0) << 32n) | BigInt(cpu.r[EAX] >>> 0)
+  const dividend = signed ? BigInt.asIntN(64, wide) : wide
+  const quotient = dividend / BigInt(divisor)
+  if (quotient !== (signed ? BigInt.asIntN(32, quotient) : BigInt.asUintN(32, quotient))) return cpu.fault(DE)
+  setQuotient(cpu, 4, Number(quotient), Number(dividend % BigInt(divisor)))
+}
+
+function setQuotient(cpu: Cpu, size: number, quotient: number, rest: number): void {
+  if (size === 1) return cpu.setRegister(EAX, 2, (quotient & 0xff) | ((rest & 0xff) << 8))
+  cpu.setRegister(EAX, size, quotient)
+  cpu.setRegister(EDX, size, rest)
 }
 
 const extendMove = (signed: boolean): Handler => (cpu, op) => {
@@ -360,19 +379,11 @@ const flag = (bit: number, value: boolean): Handler => (cpu) => {
 }
 
 const HANDLERS = new Map<string, Handler>([
-  ['add', binary(add, (_c, a, b, size) => addFlags(a, b, 0, size))],
-  ['adc', binary(adc, (cpu, a, b, size) => addFlags(a, b, carry(cpu), size))],
-  ['sub', binary(sub, (_c, a, b, size) => subFlags(a, b, 0, size))],
-  ['sbb', binary(sbb, (cpu, a, b, size) => subFlags(a, b, carry(cpu), size))],
-  ['cmp', binary(sub, (_c, a, b, size) => subFlags(a, b, 0, size), false)],
-  ['and', binary(and, logical(and))],
-  ['or', binary(or, logical(or))],
-  ['xor', binary(xor, logical(xor))],
-  ['test', binary(and, logical(and), false)],
-  ['inc', unary((a, size) => mask(a + 1, size), (a, size) => addFlags(a, 1, 0, size), PF | AF | ZF | SF | OF)],
-  ['dec', unary((a, size) => mask(a - 1, size), (a, size) => subFlags(a, 1, 0, size), PF | AF | ZF | SF | OF)],
-  ['neg', unary((a, size) => mask(-a, size), (a, size) => subFlags(0, a, 0, size), CF | PF | AF | ZF | SF | OF)],
-  ['not', unary((a) => ~a, () => 0, 0)],
+  ...Object.entries(ALU).map(([name, kind]): [string, Handler] => [name, binary(kind)]),
+  ['inc', unary(inc)],
+  ['dec', unary(dec)],
+  ['neg', unary(neg)],
+  ['not', unary((_r, a) => ~a)],
   ...['rol', 'ror', 'rcl', 'rcr', 'shl', 'shr', 'sal', 'sar'].map((name, kind): [string, Handler] => [name, shifter(kind)]),
   ['shld', doubleShift(true)],
   ['shrd', doubleShift(false)],

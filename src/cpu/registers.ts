@@ -20,6 +20,8 @@ export const SHADOW = 11
 export const EVENT = 12
 /** Its error code. */
 export const EVENT_ERROR = 13
+/** Always 0: what forms.ts reads for a register that an address does not have. */
+export const ZERO = 15
 /** Segment selectors, in the manual's encoding order ES CS SS DS FS GS, then TR and LDTR. */
 export const SELECTOR = 16
 /** Hidden parts: base, limit (in bytes, already scaled), attributes (descriptor bits 40-47 and 52-55 as bits 0-7 and 12-15). */

@@ -1,18 +1,20 @@
 /**
  * The memory port of a guest program that runs alone, for real: every access is done at once, on the pages of its
- * image. What was decoded from a page is dropped before the page is written, so self-modification is exact.
+ * image. The cache of decoded code hears of every write to a page that code was decoded from.
  *
  * ```
  *  pages[physical >>> 12]   0: unmapped; else offset of the page in `bytes` | 8 | READ WRITE EXECUTE (smp/image.ts)
- *  ops[offset >>> 12]       what was decoded from that page, by offset in it; undefined: nothing
+ *                           | DIRECT_WRITE where it can be written and no code was decoded from it
  * ```
  */
 import type { Bus } from '../cpu/bus.ts'
 import { STOP_VIOLATION } from '../cpu/bus.ts'
+import { CodeCache, type Block } from '../cpu/codeCache.ts'
 import type { Cpu } from '../cpu/cpu.ts'
-import type { Op } from '../cpu/decode.ts'
+import { DIRECT_WRITE, type DirectMemory } from '../cpu/directMemory.ts'
+import type { CpuClass } from '../cpu/classes.ts'
 import { GUEST_CALLS } from '../smp/guestCalls.ts'
-import { READ, WRITE, type MachineImage } from '../smp/image.ts'
+import { EXECUTE, READ, WRITE, type MachineImage } from '../smp/image.ts'
 import { PageMap, PAGE_BYTES } from '../smp/memory.ts'
 
 const MAPPED = 8
@@ -24,27 +26,31 @@ export interface PlainStop {
   readonly message: string
 }
 
-export class PlainBus implements Bus {
+export class PlainBus implements Bus, DirectMemory {
   cpu!: Cpu
   locked = false
   high = 0
   low = 0
   readonly bytes: Uint8Array
+  readonly halves: Uint16Array
   readonly words: Int32Array
   readonly pages = new Int32Array(1 << 20)
-  /** By page of `bytes`; a sparse page of operations is an array of PAGE_BYTES. */
-  readonly ops: ((Op | undefined)[] | undefined)[]
+  readonly code: CodeCache
   /** The program has made its last call. */
   ended = false
   stop: PlainStop | null = null
 
-  constructor(image: MachineImage) {
+  constructor(image: MachineImage, cls: CpuClass) {
     const map = new PageMap(image.regions)
     this.bytes = new Uint8Array(map.sizeBytes)
     this.words = new Int32Array(this.bytes.buffer)
-    this.ops = new Array<(Op | undefined)[] | undefined>(map.sizeBytes / PAGE_BYTES).fill(undefined)
+    this.halves = new Uint16Array(this.bytes.buffer)
+    this.code = new CodeCache(this.bytes, 0, map.sizeBytes / PAGE_BYTES, cls)
     for (const { start, sizeBytes, bytes } of image.regions) {
-      for (let at = 0; at < sizeBytes; at += PAGE_BYTES) this.pages[(start + at) >>> 12] = map.find(start + at) | MAPPED | map.access(start + at)
+      for (let at = 0; at < sizeBytes; at += PAGE_BYTES) {
+        const access = map.access(start + at)
+        this.pages[(start + at) >>> 12] = map.find(start + at) | MAPPED | access | ((access & WRITE) !== 0 ? DIRECT_WRITE : 0)
+      }
       for (let at = 0; at < bytes.length; at += PAGE_BYTES) this.bytes.set(bytes.subarray(at, at + PAGE_BYTES), map.find(start + at))
     }
   }
@@ -59,8 +65,17 @@ export class PlainBus implements Bus {
 
   #findWritable(physical: number): number {
     const at = this.#find(physical, WRITE)
-    if (at >= 0 && this.ops[at >>> 12] !== undefined) this.ops[at >>> 12] = undefined
+    if (at >= 0 && (this.pages[physical >>> 12] & DIRECT_WRITE) === 0) this.code.written(at >>> 12)
     return at
+  }
+
+  /** The block at a physical address; null: nothing may be executed there, or the instruction goes on in the next page. */
+  blockAt(physical: number, code32: boolean): Block | null {
+    const entry = this.pages[physical >>> 12]
+    if ((entry & EXECUTE) === 0) return null
+    // From here on writes of the page do not go past the cache.
+    this.pages[physical >>> 12] &= ~DIRECT_WRITE
+    return this.code.at((entry & ~IN_PAGE) | (physical & IN_PAGE), physical, code32)
   }
 
   refuse(kind: PlainStop['kind'], message: string): void {

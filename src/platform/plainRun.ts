@@ -3,9 +3,11 @@
  * registers and memory as the explored machine ends in (smp/machine.ts), without its choices, log and hashes.
  */
 import { STOP_FAULT } from '../cpu/bus.ts'
+import type { Block, CodeCache } from '../cpu/codeCache.ts'
 import { Cpu } from '../cpu/cpu.ts'
 import { decode, type Op } from '../cpu/decode.ts'
-import { ACTIVE, ACTIVITY, CR0, CR0_PG, CS, EIP, EVENT, EVENT_VALID, REGISTER_WORDS, SEG_ATTR, SEG_BASE, SHUTDOWN } from '../cpu/registers.ts'
+import { ACTIVE, ACTIVITY, ATTR_BIG, CR0, CR0_PG, CS, EIP, EVENT, EVENT_VALID, REGISTER_WORDS, SEG_ATTR, SHUTDOWN } from '../cpu/registers.ts'
+import { canRunBlocks, flatSegments, runBlocks, type Code } from '../cpu/runBlocks.ts'
 import { InputError } from '../guest/inputError.ts'
 import { EXECUTE, type MachineImage } from '../smp/image.ts'
 import { PAGE_BYTES } from '../smp/memory.ts'
@@ -14,7 +16,6 @@ import { PlainBus, type PlainStop } from './plainBus.ts'
 
 /** Instructions between two checks of a recording. */
 export const CHECK_EVERY = 10_000
-const ATTR_D = 1 << 14
 const IN_PAGE = PAGE_BYTES - 1
 
 /** What a run did, to be compared with when it is done again. */
@@ -25,8 +26,9 @@ export interface PlainRecording {
   readonly checks: number[]
 }
 
-export class PlainRun {
+export class PlainRun implements Code {
   readonly bus: PlainBus
+  readonly cache: CodeCache
   readonly cpu: Cpu
   /** Instructions completed. */
   instructions = 0
@@ -40,7 +42,8 @@ export class PlainRun {
     if (image.vcpus.length !== 1) throw new InputError(image.title, `has ${image.vcpus.length} vCPUs`, 'a program that runs alone has one: name it with --vcpus')
     this.#phases = [...(image.init === null ? [] : [image.init]), image.vcpus[0].registers, ...(image.final === null ? [] : [image.final])]
     this.#handled = new Set(image.handledVectors)
-    this.bus = new PlainBus(image)
+    this.bus = new PlainBus(image, model.cpu)
+    this.cache = this.bus.code
     this.cpu = new Cpu(new Int32Array(REGISTER_WORDS), 0, this.bus, model.cpu, model.undefinedFlags)
     this.bus.cpu = this.cpu
     this.bus.ended = true
@@ -72,25 +75,23 @@ export class PlainRun {
   #run(count: number): void {
     const { cpu, bus } = this
     const { r } = cpu
-    const { pages, ops } = bus
     let done = 0
     while (done < count) {
-      // What is decoded is found by physical address; without paging that is CS base + EIP.
-      const linear = (r[SEG_BASE + CS] + r[EIP]) | 0
-      const entry = (r[CR0] & CR0_PG) === 0 ? pages[linear >>> 12] : 0
-      const known = (entry & EXECUTE) !== 0 ? ops[entry >>> 12] : undefined
-      let op = known === undefined ? undefined : known[linear & IN_PAGE]
-      // A page holds operations of one code size at a time: the size is part of the operation.
-      if (op === undefined || op.code32 !== ((r[SEG_ATTR + CS] & ATTR_D) !== 0)) {
-        const found = this.#fetch()
-        if (found === null) {
-          if (!this.#fault()) break
-          continue
+      if ((r[CR0] & CR0_PG) === 0 && canRunBlocks(cpu)) {
+        const block = this.find(r[EIP])
+        if (block !== null) {
+          done += runBlocks(cpu, block, count - done, this, bus, flatSegments(r))
+          if (cpu.stop !== 0) {
+            if (!this.#fault()) break
+            continue
+          }
+          if (done === count) break
         }
-        op = found
       }
+      // What may not stand in a block, or no block fits in.
+      const op = this.#fetch()
       bus.locked = false
-      cpu.execute(op)
+      if (op !== null) cpu.execute(op)
       if (cpu.stop === 0) done++
       else if (!this.#fault()) break
       if ((r[EVENT] & EVENT_VALID) !== 0 && !this.#deliver()) break
@@ -103,12 +104,24 @@ export class PlainRun {
     this.instructions += done
   }
 
-  /** The operation at EIP, into the cache; null: `cpu.stop` says why not. */
+  /** For `runBlocks`: without paging linear addresses are physical ones. */
+  find(eip: number): Block | null {
+    return this.bus.blockAt(eip, true)
+  }
+
+  attempt(): void {}
+
+  /** The operation at EIP; null: `cpu.stop` says why not. */
   #fetch(): Op | null {
     const { cpu, bus } = this
     const { r } = cpu
     cpu.stop = 0
-    const code32 = (r[SEG_ATTR + CS] & ATTR_D) !== 0
+    const code32 = (r[SEG_ATTR + CS] & ATTR_BIG) !== 0
+    const start = cpu.fetchPhysical(r[EIP])
+    if (cpu.stop !== 0) return null
+    const block = bus.blockAt(start, code32)
+    if (block !== null) return block.first
+    // An instruction that goes on in the next page is decoded each time: a write there is not seen by the cache.
     for (let length = 0; length < 16; length++) {
       const physical = cpu.fetchPhysical((r[EIP] + length) | 0)
       if (cpu.stop !== 0) return null
@@ -119,13 +132,7 @@ export class PlainRun {
       }
       this.#scratch[length] = bus.bytes[(entry & ~IN_PAGE) | (physical & IN_PAGE)]
       const op = decode(this.#scratch, 0, length + 1, code32)
-      if (op.length === 0) continue
-      // An instruction that goes on in the next page is decoded each time: a write there is not seen here.
-      if ((physical & IN_PAGE) >= length) {
-        const page = (bus.ops[entry >>> 12] ??= new Array<Op | undefined>(PAGE_BYTES).fill(undefined))
-        page[(physical & IN_PAGE) - length] = op
-      }
-      return op
+      if (op.length !== 0) return op
     }
     throw new Error('an instruction of more than 15 bytes was not refused by the decoder')
   }

@@ -17,7 +17,7 @@ export interface StepOutcome {
 
 /** Runs to the end, or to `instructionsMax`, by the first choice each time. */
 export function runSteps(image: MachineImage, model: Model, instructionsMax: number): StepOutcome {
-  const machine = new Machine(image, model)
+  const machine = new Machine(image, model, { memo: false })
   const choices = new Int32Array(512)
   let steps = 0
   while (machine.enabled(choices) > 0 && machine.icount(0) < instructionsMax) {

@@ -13,6 +13,7 @@ import { Cpu } from '../cpu/cpu.ts'
 import { STOP_FAULT, STOP_VIOLATION } from '../cpu/bus.ts'
 import { EXCEPTION_NAMES } from '../cpu/exceptions.ts'
 import { decode, type Op } from '../cpu/decode.ts'
+import { canRunBlocks } from '../cpu/runBlocks.ts'
 import { ALL_LIVE, liveAt } from '../cpu/liveness.ts'
 import {
   ACTIVE, ACTIVITY, ATTR_BIG, CR0, CR0_PG, CS, EIP, ESP, EVENT, EVENT_EXTERNAL, EVENT_NMI, EVENT_VALID, HALTED, REGISTER_WORDS, SEG_ATTR,
@@ -35,6 +36,7 @@ import {
 import { Memory, PageMap } from './memory.ts'
 import type { Model } from './model.ts'
 import type { Monitor, Violation } from './monitor.ts'
+import { PrivateCode } from './privateCode.ts'
 import { Sharing } from './sharing.ts'
 import { symbolize } from './symbols.ts'
 import { StepMemo } from './stepMemo.ts'
@@ -104,6 +106,8 @@ export class Machine {
   readonly #quietAt: number
   readonly #buses: readonly VcpuBus[]
   readonly #windows: readonly CodeWindow[]
+  /** By vCPU, once it has run. */
+  readonly #codes: PrivateCode[] = []
   readonly #before = new Int32Array(REGISTER_WORDS)
   readonly #handled: ReadonlySet<number>
   readonly #watched = new Map<number, Monitor[]>()
@@ -111,6 +115,7 @@ export class Machine {
   readonly #accessMonitors: readonly Monitor[]
   readonly #judges: readonly Monitor[]
   readonly #remembers: boolean
+  readonly #watchesFetches: boolean
   #marks = new Int32Array(MARKS_MIN)
   /** Step that `undo` cannot go below. */
   #floor = 0
@@ -150,6 +155,7 @@ export class Machine {
     this.cpus = cpus
     this.#windows = cpus.map((cpu) => new CodeWindow(cpu, this.memory))
     this.#monitors = monitors
+    this.#watchesFetches = monitors.some((monitor) => monitor.onFetch !== undefined)
     this.#accessMonitors = monitors.filter((monitor) => monitor.onAccess !== undefined)
     this.#judges = monitors.filter((monitor) => monitor.onAccess !== undefined || monitor.onFetch !== undefined)
     this.#remembers = options.memo !== false && this.#judges.every((monitor) => monitor.isIdle !== undefined)
@@ -415,7 +421,13 @@ export class Machine {
     if (this.store.w[PHASE] === PHASE_RUN) {
       if (this.fetchView.push(v, physical, sizeBytes, low, high)) this.footprint.add(FP_RESOURCE_WRITE, RESOURCE_HISTORY, 0)
     }
+    this.#codes[v]?.cache.written(this.memory.granule(at) >> 10)
     this.memory.store(at, sizeBytes, low, high)
+  }
+
+  /** `v` makes an access that others can see, which may also be the first that shows its code to be shared. */
+  distrustCode(v: number): void {
+    this.#codes[v]?.cache.distrust()
   }
 
   /** Bytes up to which an access is one event; 0: all of it (SDM vol. 3A 9.1.1, by CPU class). */
@@ -604,6 +616,9 @@ export class Machine {
     const cpu = this.cpus[v]
     const bus = this.#buses[v]
     const r = cpu.r
+    const code = (this.#codes[v] ??= new PrivateCode(v, cpu, bus, this.memory, this.sharing))
+    // Since the last step memory may have changed, and what is shared.
+    code.cache.distrust()
     // The boundary at which the step begins has been offered to interrupts already.
     let boundaryOffered = this.#quiet(v, PENDING) !== AT_NOTHING
     let first = true
@@ -620,8 +635,27 @@ export class Machine {
       if (!begun && !boundaryOffered && this.#interruptsMatter(v)) return this.setPending(v, AT_BOUNDARY, 0, 0, 1)
       // A queue takes in what follows the store, so the store reaches memory before the vCPU moves on.
       if (!begun && this.model.sc && this.model.cpu.queueBytes > 0 && bus.buffer.count > 0) return this.setPending(v, AT_BOUNDARY, 0, 0, 1)
-      if (!begun && steps++ === this.model.localSteps) return this.setPending(v, AT_LOCAL, 0, 0, 1)
+      if (!begun && steps === this.model.localSteps) return this.setPending(v, AT_LOCAL, 0, 0, 1)
       boundaryOffered = false
+      if (!begun && this.#mayRunBlocks(v)) {
+        const done = code.run(this.model.localSteps - steps, this.running())
+        steps += done
+        if (done > 0) {
+          this.#count(v, done)
+          first = false
+        }
+        if (cpu.stop === STOP_FAULT) {
+          steps++
+          this.#raise(v)
+          continue
+        }
+        if (cpu.stop !== 0) {
+          if (this.violation === null) bus.keepAnswers()
+          return
+        }
+        if (done > 0) continue
+      }
+      if (!begun) steps++
       const eip = r[EIP]
       const op = this.#fetch(v, first)
       if (op === null) {
@@ -650,11 +684,24 @@ export class Machine {
     }
   }
 
+  /** Nobody looks at single instructions (a memo, a monitor, an observer, an interrupt, a prefetch queue), and none is begun. */
+  #mayRunBlocks(v: number): boolean {
+    return (
+      !this.memo.recording && this.#watched.size === 0 && !this.#watchesFetches && this.observer === null && this.model.cpu.queueBytes === 0 && this.sharing.interruptible[v] === 0 &&
+      (this.cpus[v].r[CR0] & CR0_PG) === 0 && canRunBlocks(this.cpus[v])
+    )
+  }
+
+  /** `v` has retired so many instructions. */
+  #count(v: number, instructions: number): void {
+    const at = this.#layout.quiet + v * QUIET_WORDS + ICOUNT
+    this.store.set(at, this.store.w[at] + instructions)
+  }
+
   #retire(v: number, eip: number, op: Op): void {
     this.#clearInstruction(v)
     if (this.model.cpu.queueBytes > 0 && FAR_TRANSFERS.has(op.row?.mnemonic ?? '')) this.onBranch(v)
-    const at = this.#layout.quiet + v * QUIET_WORDS + ICOUNT
-    this.store.set(at, this.store.w[at] + 1)
+    this.#count(v, 1)
     this.observer?.({ kind: 'instruction', vcpu: v, address: eip >>> 0, sizeBytes: op.length, value: 0, op })
   }
 

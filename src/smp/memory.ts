@@ -53,13 +53,14 @@ export class Memory {
   readonly u8: Uint8Array
   /** Notes which words a step depends on. */
   memo: StepMemo | null = null
+  /** Index in `u8` of the first byte of the first page. */
+  readonly firstByte: number
   readonly #store: Store
-  readonly #base: number
 
   /** @param base first word of memory in the store */
   constructor(store: Store, base: number, map: PageMap, regions: readonly Region[]) {
     this.#store = store
-    this.#base = base * 4
+    this.firstByte = base * 4
     this.map = map
     this.u8 = new Uint8Array(store.w.buffer)
     for (const region of regions)
@@ -70,12 +71,12 @@ export class Memory {
   /** Byte index in the store of a physical address; negative where nothing is mapped. */
   index(physical: number): number {
     const offset = this.map.find(physical)
-    return offset < 0 ? -1 : this.#base + offset
+    return offset < 0 ? -1 : this.firstByte + offset
   }
 
   /** Index of the dword granule that holds byte `index`, counted from the start of memory. */
   granule(index: number): number {
-    return (index - this.#base) >> 2
+    return (index - this.firstByte) >> 2
   }
 
   allows(physical: number, access: number): boolean {

@@ -307,7 +307,9 @@ export class VcpuBus implements Bus {
     if (!this.#running) return false
     const machine = this.#machine
     const memory = machine.memory
-    return machine.sharing.noteRead(memory.granule(at), memory.granule(at + sizeBytes - 1), this.#bit)
+    const visible = machine.sharing.noteRead(memory.granule(at), memory.granule(at + sizeBytes - 1), this.#bit)
+    if (visible) machine.distrustCode(this.#vcpu)
+    return visible
   }
 
   /**
@@ -388,6 +390,7 @@ export class VcpuBus implements Bus {
     if (!this.locked || !memory.holds(at, sizeBytes, low, high)) machine.quiet = false
     let visible = false
     if (this.#running) visible = machine.sharing.noteWrite(memory.granule(at), memory.granule(at + sizeBytes - 1), this.#bit)
+    if (visible) machine.distrustCode(this.#vcpu)
     if (this.locked) {
       if (!this.#openLock(visible, physical, sizeBytes)) return
       if (visible) {

@@ -3,6 +3,9 @@ import type { Bus } from '../../../src/cpu/bus.ts'
 import { STOP_FAULT } from '../../../src/cpu/bus.ts'
 import { classOf } from '../../../src/cpu/classes.ts'
 import { Cpu } from '../../../src/cpu/cpu.ts'
+import { CodeCache, type Block } from '../../../src/cpu/codeCache.ts'
+import { DIRECT_READ, DIRECT_WRITE, type DirectMemory } from '../../../src/cpu/directMemory.ts'
+import { canRunBlocks, flatSegments, runBlocks, type Code } from '../../../src/cpu/runBlocks.ts'
 import { decode, MEM, REG, type Op } from '../../../src/cpu/decode.ts'
 import {
   ATTR_BIG, CR0, CR3, CS, EFLAGS, EIP, EVENT, EVENT_INT_N, EVENT_TYPE, EVENT_VALID, GDT_BASE, GDT_LIMIT as GDT_LIMIT_, IDT_BASE, IDT_LIMIT, LDTR,
@@ -37,6 +40,7 @@ class FlatBus implements Bus {
   high = 0
   low = 0
   readonly u8 = new Uint8Array(MEMORY_BYTES)
+  readonly code = new CodeCache(this.u8, 0, MEMORY_BYTES / 0x1000, classOf('p4'))
   readonly #view = new DataView(this.u8.buffer)
   read8(at: number): number {
     return this.u8[at]
@@ -52,12 +56,15 @@ class FlatBus implements Bus {
     return this.read32(at)
   }
   write8(at: number, value: number): void {
+    this.code.written(at >>> 12)
     this.u8[at] = value ^ this.spoiledStore
   }
   write16(at: number, value: number): void {
+    this.code.written(at >>> 12)
     this.#view.setUint16(at, (value ^ this.spoiledStore) & 0xffff, true)
   }
   write32(at: number, value: number): void {
+    this.code.written(at >>> 12)
     this.#view.setInt32(at, value ^ this.spoiledStore, true)
   }
   write64(at: number, low: number, high: number): void {
@@ -102,13 +109,17 @@ class FlatBus implements Bus {
 /** Stands around what the first instruction does, for tests that spoil it. */
 export type Spoil = (op: Op, cpu: Cpu, run: () => void) => void
 
-export class Model {
+/** One instruction at a time by its handler, or in blocks (runBlocks.ts). */
+export type Way = 'handlers' | 'blocks'
+
+export class Model implements Code {
   spoil: Spoil | null = null
   /** With `spoil`: bits to invert of what the first instruction stores. */
   spoiledStore = 0
   readonly #bus = new FlatBus()
   readonly #cpu: Cpu
   readonly #pristine: Uint8Array
+  readonly #direct: DirectMemory
 
   constructor(undefinedFlags = FIXED_FLAGS) {
     const bus = this.#bus
@@ -131,9 +142,16 @@ export class Model {
     for (let k = 0; k < DATA_BYTES / 4; k++) bus.write32(DATA_AT + k * 4, patternWord(k))
     for (let k = 0; k < 1024; k++) bus.write32(READ_ONLY_AT + k * 4, patternWord(k))
     this.#pristine = bus.u8.slice(DATA_AT, DATA_AT + DATA_BYTES)
+    // By linear address, as the page tables have it. What is not here goes to a handler, and through the tables.
+    const pages = new Int32Array(1 << 20)
+    for (let at = 0; at < DATA_BYTES; at += 0x1000) pages[(DATA + at) >>> 12] = (DATA_AT + at) | DIRECT_READ | DIRECT_WRITE
+    pages[READ_ONLY >>> 12] = READ_ONLY_AT | DIRECT_READ
+    const { buffer } = bus.u8
+    this.#direct = { pages, bytes: bus.u8, halves: new Uint16Array(buffer), words: new Int32Array(buffer) }
   }
 
-  run(before: Instance): { after: Result; op: Op | null } {
+  /** Executes until a trap or fault. */
+  run(before: Instance, way: Way = 'handlers'): { after: Result; op: Op | null } {
     const bus = this.#bus
     const cpu = this.#cpu
     const { r } = cpu
@@ -169,8 +187,10 @@ export class Model {
     const { planted } = before
     bus.u8.set(planted, DATA_AT + before.plantedAt)
     this.#pristine.set(planted, before.plantedAt)
-    const { trap, error, cr2, op } = this.#go()
-    bus.u8.fill(0xcc, at, at + room)
+    for (let page = CODE_AT; page < CODE_AT + CODE_BYTES; page += 0x1000) bus.code.written(page >>> 12)
+    const { trap, error, cr2, op } = this.#go(way)
+    // The instruction may have written to the code pages.
+    bus.u8.fill(0xcc, CODE_AT, CODE_AT + CODE_BYTES)
     const memory: [number, number][] = []
     const now = new Int32Array(bus.u8.buffer, DATA_AT, DATA_BYTES / 4)
     const was = new Int32Array(this.#pristine.buffer)
@@ -188,13 +208,28 @@ export class Model {
     return { after, op }
   }
 
-  #go(): { trap: number; error: number; cr2: number; op: Op | null } {
+  /** The block at a linear address, where it is one of the code pages. */
+  find(eip: number): Block | null {
+    const offset = (eip - CODE) >>> 0
+    return offset < CODE_BYTES ? this.#bus.code.at(CODE_AT + offset, eip, true) : null
+  }
+  attempt(): void {}
+  get cache(): CodeCache {
+    return this.#bus.code
+  }
+
+  #go(way: Way): { trap: number; error: number; cr2: number; op: Op | null } {
     const cpu = this.#cpu
     const { r } = cpu
     let first: Op | null = null
     for (let step = 0; step < STEPS_MAX; step++) {
       cpu.stop = 0
-      const op = this.#fetch()
+      const block = way === 'blocks' && canRunBlocks(cpu) ? this.find(r[EIP]) : null
+      if (block !== null && block.ops.length > 0) {
+        first ??= block.first
+        step += runBlocks(cpu, block, STEPS_MAX - step, this, this.#direct, flatSegments(r))
+      }
+      const op = cpu.stop === 0 ? this.#fetch() : null
       if (op !== null) {
         this.#bus.locked = false
         if (first === null && this.spoil !== null) this.#spoiled(op, this.spoil)

@@ -1,0 +1,228 @@
+// One program in three ways: for real, recorded, and step by step as the explorer goes. All must end in the same state.
+import { readFileSync } from 'node:fs'
+import { describe, expect, it } from 'vitest'
+import { assembleImage } from '../../src/guest/asm/index.ts'
+import { loadObjects } from '../../src/guest/loadObjects.ts'
+import { PlainRun } from '../../src/platform/plainRun.ts'
+import { runSteps } from '../../src/platform/stepRun.ts'
+import type { MachineImage } from '../../src/smp/image.ts'
+import { makeModel } from '../../src/smp/model.ts'
+
+const LIMIT = 3_000_000
+const model = makeModel()
+
+function inThreeWays(image: MachineImage) {
+  const plain = new PlainRun(image, model)
+  plain.advance(LIMIT)
+  expect(plain.stopped).toBeNull()
+  expect(plain.ended).toBe(true)
+  const recorded = new PlainRun(image, model)
+  const recording = recorded.record(LIMIT)
+  const again = new PlainRun(image, model)
+  expect(again.replay(recording)).toBe(-1)
+  const steps = runSteps(image, model, LIMIT)
+  expect(steps.violation).toBeNull()
+  expect([recorded.hash(), again.hash(), steps.hash]).toEqual([plain.hash(), plain.hash(), plain.hash()])
+  expect([recorded.instructions, again.instructions, steps.instructions]).toEqual([plain.instructions, plain.instructions, plain.instructions])
+  return { plain, recording }
+}
+
+/** Registers after every `slice` instructions. */
+function checks(image: MachineImage, slice: number): number[] {
+  const run = new PlainRun(image, model)
+  const found: number[] = []
+  while (run.advance(slice) === slice) found.push(run.check())
+  found.push(run.hash())
+  return found
+}
+
+const assembled = (text: string) => assembleImage(`.vcpu main\n${text}`, { file: 'guest.asm' })
+
+/** Each computes in EAX what it asserts. */
+const SELF_MODIFYING: Readonly<Record<string, string>> = {
+  'the next instruction, in the same block': `
+main: mov ecx, 5
+  xor eax, eax
+.next: mov byte [.patched + 1], cl
+.patched: mov ebx, 0
+  add eax, ebx
+  dec ecx
+  jnz .next
+  cmp eax, 15
+  sete al
+  movzx eax, al
+  assert "15"
+  ret`,
+  'an instruction in front, by a push': `
+main: mov ecx, 3
+  xor eax, eax
+.again: add eax, 1
+  mov edi, esp
+  mov esp, .again + 4
+  mov edx, [.again]
+  add edx, 0x10000
+  push edx
+  mov esp, edi
+  loop .again
+  cmp eax, 6
+  sete al
+  movzx eax, al
+  assert "1 + 2 + 3"
+  ret`,
+  'data beside code, that is not code': `
+main: mov ecx, 1000
+.next: inc dword [counter]
+  mov eax, [counter]
+  dec ecx
+  jnz .next
+  cmp eax, 1000
+  sete al
+  movzx eax, al
+  assert "1000"
+  ret
+align 4
+counter: dd 0`,
+  'a whole function, by a string instruction': `
+main: mov ecx, 2
+  mov esi, second
+  mov edi, first
+  call first
+  mov ebx, eax
+  cld
+  mov ecx, second.end - second
+  rep movsb
+  call first
+  shl eax, 4
+  or eax, ebx
+  cmp eax, 0x21
+  sete al
+  movzx eax, al
+  assert "first, then second"
+  ret
+first: mov eax, 1
+  ret
+  nop
+second: mov eax, 2
+  ret
+second.end: nop`,
+  'an instruction that goes on in the next page': `
+main: xor esi, esi
+  mov ecx, 4
+.next: mov byte [crossing + 1], cl
+  mov byte [crossing + 4], cl
+  call crossing
+  add esi, eax
+  loop .next
+  cmp esi, 0x0a00000a
+  sete al
+  movzx eax, al
+  assert "both pages"
+  ret
+align 4096
+times 4093 nop
+crossing: mov eax, 0
+  ret`,
+  'the jump that closes its own loop': `
+main: mov ecx, 100
+  xor eax, eax
+.next: inc eax
+  cmp eax, 7
+  jne .on
+  mov byte [.close], 0x90
+  mov byte [.close + 1], 0x90
+.on: dec ecx
+.close: jmp short .next
+  cmp eax, 7
+  sete al
+  movzx eax, al
+  assert "7"
+  ret`,
+}
+
+describe('a program that changes its own code:', () => {
+  it.each(Object.entries(SELF_MODIFYING))('%s', (_name, text) => {
+    inThreeWays(assembled(text))
+  })
+})
+
+describe('plain runs', () => {
+  const faults = assembled(`
+.handler 0, divided
+.handler 3, breakpoint
+main: mov ecx, 400
+  xor esi, esi
+.next: mov eax, ecx
+  and eax, 3
+  mov ebx, eax
+  mov eax, 100
+  xor edx, edx
+  cmp ebx, 2
+  div ebx
+  adc esi, eax
+  test cl, 7
+  jnz .on
+  int3
+.on: push esi
+  push dword [esp]
+  pop edi
+  lock add dword [cell], edi
+  xchg edi, [cell]
+  sar edi, cl
+  pop edx
+  bt edi, ecx
+  setc byte [cell]
+  pushf
+  popf
+  loop .next
+  cmp esi, 0
+  ret
+divided: mov ebx, 5
+  iret
+breakpoint: inc esi
+  iret
+section .data
+cell: dd 1`)
+
+  it('take faults, traps, locked and odd instructions as the explored machine does', () => {
+    const { plain } = inThreeWays(faults)
+    expect(plain.instructions).toBeGreaterThan(8000)
+  })
+
+  it('can be cut anywhere: the state after n instructions does not depend on the slices', () => {
+    const one = checks(faults, 1)
+    for (const slice of [2, 3, 7, 64]) {
+      const every = checks(faults, slice)
+      expect(every.at(-1)).toBe(one.at(-1))
+      expect(every.slice(0, -1)).toEqual(one.slice(0, -1).filter((_, k) => (k + 1) % slice === 0))
+    }
+  })
+
+  it('of a compiled program end where the steps end, and their recording replays', () => {
+    const name = 'examples/bench/compute-small.o'
+    const image = loadObjects([{ name, bytes: new Uint8Array(readFileSync(new URL(`../../${name}`, import.meta.url))) }], { title: name })
+    const { recording } = inThreeWays(image)
+    expect(recording.checks.length).toBeGreaterThan(10)
+  })
+
+  it('notice a recording of another run', () => {
+    const recording = new PlainRun(faults, model).record(LIMIT)
+    recording.checks[0] ^= 1
+    expect(new PlainRun(faults, model).replay(recording)).toBe(0)
+    const short = new PlainRun(faults, model).record(LIMIT)
+    short.slices[0]++
+    expect(new PlainRun(faults, model).replay(short)).toBe(0)
+  })
+
+  it('stop with a reason', () => {
+    const stops = (text: string) => {
+      const run = new PlainRun(assembled(text), model)
+      run.advance(1000)
+      return run.stopped?.kind
+    }
+    expect(stops('main: mov eax, 1\n mov [0x7fffffff], eax\n ret')).toBe('wild-access')
+    expect(stops('main: mov eax, 0x70000000\n jmp eax')).toBe('wild-fetch')
+    expect(stops('main: xor ecx, ecx\n div ecx\n ret')).toBe('unhandled-exception')
+    expect(stops('main: hlt')).toBe('halted')
+    expect(stops('main: xor eax, eax\n assert "no"\n ret')).toBe('assertion')
+  })
+})
