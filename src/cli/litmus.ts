@@ -1,7 +1,7 @@
 /** `xmcheck litmus FILES|DIRECTORIES`: herd's litmus tests on the machine. */
 import { Option, type Command } from 'commander'
 import { LitmusError } from '../guest/litmus/litmusError.ts'
-import { formatLitmus } from '../litmus/herdFormat.ts'
+import { formatLitmus, resultText } from '../litmus/herdFormat.ts'
 import { LITMUS_ENGINES, runLitmus, stateText, type LitmusEngine, type LitmusResult } from '../litmus/run.ts'
 import { makeModel } from '../smp/model.ts'
 import { addModelFlags, addOutputFlags, knobsOf, numberFlag, secondsFlag, type ModelFlags, type OutputFlags } from './common.ts'
@@ -73,7 +73,7 @@ function toJson(path: string, result: LitmusResult, asExpected: boolean | null):
   return {
     path,
     name: result.test.name,
-    result: result.ok ? 'Ok' : 'No',
+    result: resultText(result.ok),
     observation: result.observation,
     finalStates: finalStates(result),
     executions: result.executions,

@@ -25,9 +25,9 @@ export interface LitmusResult {
   /** What herd shows of a state. */
   readonly observables: readonly string[]
   readonly states: readonly LitmusState[]
-  /** The condition as quantified is met. */
-  readonly ok: boolean
-  readonly observation: 'Always' | 'Sometimes' | 'Never'
+  /** The condition as quantified is met; null: what was found does not decide it, and there may be more. */
+  readonly ok: boolean | null
+  readonly observation: 'Always' | 'Sometimes' | 'Never' | 'Unknown'
   readonly positive: number
   readonly negative: number
   readonly executions: number
@@ -99,9 +99,12 @@ export function runLitmus(source: string, model: Model, limits: LitmusLimits = {
   const states = [...found.keys()].sort().map((key) => ({ ...found.get(key)!, satisfies: finals.satisfies(test.condition, found.get(key)!.all) }))
   const positive = sum(states.filter((state) => state.satisfies))
   const negative = sum(states.filter((state) => !state.satisfies))
-  const observation = positive === 0 ? 'Never' : negative === 0 ? 'Always' : 'Sometimes'
-  const ok = test.quantifier === 'exists' ? positive > 0 : test.quantifier === '~exists' ? positive === 0 : negative === 0
   const reasons = [...count.weaknesses, ...(count.exhausted ? [] : ['the search was stopped by a limit: there may be more states'])]
+  const complete = reasons.length === 0
+  const observation = positive > 0 && negative > 0 ? 'Sometimes' : !complete ? 'Unknown' : positive === 0 ? 'Never' : 'Always'
+  // One state is enough for `exists`, and against `~exists` and `forall`; all are needed for the opposite.
+  const met = test.quantifier === 'forall' ? negative === 0 : positive > 0 === (test.quantifier === 'exists')
+  const ok = complete || met === (test.quantifier === 'exists') ? met : null
   return {
     test, finals, observables: loaded.observables, states, ok, observation, positive, negative, executions: count.classes, events: count.events, spins: count.spins,
     seconds: (performance.now() - started) / 1000, reasons,

@@ -58,5 +58,6 @@ describe('xmcheck litmus', () => {
     expect(xmcheck('SB.litmus', '--expected', 'wrong.jsonl')).toMatchObject({ code: 1, err: 'xmcheck: SB.litmus: not as recorded\n' })
     const cut = xmcheck('SB.litmus', '--states', '5')
     expect([cut.code, cut.err]).toEqual([3, 'xmcheck: SB.litmus: the search was stopped by a limit: there may be more states\n'])
+    expect(cut.out).toMatch(/^Unknown$/m)
   })
 })

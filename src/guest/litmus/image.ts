@@ -4,7 +4,7 @@ import { FinalStates } from './finalState.ts'
 import { placesOf } from './formula.ts'
 import { addressesOf, link } from './link.ts'
 import { LitmusError } from './litmusError.ts'
-import type { Variable } from './initialState.ts'
+import { PAGING_SYMBOL, type Variable } from './initialState.ts'
 import type { LitmusTest } from './parse.ts'
 import { displayName } from './registers.ts'
 import { readThread, registersNamed, upperHalfLine, variablesOf, type Thread } from './thread.ts'
@@ -27,8 +27,9 @@ export function litmusImage(test: LitmusTest): LitmusImage {
   const upperHalf = upperHalfLine(threads)
   if (upperHalf > 0) throw new LitmusError(upperHalf, 'unsupported: an access that may be to the upper half of a 64-bit one; tests are run narrowed to 32')
   const variables = allVariables(test, threads, named)
-  const addresses = addressesOf(variables.values())
-  const { image, labels } = link(test, threads, variables, addresses)
+  const paged = pagingSymbols(test, threads)
+  const addresses = addressesOf(variables.values(), paged)
+  const { image, labels } = link(test, threads, variables, addresses, paged.length > 0)
   const finals = new FinalStates(
     threads.flatMap(({ registers }, vcpu) => [...registers].map(([whole, physical]) => ({ place: `${vcpu}:${displayName(whole, test.arch)}`, vcpu, physical }))),
     new Map([...variables].map(([name, variable]) => [name, { ...variable, address: addresses.get(name)! }])),
@@ -45,17 +46,25 @@ function sharedVariables(threads: readonly Thread[], variables: ReadonlyMap<stri
     .filter(({ threads: several }) => several.length > 1)
 }
 
+/** Names of page-table entries and physical addresses that the test has. */
+function pagingSymbols(test: LitmusTest, threads: readonly Thread[]): string[] {
+  const values = [...test.variables.values()].flatMap(({ values: several }) => several).concat([...test.registers.values()].map(({ value }) => value))
+  const names = [...test.variables.keys(), ...values.map((value) => value.replace(/\s*\+.*$/, '')), ...threads.flatMap((thread) => [...variablesOf(thread)])]
+  return [...new Set(names)].filter((name) => PAGING_SYMBOL.test(name))
+}
+
 const isVariable = (value: string) => /^[A-Za-z_.$][\w.$]*$/.test(value)
 
 function allVariables(test: LitmusTest, threads: readonly Thread[], named: readonly string[]): Map<string, Variable> {
   const names = [
+    ...pagingSymbols(test, threads).map((name) => PAGING_SYMBOL.exec(name)![2]),
     ...threads.flatMap((thread) => [...variablesOf(thread)]),
     ...named.filter((place) => !place.includes(':')).map((place) => place.replace(/\[\d+\]$/, '')),
     ...[...test.registers.values()].map(({ value }) => value).filter(isVariable),
     ...[...test.variables.values()].flatMap(({ values }) => values).filter(isVariable),
   ]
-  const variables = new Map(test.variables)
-  for (const name of names) if (!variables.has(name)) variables.set(name, { name, sizeBytes: 4, count: 1, signed: true, values: [], line: 0 })
+  const variables = new Map([...test.variables].filter(([name]) => !PAGING_SYMBOL.test(name)))
+  for (const name of names) if (!PAGING_SYMBOL.test(name) && !variables.has(name)) variables.set(name, { name, sizeBytes: 4, count: 1, signed: true, values: [], line: 0 })
   // By name, so that tests over the same variables have the same addresses.
   return new Map([...variables].sort(([a], [b]) => (a < b ? -1 : 1)))
 }

@@ -23,6 +23,9 @@ export interface InitialState {
   readonly interrupts: readonly { readonly name: string; readonly vcpu: number; readonly vector: number; readonly max: number }[]
 }
 
+/** `PTE.x`: the entry that maps x; `PA.x`: the physical address of x. */
+export const PAGING_SYMBOL = /^(PTE|PA)\.(.+)$/
+
 interface Building {
   readonly variables: Map<string, Variable>
   readonly registers: Map<string, { value: string; line: number }>
@@ -71,7 +74,6 @@ function splitOutside(text: string): string[] {
 
 /** Entries of our own: handlers, and interrupts that may come by themselves. False: it is another one. */
 function parseSystem(entry: string, line: number, threads: number, { handlers, interrupts }: Building): boolean {
-  if (/^(?:\[\s*)?(?:PTE|TTD|PA|TLB)\s*\(/.test(entry)) throw new LitmusError(line, `unsupported: '${entry.slice(0, 60)}': litmus tests are run with paging off`)
   const gate = /^IDT\s*\[\s*(\w+)\s*\]\s*=\s*(P\d+:\S+)$/i.exec(entry)
   const source = /^P?(\d+)\s*:\s*(?:IRQ\s*\[\s*(\w+)\s*\]|(NMI))\s*=\s*(\d{1,3})$/i.exec(entry)
   if (gate === null && source === null) return false

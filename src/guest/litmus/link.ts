@@ -3,12 +3,13 @@ import { assemble, AssemblyError } from '../asm/index.ts'
 import { AddressSpace, PAGE_BYTES } from '../addressSpace.ts'
 import { makeEnvironment, type Actor, type Handler } from '../environment.ts'
 import { EXECUTE, makeRegions, READ, WRITE } from '../regions.ts'
-import { EAX, EBP, EBX, ECX, EDI, EDX, EIP, ESI, ESP } from '../../cpu/registers.ts'
+import { CR0, CR3, EAX, EBP, EBX, ECX, EDI, EDX, EIP, ESI, ESP } from '../../cpu/registers.ts'
 import type { InterruptSource, MachineImage, Region, Symbol32 } from '../../smp/image.ts'
 import { LitmusError } from './litmusError.ts'
-import type { Variable } from './initialState.ts'
+import { PAGING_SYMBOL, type Variable } from './initialState.ts'
 import type { LitmusTest } from './parse.ts'
 import { checked } from './operands.ts'
+import { CR0_PAGING, entryAddress, pageTables, TABLES_START } from './paging.ts'
 import { registerNamed } from './registers.ts'
 import { writeThread, type CodeLine, type Thread } from './thread.ts'
 
@@ -31,32 +32,41 @@ export interface Linked {
   readonly labels: ReadonlyMap<string, number>
 }
 
-export function addressesOf(variables: Iterable<Variable>): Map<string, number> {
+/** @param paged symbols of paging (`PTE.x`, `PA.x`); where there are any, each variable has a page of its own */
+export function addressesOf(variables: Iterable<Variable>, paged: readonly string[]): Map<string, number> {
   const addresses = new Map<string, number>()
-  let next = DATA_START + LINE_BYTES
+  const unit = paged.length > 0 ? PAGE_BYTES : LINE_BYTES
+  let next = DATA_START + unit
   let places = 0
   for (const { name, sizeBytes, count, line } of variables) {
     places += count
     if (places > PLACES_MAX) throw new LitmusError(line, `more than ${PLACES_MAX} variables and elements`)
     addresses.set(name, next)
-    next = align(next + sizeBytes * count, LINE_BYTES)
+    next = align(next + sizeBytes * count, unit)
+  }
+  if (paged.length > 0 && next - DATA_START > PAGED_MAX) throw new LitmusError(0, `more than ${PAGED_MAX / PAGE_BYTES - 1} pages of variables`)
+  for (const symbol of paged) {
+    const [, kind, name] = PAGING_SYMBOL.exec(symbol)!
+    addresses.set(symbol, kind === 'PTE' ? entryAddress(addresses.get(name)!) : addresses.get(name)!)
   }
   return addresses
 }
+/** Bytes of variables, where each has a page. */
+const PAGED_MAX = 128 * PAGE_BYTES
 
 const align = (address: number, unit: number) => Math.ceil(address / unit) * unit
 
 /** @throws LitmusError */
-export function link(test: LitmusTest, threads: readonly Thread[], variables: ReadonlyMap<string, Variable>, addresses: ReadonlyMap<string, number>): Linked {
+export function link(test: LitmusTest, threads: readonly Thread[], variables: ReadonlyMap<string, Variable>, addresses: ReadonlyMap<string, number>, paged: boolean): Linked {
   const code = placeCode(threads, addresses)
   const labels = new Map<string, number>()
   for (const { number, labels: names } of threads) for (const [label, name] of names) labels.set(`P${number}:${label}`, code.labels.get(name)!)
   const resolve = (text: string, line: number): number => {
     const address = labels.get(text) ?? addresses.get(text)
     if (address !== undefined) return address
-    const [, name, index, offset] = /^(.+?)(?:\[(\d+)\]|\s*\+\s*(\d+))$/.exec(text) ?? []
-    const array = variables.get(name)
-    if (array !== undefined) return addresses.get(name)! + (index === undefined ? Number(offset) : Number(index) * array.sizeBytes)
+    const [, name, index, offset] = /^(.+?)(?:\[(\d+)\]|\s*\+\s*(0x[\da-f]+|\d+))$/i.exec(text) ?? []
+    const start = addresses.get(name)
+    if (start !== undefined) return start + (index === undefined ? Number(offset) : Number(index) * (variables.get(name)?.sizeBytes ?? 4))
     if (/^P\d+:/.test(text)) throw new LitmusError(line, `'${text.slice(0, 60)}' is no place in the code`)
     return Number(checked(text, line))
   }
@@ -66,17 +76,23 @@ export function link(test: LitmusTest, threads: readonly Thread[], variables: Re
   const registers = blocks.map((block, k) => {
     const own = block.slice()
     own[EIP] = code.starts[k]
+    if (paged) {
+      own[CR0] |= CR0_PAGING
+      own[CR3] = TABLES_START
+    }
     return own
   })
   for (const [place, { value, line }] of test.registers) {
     const [thread, name] = [Number(place.slice(0, place.indexOf(':'))), place.slice(place.indexOf(':') + 1)]
     registers[thread][REGISTER_INDEX[threads[thread].registers.get(registerNamed(name)!.whole)!]] = resolve(value, line)
   }
+  const memory = [...regions, code.region, dataRegion(variables, addresses, resolve)]
+  const entries = new Map([...test.variables.values()].flatMap(({ name, values, line }) => (name.startsWith('PTE.') && values.length > 0 ? [[addresses.get(name)!, resolve(values[0], line)] as const] : [])))
   return {
     labels,
     image: {
       title: test.name,
-      regions: [...regions, code.region, dataRegion(variables, addresses, resolve)],
+      regions: paged ? [...memory, pageTables(memory, DATA_START, entries)].sort((a, b) => a.start - b.start) : memory,
       vcpus: registers.map((block, k) => ({ name: `P${k}`, registers: block })),
       init: null,
       final: null,

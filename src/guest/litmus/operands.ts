@@ -22,7 +22,7 @@ export type Operand =
 
 const SIZES: Readonly<Record<string, number>> = { byte: 1, word: 2, dword: 4, qword: 4 }
 const NUMBER = /^[-+]?(?:0x[0-9a-f]+|\d+)$/i
-const SYMBOL = /^(?:P\d+:)?[A-Za-z_.$][\w.$]*(?:\s*[+-]\s*\d+)?$/
+const SYMBOL = /^(?:P\d+:)?[A-Za-z_.$][\w.$]*(?:\s*[+-]\s*(?:0x[\da-f]+|\d+))*$/i
 
 /** At commas outside of parentheses and brackets. */
 export function splitOperands(text: string): string[] {

@@ -32,7 +32,8 @@ const ROWS_MAX = 1000
 /** @throws LitmusError */
 export function parseLitmus(source: string): LitmusTest {
   if (source.length > LENGTH_MAX) throw new LitmusError(0, `the file has more than ${LENGTH_MAX} characters`)
-  const text = withoutComments(source.replace(/\r\n?/g, '\n'))
+  // PTE(x) and PA(x) become symbols like any other.
+  const text = withoutComments(source.replace(/\r\n?/g, '\n')).replace(/\b(PTE|PA)\([ \t]*([A-Za-z_][\w.]*)[ \t]*\)/g, '$1.$2')
   const lineAt = (offset: number) => countLines(text, offset)
   const first = /^\s*(\S+)[ \t]+([^\n{"]+)/.exec(text)
   if (first === null) throw new LitmusError(1, 'a litmus test begins with its architecture and name: X86 SB')

@@ -71,7 +71,7 @@ export function variablesOf({ rows, labels }: Thread): Set<string> {
 /** Symbols and numbers of `x+4`. */
 function termsOf(text: string): { name: string | null; text: string }[] {
   return text.replace(/-/g, '+-').split('+').map((term) => term.trim().replace(/^-\s+/, '-')).filter((term) => term !== '' && term !== '0')
-    .map((term) => (/^-?\d+$/.test(term) ? { name: null, text: term } : { name: term, text: term }))
+    .map((term) => (/^-?(?:0x[\da-f]+|\d+)$/i.test(term) ? { name: null, text: term } : { name: term, text: term }))
 }
 
 /** Line of an access that narrowing to 32 bits would change: to bytes 4 to 7 of what is accessed with 64; 0: there is none. */
