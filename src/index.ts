@@ -1,7 +1,7 @@
 /** The public interface of the package. */
 export { checkImage, type CheckOptions, type CheckResult } from './explore/check.ts'
 export { explore } from './explore/graph.ts'
-export { sample } from './explore/random.ts'
+export { sample } from './explore/sampling/search.ts'
 export type { Verdict } from './explore/verdict.ts'
 export { assemble, assembleImage } from './guest/asm/index.ts'
 export { loadObjects } from './guest/loadObjects.ts'

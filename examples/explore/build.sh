@@ -1,7 +1,7 @@
 #!/bin/sh
-# Compiles the programs for the parameters of the table in rows.txt: PROGRAM-N-M[-fence][-noassert].o, with gcc -m32.
+# Compiles the programs of the tables in rows.txt and hangs.txt, for their parameters: PROGRAM-N-M[-fence][-noassert].o, with gcc -m32.
 cd "$(dirname "$0")" || exit 1
-cut -d' ' -f1 rows.txt | grep -v '^#' | sort -u | while read -r name; do
+cat rows.txt hangs.txt | cut -d' ' -f1 | grep -v '^#' | sort -u | while read -r name; do
 	[ -n "$name" ] || continue
 	program=${name%%-*}
 	flags=

@@ -10,11 +10,11 @@ import { runSchedule } from '../replay/record.ts'
 import { parseScheduleLine } from '../replay/schedule.ts'
 import { parseSharing } from '../replay/sharingText.ts'
 import { encodeTrace, type Trace } from '../replay/trace.ts'
-import { formatTimeline, timelineOf } from '../replay/timeline.ts'
+import { describeCycle, formatTimeline, timelineOf } from '../replay/timeline.ts'
 import type { MachineImage } from '../smp/image.ts'
 import { makeModel, type Model } from '../smp/model.ts'
 import {
-  addModelFlags, addOutputFlags, addSearchFlags, checkOptionsOf, drive, exitCodeOf, knobsOf, saveTrace, verdictJson, wasInterrupted,
+  addModelFlags, addOutputFlags, addSearchFlags, checkOptionsOf, drive, exitCodeOf, knobsOf, livenessFlag, saveTrace, verdictJson, wasInterrupted,
   type ModelFlags, type OutputFlags, type SearchFlags,
 } from './common.ts'
 import { DivergedError, EXIT, UsageError } from './errors.ts'
@@ -37,6 +37,7 @@ export function addCheck(program: Command): void {
     .argument('<objects...>', 'object files, linked together')
     .option('--place <what=address>', 'place SECTION or symbol:NAME at an address (repeatable)', (value: string, all: string[] = []) => [...all, value])
     .option('--vcpus <names>', 'entry functions instead of the declared ones: patcher,executor*2')
+    .addOption(livenessFlag())
     .option('--out <dir>', 'where the trace of a violation goes', 'out/check')
     .option('--schedule <line>', 'run this one schedule, as xmcheck explain prints it, instead of exploring')
     .option('--ladder', 'also say on which rungs of the fetch ladder it holds and on which it is violated')
@@ -95,15 +96,16 @@ const tracePath = (paths: readonly string[], flags: Flags) => `${flags.out}/${(p
 
 function printTrace(trace: Trace, path: string): void {
   process.stdout.write(`\n${formatTimeline(timelineOf(trace))}\n`)
+  if (trace.cycleFrom !== null) process.stdout.write(`${describeCycle({ from: trace.cycleFrom + 1, to: trace.schedule.length })}\n`)
   process.stdout.write(`\nReplay it:  xmcheck replay ${path}\nExplain it: xmcheck explain ${path}\n`)
 }
 
 /** One execution: it can show a violation, and proves nothing otherwise. */
 function checkSchedule(image: MachineImage, model: Model, line: string, paths: readonly string[], flags: Flags): void {
-  const { sharing, schedule } = parseScheduleLine(line)
+  const { sharing, schedule, cycle } = parseScheduleLine(line)
   const known = parseSharing(image, sharing)
   if (known.missing.length > 0) throw new UsageError(`--schedule: the objects have no place for ${known.missing.join(' ')}`)
-  const { trace, divergence } = runSchedule(image, model, known.sharing, schedule)
+  const { trace, divergence } = runSchedule(image, model, known.sharing, schedule, cycle)
   if (divergence !== null) throw new DivergedError(`--schedule: step ${divergence.step}: ${divergence.message}`)
   const { violation } = trace
   const path = violation === null ? null : tracePath(paths, flags)
@@ -128,6 +130,8 @@ function print(result: CheckResult): void {
   const bounds = Object.entries(result.bounds).map(([name, value]) => ` (at most ${value} ${name})`).join('')
   out(color(`${result.verdict}${result.verdict === 'violated' ? '' : `, ${result.strength}${bounds}`}`) + (result.violation ? `: ${result.violation.kind}: ${result.violation.message}` : ''))
   for (const reason of result.reasons) out(`  ${reason}`)
+  if (result.chosen) out(`engine: ${result.chosen}`)
+  if (result.liveness) out(`liveness: ${result.liveness.text}`)
   out(`${result.states} states, ${result.executions} paths, ${result.events} events in ${result.seconds.toFixed(2)} s (${result.engine})`)
   if (result.others) out(`  ${result.executions} classes; besides ${result.others.discarded} executions discarded in a failed turn of a loop, ${result.others.cut} cut, ${result.others.redundant} redundant`)
   if (result.cost) out(`least schedule: ${result.cost.preemptions} preemptions, ${result.cost.environment} environment choices, ${result.cost.delays} delayed drains`)

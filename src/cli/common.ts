@@ -1,7 +1,9 @@
 /** Flags that several subcommands share, and what they mean. */
 import { Option, type Command } from 'commander'
-import { ENGINES, STATES_MAX, type Check, type CheckOptions, type CheckResult, type Engine } from '../explore/check.ts'
+import { ENGINES, EXECUTIONS, STATES_MAX, type Check, type CheckOptions, type CheckResult, type Engine } from '../explore/check.ts'
 import type { Progress } from '../explore/explorable.ts'
+import { SAMPLERS } from '../explore/sampling/search.ts'
+import { LIVENESS, type Liveness } from '../explore/liveness/judge.ts'
 import { formatChoice } from '../smp/choice.ts'
 import { CPU_CLASSES } from '../cpu/classes.ts'
 import { KnobError, PROFILES, type KnobValue } from '../smp/model.ts'
@@ -23,11 +25,13 @@ export interface ModelFlags {
 }
 
 export interface SearchFlags {
-  readonly engine: Engine | 'auto'
+  readonly engine: Engine
+  readonly executions?: string
   readonly seed?: string
   readonly preemptions?: string
   readonly time?: string
   readonly states?: string
+  readonly liveness?: Liveness
 }
 
 export interface OutputFlags {
@@ -58,11 +62,17 @@ export function addModelFlags(command: Command, withFetch = true): Command {
 
 export function addSearchFlags(command: Command): Command {
   return command
-    .addOption(new Option('--engine <name>', 'graph explores all states, dpor one execution a class, random samples').choices(['auto', ...ENGINES]).default('auto'))
-    .option('--seed <n>', 'seed: of the random walks, or of the order in which graph takes choices')
-    .option('--preemptions <k>', 'at most k preemptions')
+    .addOption(new Option('--engine <name>', 'graph explores all states, dpor one execution a class; random, pct, pos and portfolio (all three in turns) sample; auto: graph and dpor in turns until one ends').choices(ENGINES).default('auto'))
+    .option('--seed <n>', 'seed: of the samples, or of the order in which graph takes choices')
+    .option('--preemptions <k>', 'at most k preemptions, from 0 up: the first counterexample has the fewest (graph; samples: of each)')
+    .option('--executions <n>', `executions to sample (default ${EXECUTIONS})`)
     .option('--time <seconds>', 'stop after so many seconds (of each verdict), and say what was covered')
     .option('--states <n>', `stop after so many states (graph; default ${STATES_MAX})`)
+}
+
+export function livenessFlag(): Option {
+  const what = 'runs that go on for ever (graph): deadlocks and lost wake-ups always but for `off`; `progress`: each vCPU ends or passes XM_PROGRESS for ever; `termination`: each ends; auto: progress where marked, or who can end does'
+  return new Option('--liveness <what>', what).choices(LIVENESS).default('auto')
 }
 
 /** @throws UsageError on values out of range, and on flags that the engine cannot honour */
@@ -71,12 +81,18 @@ export function checkOptionsOf(flags: SearchFlags): CheckOptions {
   const preemptions = numberFlag('--preemptions', flags.preemptions, 0, 1000)
   const states = numberFlag('--states', flags.states, 1, STATES_MAX * 4)
   const seconds = secondsFlag(flags.time)
-  const engine = flags.engine === 'auto' ? 'graph' : flags.engine
-  if (engine !== 'graph' && states !== undefined) throw new UsageError(`--states is for the graph engine; ${engine} keeps no states`)
+  const executions = numberFlag('--executions', flags.executions, 1, 1e9)
+  const { engine } = flags
+  if (executions !== undefined && !(SAMPLERS as readonly string[]).includes(engine)) throw new UsageError(`--executions is for the engines that sample: ${SAMPLERS.join(', ')}`)
+  if (engine !== 'graph' && engine !== 'auto' && states !== undefined) throw new UsageError(`--states is for the graph engine; ${engine} keeps no states`)
   if (engine === 'dpor' && preemptions !== undefined) throw new UsageError('--preemptions: dpor covers classes of executions whole; use --engine graph')
+  const { liveness } = flags
+  if (engine !== 'graph' && engine !== 'auto' && (liveness === 'progress' || liveness === 'termination')) throw new UsageError(`--liveness ${liveness} is for the graph engine`)
   return {
     engine,
+    ...(liveness === undefined ? {} : { liveness }),
     ...(seed === undefined ? {} : { seed }),
+    ...(executions === undefined ? {} : { executions }),
     limits: {
       ...(seconds === undefined ? {} : { seconds }),
       ...(preemptions === undefined ? {} : { preemptions }),
@@ -174,9 +190,11 @@ export function loadSoundTrace(path: string): Trace {
 
 /** Writes the trace of a violated check, minimised; returns it. */
 export function saveTrace(path: string, image: MachineImage, model: Model, result: CheckResult): Trace {
-  const trace = recordTrace(image, model, result.sharing, result.schedule ?? [])
-  const kind = trace.violation?.kind
-  const smaller = kind === undefined ? trace : minimizeTrace(trace, kind)
+  const cycle = result.cycleFrom === undefined ? null : { from: result.cycleFrom, victim: result.violation!.vcpu }
+  const trace = recordTrace(image, model, result.sharing, result.schedule ?? [], cycle)
+  // The way into a cycle that a search by cost has found is a least one already.
+  const least = trace.cycleFrom !== null && result.cost !== null
+  const smaller = trace.violation === null || least ? trace : minimizeTrace(trace).trace
   writeFile(path, encodeTrace(smaller))
   return smaller
 }

@@ -1,12 +1,10 @@
 /** `xmcheck minimize TRACE`: a schedule with no difference from the default run that could be left out. */
 import type { Command } from 'commander'
 import { describeElement } from '../replay/elements.ts'
-import { minimize as minimizeSchedule } from '../replay/minimize.ts'
-import { makeMachine, runSchedule } from '../replay/record.ts'
+import { minimizeTrace } from '../replay/minimize.ts'
 import { formatSchedule } from '../replay/schedule.ts'
 import { formatTimeline, timelineOf } from '../replay/timeline.ts'
 import { encodeTrace } from '../replay/trace.ts'
-import { makeModel } from '../smp/model.ts'
 import { addOutputFlags, loadSoundTrace, type OutputFlags } from './common.ts'
 import { EXIT, UsageError } from './errors.ts'
 import { writeFile } from './files.ts'
@@ -27,9 +25,8 @@ export function addMinimize(program: Command): void {
 function minimize(path: string, flags: Flags): void {
   const trace = loadSoundTrace(path)
   if (trace.violation === null) throw new UsageError(`${path}: this execution has no violation; there is nothing to minimise`)
-  const model = makeModel(trace.knobs)
-  const result = minimizeSchedule(() => makeMachine(trace.image, model, trace.sharing), [...trace.schedule], trace.violation.kind)
-  const smaller = runSchedule(trace.image, model, trace.sharing, result.schedule).trace
+  const result = minimizeTrace(trace)
+  const smaller = result.trace
   const out = flags.out ?? path.replace(/(\.min)?\.xmt$/, '') + '.min.xmt'
   writeFile(out, encodeTrace(smaller))
   const violation = smaller.violation!

@@ -40,7 +40,7 @@ export function addRelink(program: Command): void {
 }
 
 async function relink(flags: Flags): Promise<void> {
-  const options = { ...checkOptionsOf(flags), ...WALKS }
+  const options = { ...WALKS, ...checkOptionsOf(flags) }
   const layouts = layoutsOf(flags)
   const knobs = knobsOf(flags)
   makeModel(knobs)

@@ -1,6 +1,6 @@
 /** `xmcheck replay TRACE`: the recorded execution again, checked step by step. */
 import type { Command } from 'commander'
-import { formatTimeline, linesOf, timelineOf } from '../replay/timeline.ts'
+import { describeCycle, formatTimeline, linesOf, timelineOf } from '../replay/timeline.ts'
 import { parseLinkOptions } from '../guest/linkOptions.ts'
 import { loadObjects } from '../guest/loadObjects.ts'
 import { makeModel } from '../smp/model.ts'
@@ -32,9 +32,10 @@ function replay(path: string, flags: Flags): void {
   const timeline = timelineOf(trace)
   const { divergence, violation } = timeline.replay
   const steps = trace.schedule.length
-  if (flags.json) process.stdout.write(`${JSON.stringify({ version: 1, command: 'replay', title: trace.image.title, steps, divergence, violation })}\n`)
+  if (flags.json) process.stdout.write(`${JSON.stringify({ version: 1, command: 'replay', title: trace.image.title, steps, cycleFrom: trace.cycleFrom, divergence, violation })}\n`)
   else {
     process.stdout.write(`${trace.image.title}\n${formatTimeline(timeline)}\n\n`)
+    if (trace.cycleFrom !== null) process.stdout.write(`${describeCycle({ from: trace.cycleFrom + 1, to: steps })}\n`)
     if (divergence !== null) process.stdout.write(`diverged at step ${divergence.step}: ${divergence.message}\n`)
     else process.stdout.write(`${steps} steps reproduced, every check hash equal; ${violation === null ? 'no violation' : `violated: ${violation.kind}: ${violation.message}`}\n`)
   }

@@ -13,7 +13,7 @@ export const ALL_LIVE = 0x3ff
 const FLAGS_LIVE = CARRY_LIVE | OTHER_FLAGS_LIVE
 const INSTRUCTIONS_MAX = 200
 /** Displacement of the call with which an actor ends (smp/guestCalls.ts). */
-const EXIT_CALL = 0x584d0000
+export const EXIT_CALL = 0x584d0000
 
 /**
  * @param opAt the instruction at an address; null: unknown

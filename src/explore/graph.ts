@@ -8,6 +8,8 @@ import { choiceKind, choiceVcpu, DRAIN } from '../smp/choice.ts'
 import { addCost, costOf, unpackCost } from './cost.ts'
 import { CHOICES_MAX, finish, remake, type Explorable, type Limits, type Progress, type Search } from './explorable.ts'
 import { generator } from './generator.ts'
+import type { Live } from './liveness/fairness.ts'
+import { endedOf, isLive, Labeller, NOWHERE, StateGraph } from './liveness/stateGraph.ts'
 import { NodeTable } from './nodeTable.ts'
 import { Sources } from './sources.ts'
 import type { Verdict } from './verdict.ts'
@@ -27,16 +29,19 @@ export class GraphSearch implements Search {
   readonly #makeMachine: () => Explorable
   readonly #limits: Limits
   readonly #started = performance.now()
+  readonly #edgesMax: number
   #machine: Explorable
   #pass: Pass
   #passes = 1
   #problem: string | null = null
 
-  constructor(makeMachine: () => Explorable, limits: Limits) {
+  /** @param edgesMax transitions that are kept for a judgement of cycles (`graph`), where the machine allows one */
+  constructor(makeMachine: () => Explorable, limits: Limits, edgesMax: number = 0) {
     this.#makeMachine = makeMachine
     this.#limits = limits
+    this.#edgesMax = edgesMax
     this.#machine = makeMachine()
-    this.#pass = new Pass(this.#machine, limits, this.#started)
+    this.#pass = new Pass(this.#machine, limits, this.#started, edgesMax)
   }
 
   advance(): boolean {
@@ -48,7 +53,7 @@ export class GraphSearch implements Search {
     }
     this.#passes++
     this.#machine = remake(this.#machine, this.#makeMachine)
-    this.#pass = new Pass(this.#machine, this.#limits, this.#started)
+    this.#pass = new Pass(this.#machine, this.#limits, this.#started, this.#edgesMax)
     return true
   }
 
@@ -63,6 +68,23 @@ export class GraphSearch implements Search {
   verdict(): Verdict {
     return this.#pass.verdict(this.#problem)
   }
+
+  /** All states and transitions, where they were kept and nothing was left out; and how to find a state. */
+  get graph(): StateGraph | null {
+    return this.#pass.isWhole ? this.#pass.graph : null
+  }
+  stateOf(h0: number, h1: number): number {
+    return this.#pass.stateOf(h0, h1)
+  }
+}
+
+interface Frame {
+  readonly choices: Int32Array
+  next: number
+  readonly state: number
+  /** vCPUs that have ended, and the transitions so far, where they are kept. */
+  readonly ended: number
+  readonly edges: Int32Array | null
 }
 
 class Pass {
@@ -75,7 +97,11 @@ class Pass {
   /** Nodes from the root to where the machine is. */
   readonly #path: number[] = []
   /** Nodes of the present descent that have choices left; the first belongs to path[floor - 1]. */
-  readonly #frames: { choices: Int32Array; next: number }[] = []
+  readonly #frames: Frame[] = []
+  readonly graph: StateGraph | null
+  readonly #labeller: Labeller | null
+  /** Per state: its transitions are being kept, or have been. */
+  #kept = new Uint8Array(1024)
   readonly #sources = new Sources()
   readonly #random: (() => number) | null
   #floor = 0
@@ -89,11 +115,14 @@ class Pass {
   #budgetAfterGrowth = -1
   #pruned = false
 
-  constructor(machine: Explorable, limits: Limits, started: number) {
+  constructor(machine: Explorable, limits: Limits, started: number, edgesMax: number) {
     this.#machine = machine
     this.#limits = limits
     this.#started = started
     this.#random = limits.seed === undefined ? null : generator(limits.seed)
+    const live = edgesMax > 0 && isLive(machine) ? machine : null
+    this.graph = live && new StateGraph(edgesMax)
+    this.#labeller = live && new Labeller(live)
     if (machine.violation !== null) return
     const root = this.#nodes.add(machine.store.h0, machine.store.h1, -1, -1, 0, 0, -1)
     this.#path.push(root)
@@ -102,6 +131,15 @@ class Pass {
 
   stop(): void {
     this.#stopped ??= 'interrupted'
+  }
+
+  /** Every state was expanded, with all its choices. */
+  get isWhole(): boolean {
+    return this.#stopped === null && !this.#pruned && this.#least === null && this.#machine.violation === null && this.#frames.length === 0
+  }
+
+  stateOf(h0: number, h1: number): number {
+    return this.#nodes.findState(h0, h1)
   }
 
   progress(): Progress {
@@ -157,6 +195,7 @@ class Pass {
       const frame = frames[frames.length - 1]
       if (frame.next === frame.choices.length || this.#stopped !== null || this.#found >= 0) {
         frames.pop()
+        if (frame.edges !== null) this.graph!.add(frame.state, frame.ended, frame.edges)
         if (this.#path.length > this.#floor) {
           this.#path.pop()
           machine.undo()
@@ -169,7 +208,14 @@ class Pass {
       const current = this.#nodes.current(node)
       const price = addCost(cost, costOf(machine, choice, current))
       this.#tick()
+      const { edges } = frame
+      const edge = 2 * (frame.next - 1)
+      if (edges !== null) this.#labeller!.before(choice)
       const outcome = machine.take(choice)
+      if (edges !== null) {
+        edges[edge] = NOWHERE
+        edges[edge + 1] = this.#labeller!.after()
+      }
       if (outcome === 1) {
         this.#reportLater(node, choice, price)
         machine.undo()
@@ -182,12 +228,14 @@ class Pass {
       }
       const last = choiceKind(choice) === DRAIN ? current : choiceVcpu(choice)
       const child = this.#nodes.find(machine.store.h0, machine.store.h1, last)
+      if (edges !== null && child >= 0) edges[edge] = this.#nodes.state(child)
       if (child >= 0 && (this.#nodes.expanded(child) || this.#nodes.cost(child) <= price)) {
         this.#executions++
         machine.undo()
         continue
       }
       const id = child >= 0 ? child : this.#nodes.add(machine.store.h0, machine.store.h1, node, choice, price, this.#nodes.depth(node) + 1, last)
+      if (edges !== null) edges[edge] = this.#nodes.state(id)
       if (child < 0) this.#sources.count(choice, price - cost)
       else this.#nodes.reparent(child, node, choice, price, this.#nodes.depth(node) + 1)
       if (price === cost) {
@@ -212,7 +260,7 @@ class Pass {
   }
   #least: { node: number; choice: number; price: number } | null = null
 
-  #expand(): { choices: Int32Array; next: number } {
+  #expand(): Frame {
     const node = this.#path[this.#path.length - 1]
     this.#nodes.markExpanded(node)
     const count = this.#machine.enabled(this.#choices)
@@ -223,7 +271,20 @@ class Pass {
         const other = this.#random() % (k + 1)
         ;[choices[k], choices[other]] = [choices[other], choices[k]]
       }
-    return { choices, next: 0 }
+    const state = this.#nodes.state(node)
+    if (this.graph === null || this.graph.full || this.#isKept(state)) return { choices, next: 0, state, ended: 0, edges: null }
+    return { choices, next: 0, state, ended: endedOf(this.#machine as Live), edges: new Int32Array(2 * count) }
+  }
+
+  #isKept(state: number): boolean {
+    if (state >= this.#kept.length) {
+      const kept = new Uint8Array(Math.max(state + 1, this.#kept.length * 2))
+      kept.set(this.#kept)
+      this.#kept = kept
+    }
+    const known = this.#kept[state] === 1
+    this.#kept[state] = 1
+    return known
   }
 
   /** Brings the machine to `node`: undo to the common ancestor, then its choices again. */

@@ -1,5 +1,5 @@
 /** Search nodes in typed arrays: an open-addressed hash table from (state, current vCPU) to node numbers. */
-const FIELDS = 8
+const FIELDS = 9
 const H0 = 0
 const H1 = 1
 const CURRENT = 2
@@ -8,6 +8,8 @@ const CHOICE = 4
 const COST = 5
 const DEPTH = 6
 const EXPANDED = 7
+/** Number of the machine state. */
+const STATE = 8
 
 export class NodeTable {
   #nodes = new Int32Array(1024 * FIELDS)
@@ -35,9 +37,11 @@ export class NodeTable {
       this.#nodes = nodes
     }
     const node = this.#count++
-    this.#nodes.set([h0, h1, current, parent, choice, cost, depth, 0], node * FIELDS)
+    const known = this.findState(h0, h1)
+    const state = known < 0 ? this.states : known
+    this.#nodes.set([h0, h1, current, parent, choice, cost, depth, 0, state], node * FIELDS)
     this.#insert(this.#slots, slotOf(h0, current), node)
-    if (this.#newState(h0, h1)) {
+    if (known < 0) {
       this.states++
       this.#insert(this.#stateSlots, h0, node)
     }
@@ -70,6 +74,9 @@ export class NodeTable {
   expanded(node: number): boolean {
     return this.#nodes[node * FIELDS + EXPANDED] !== 0
   }
+  state(node: number): number {
+    return this.#nodes[node * FIELDS + STATE]
+  }
   markExpanded(node: number): void {
     this.#nodes[node * FIELDS + EXPANDED] = 1
   }
@@ -80,12 +87,13 @@ export class NodeTable {
     return choices.reverse()
   }
 
-  #newState(h0: number, h1: number): boolean {
+  /** Number of a machine state, whoever ran last; -1: it is not known. */
+  findState(h0: number, h1: number): number {
     const mask = this.#stateSlots.length - 1
     for (let slot = h0 & mask; ; slot = (slot + 1) & mask) {
       const node = this.#stateSlots[slot]
-      if (node < 0) return true
-      if (this.#nodes[node * FIELDS + H0] === h0 && this.#nodes[node * FIELDS + H1] === h1) return false
+      if (node < 0) return -1
+      if (this.#nodes[node * FIELDS + H0] === h0 && this.#nodes[node * FIELDS + H1] === h1) return this.#nodes[node * FIELDS + STATE]
     }
   }
 
@@ -103,7 +111,7 @@ export class NodeTable {
     for (let node = 0; node < this.#count; node++) {
       const at = node * FIELDS
       this.#insert(this.#slots, slotOf(nodes[at + H0], nodes[at + CURRENT]), node)
-      if (this.#newState(nodes[at + H0], nodes[at + H1])) this.#insert(this.#stateSlots, nodes[at + H0], node)
+      if (this.findState(nodes[at + H0], nodes[at + H1]) < 0) this.#insert(this.#stateSlots, nodes[at + H0], node)
     }
   }
 }

@@ -1,6 +1,8 @@
 /** What an engine says about a property, and how strongly. */
 import type { Violation } from '../smp/monitor.ts'
 import type { Cost } from './cost.ts'
+import type { LivenessReport } from './liveness/judge.ts'
+import type { Guarantee } from './sampling/pct.ts'
 
 export interface Verdict {
   readonly verdict: 'holds' | 'violated' | 'unknown'
@@ -17,10 +19,18 @@ export interface Verdict {
   /** Engine dpor: how executions ended that are not among `executions`. */
   readonly others?: { readonly discarded: number; readonly redundant: number; readonly cut: number }
   readonly engine: string
+  /** Engine auto: which engine gave the verdict, and why that one. */
+  readonly chosen?: string
+  /** Samples by pct: what they guarantee. */
+  readonly guarantees?: readonly Guarantee[]
   /** Why the verdict is not `complete`, or why nothing can be said. */
   readonly reasons: readonly string[]
   readonly violation: Violation | null
   /** Choices from the start that lead to the violation. */
   readonly schedule: readonly number[] | null
+  /** The violation is a run that goes on for ever: from this choice of `schedule` on it goes round. */
+  readonly cycleFrom?: number
+  /** What is said about runs that go on for ever; absent: nothing. */
+  readonly liveness?: LivenessReport
   readonly cost: Cost | null
 }

@@ -7,9 +7,9 @@ import { wrap, formatColumns } from './columns.ts'
 import { describeElement, type Element } from './elements.ts'
 import { Runner } from './minimize.ts'
 import { makeMachine } from './record.ts'
-import { formatSchedule } from './schedule.ts'
+import { formatRound, formatSchedule } from './schedule.ts'
 import { formatSharing } from './sharingText.ts'
-import { linesOf, type TimelineLine } from './timeline.ts'
+import { describeCycle, linesOf, type TimelineLine } from './timeline.ts'
 import type { Trace } from './trace.ts'
 
 export interface Explanation {
@@ -20,6 +20,8 @@ export interface Explanation {
   readonly lines: readonly TimelineLine[]
   /** The element that decides, how the passing run goes on from there, and whether that run ended. Null: no single one does. */
   readonly deciding: { readonly text: string; readonly step: number; readonly passing: readonly TimelineLine[]; readonly ended: boolean; readonly steps: number } | null
+  /** First and last step, from 1, of what repeats for ever; null: nothing does. */
+  readonly cycle: { readonly from: number; readonly to: number } | null
   /** Runs of the trace again: `xmcheck check FILES --schedule`. */
   readonly schedule: string
 }
@@ -27,9 +29,11 @@ export interface Explanation {
 export function explain(trace: Trace): Explanation {
   const model = makeModel(trace.knobs)
   const make = () => makeMachine(trace.image, model, trace.sharing)
-  const runner = new Runner(make)
   const schedule = [...trace.schedule]
-  const elements = runner.elementsOf(schedule)
+  const cycle = trace.cycleFrom === null ? null : { from: trace.cycleFrom, victim: trace.violation!.vcpu }
+  const runner = new Runner(make, cycle)
+  // Of a run that goes round the way into the cycle is what can be explained.
+  const elements = runner.elementsOf(schedule.slice(0, cycle?.from))
   const whole = runner.run(elements, schedule.length)
   const texts = elements.map((element, k) => ({ element, text: describeElement(element), step: whole.steps[k] }))
   const lines = linesOf(make(), schedule)
@@ -47,7 +51,8 @@ export function explain(trace: Trace): Explanation {
   return {
     title: trace.image.title, vcpus: trace.image.vcpus.length, violation: violation && { kind: violation.kind, message: violation.message },
     elements: texts, lines, deciding,
-    schedule: [...formatSharing(trace.image, trace.sharing), formatSchedule(schedule)].join(' '),
+    cycle: cycle && { from: cycle.from + 1, to: schedule.length },
+    schedule: [...formatSharing(trace.image, trace.sharing), cycle === null ? formatSchedule(schedule) : formatRound(schedule, cycle)].join(' '),
   }
 }
 
@@ -64,6 +69,7 @@ export function formatExplanation(explanation: Explanation, width: number): stri
   if (elements.length === 0) out.push('  in nothing')
   elements.forEach(({ text, step }) => wrap(`step ${step + 1}: ${text}`, width - 4).forEach((line, k) => out.push((k === 0 ? '  - ' : '    ') + line)))
   out.push('', ...formatColumns(explanation.lines, vcpus, width))
+  if (explanation.cycle !== null) out.push('', ...wrap(`  ${describeCycle(explanation.cycle)}`, width))
   if (violation !== null) out.push('', `  ==> ${violation.kind}`)
   out.push('')
   if (deciding === null) {

@@ -2,10 +2,11 @@
  * Minimisation: takes away differences from the default run (elements.ts) as long as the same kind of violation
  * remains. The result is 1-minimal: with any single one of its elements taken away, that kind of violation is gone.
  */
+import { goesRound } from '../explore/liveness/lasso.ts'
 import type { Machine } from '../smp/machine.ts'
 import { makeModel } from '../smp/model.ts'
 import { carryOut, elementsOf, type Carried, type Element } from './elements.ts'
-import { makeMachine, runSchedule } from './record.ts'
+import { makeMachine, recordTrace, runSchedule, type Cycle } from './record.ts'
 import type { Trace } from './trace.ts'
 
 export interface Minimized {
@@ -27,9 +28,12 @@ const stepsMaxOf = (schedule: readonly number[]) => schedule.length * 2 + 200
 /**
  * @param makeMachine a machine at the start of the execution; machines that learn of shared memory are not used again
  * @param kind the kind of violation that must remain
+ * @param victim `schedule` is the way into a cycle that gets this vCPU nowhere
  */
-export function minimize(makeMachine: () => Machine, schedule: readonly number[], kind: string, runsMax: number = RUNS_MAX): Minimized {
-  const runner = new Runner(makeMachine)
+export function minimize(
+  makeMachine: () => Machine, schedule: readonly number[], kind: string, runsMax: number = RUNS_MAX, victim: number | null = null,
+): Minimized {
+  const runner = new Runner(makeMachine, victim === null ? null : { from: schedule.length, victim })
   let elements: readonly Element[] = runner.elementsOf(schedule)
   const before = elements.length
   const stepsMax = stepsMaxOf(schedule)
@@ -58,11 +62,21 @@ export function minimize(makeMachine: () => Machine, schedule: readonly number[]
   }
 }
 
-/** The trace of the minimised schedule. */
-export function minimizeTrace(trace: Trace, kind: string): Trace {
+/** Minimises a trace of a violation. Of a run that goes round for ever, the way into the cycle is minimised. */
+export function minimizeTrace(trace: Trace): Minimized & { readonly trace: Trace } {
   const model = makeModel(trace.knobs)
-  const { schedule } = minimize(() => makeMachine(trace.image, model, trace.sharing), [...trace.schedule], kind)
-  return runSchedule(trace.image, model, trace.sharing, schedule).trace
+  const make = () => makeMachine(trace.image, model, trace.sharing)
+  const { kind, vcpu } = trace.violation!
+  if (trace.cycleFrom === null) {
+    const result = minimize(make, [...trace.schedule], kind)
+    return { ...result, trace: runSchedule(trace.image, model, trace.sharing, result.schedule).trace }
+  }
+  const prefix = [...trace.schedule.subarray(0, trace.cycleFrom)]
+  const result = minimize(make, prefix, kind, RUNS_MAX, vcpu)
+  const round = goesRound(make, result.schedule, vcpu)
+  // In turns it may get out again: then the recorded cycle is the only one that is known.
+  if (round?.violation.kind !== kind || result.schedule === prefix) return { ...result, trace }
+  return { ...result, trace: recordTrace(trace.image, model, make().sharing, round.lasso.schedule, { from: round.lasso.from, victim: vcpu }) }
 }
 
 export interface Run extends Carried {
@@ -74,10 +88,13 @@ export interface Run extends Carried {
 export class Runner {
   runs = 0
   readonly #makeMachine: () => Machine
+  readonly #cycle: Cycle | null
   #machine: Machine
 
-  constructor(makeMachine: () => Machine) {
+  /** @param cycle the violation is that the run goes round for ever after so many events, and gets a vCPU nowhere */
+  constructor(makeMachine: () => Machine, cycle: Cycle | null = null) {
     this.#makeMachine = makeMachine
+    this.#cycle = cycle
     this.#machine = makeMachine()
   }
 
@@ -88,6 +105,15 @@ export class Runner {
   }
 
   run(elements: readonly Element[], stepsMax: number): Run {
+    if (this.#cycle !== null && stepsMax > this.#cycle.from) {
+      const into = this.#run(elements, this.#cycle.from)
+      const round = into.kind !== null || into.ended ? null : goesRound(this.#makeMachine, into.schedule, this.#cycle.victim)
+      if (round !== null) return { ...into, kind: round.violation.kind }
+    }
+    return this.#run(elements, stepsMax)
+  }
+
+  #run(elements: readonly Element[], stepsMax: number): Run {
     this.runs++
     const carried = carryOut(this.#machine, elements, stepsMax)
     const kind = this.#machine.violation?.kind ?? null

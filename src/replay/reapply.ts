@@ -5,6 +5,7 @@
  * next. Events that the new code makes in between are extra steps; a store that had to drain earlier is done.
  */
 import { EIP } from '../cpu/registers.ts'
+import { goesRound } from '../explore/liveness/lasso.ts'
 import { CHOICES_MAX } from '../explore/explorable.ts'
 import { choiceArgument, choiceKind, choiceVcpu, DRAIN, packChoice, RUN } from '../smp/choice.ts'
 import type { EventKind, MachineEvent } from '../smp/events.ts'
@@ -61,7 +62,12 @@ export function reapply(trace: Trace, image: MachineImage): Reapplied {
     const machine = makeMachine(image, makeModel(trace.knobs), sharing)
     const result = attempt(machine, trace, steps)
     sharing = recordSharing(machine.sharing)
-    if (!machine.sharing.grown || pass === PASSES_MAX) return { ...result, sharing }
+    if (machine.sharing.grown && pass < PASSES_MAX) continue
+    if (trace.cycleFrom === null || result.outcome !== 'passes') return { ...result, sharing }
+    // The way into the cycle applies: does the new code go round there too?
+    const known = sharing
+    const round = goesRound(() => makeMachine(image, makeModel(trace.knobs), known), result.schedule, trace.violation!.vcpu)
+    return { ...result, sharing, ...(round === null ? {} : { outcome: 'fails', violation: round.violation, schedule: round.lasso.schedule }) }
   }
 }
 
@@ -89,7 +95,8 @@ function attempt(machine: Machine, trace: Trace, steps: readonly string[]): Omit
   }
   /** Stores that drained before their recorded step. */
   const early = new Map<string, number>()
-  for (let step = 0; step < steps.length; step++) {
+  const stepsEnd = trace.cycleFrom ?? steps.length
+  for (let step = 0; step < stepsEnd; step++) {
     const choice = trace.schedule[step]
     const vcpu = choiceVcpu(choice)
     if (choiceKind(choice) === DRAIN && (early.get(`${vcpu} ${steps[step]}`) ?? 0) > 0) {
@@ -128,6 +135,7 @@ function attempt(machine: Machine, trace: Trace, steps: readonly string[]): Omit
       if (take(next)) return done(null)
     }
   }
+  if (trace.cycleFrom !== null) return done(null)
   // Past the recording: on to the end, in turns, so that what was under way can fail.
   for (let tail = 0; tail < TAIL_MAX; tail++) {
     const now = enabled()

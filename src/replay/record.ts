@@ -1,5 +1,6 @@
 /** From a schedule to a trace, and from a trace back to the execution. */
 import { CHOICES_MAX } from '../explore/explorable.ts'
+import { judgeLasso } from '../explore/liveness/lasso.ts'
 import { monitorsFor } from '../explore/monitors/index.ts'
 import { EIP } from '../cpu/registers.ts'
 import { choiceVcpu, formatChoice } from '../smp/choice.ts'
@@ -13,8 +14,14 @@ import { Sharing } from '../smp/sharing.ts'
 import { CheckHash } from './checkHash.ts'
 import type { SharingRecord, Trace } from './trace.ts'
 
+/** Where a run goes round for ever, and the vCPU that gets nowhere. */
+export interface Cycle {
+  readonly from: number
+  readonly victim: number
+}
+
 /** Carries out `schedule` on `image` and records it. */
-export function recordTrace(image: MachineImage, model: Model, sharing: Sharing, schedule: readonly number[]): Trace {
+export function recordTrace(image: MachineImage, model: Model, sharing: Sharing, schedule: readonly number[], cycle: Cycle | null = null): Trace {
   const known = recordSharing(sharing)
   const machine = makeMachine(image, model, known)
   const hash = new CheckHash(machine)
@@ -22,7 +29,9 @@ export function recordTrace(image: MachineImage, model: Model, sharing: Sharing,
     machine.take(choice)
     return hash.step(choice)
   })
-  return { image, knobs: model.knobs, sharing: known, schedule: Int32Array.from(schedule), checks, violation: machine.violation }
+  const violation = machine.violation ?? (cycle && judgeLasso(makeMachine(image, model, known), { schedule, from: cycle.from }, cycle.victim))
+  const cycleFrom = machine.violation === null && violation !== null && cycle !== null ? cycle.from : null
+  return { image, knobs: model.knobs, sharing: known, schedule: Int32Array.from(schedule), checks, violation, cycleFrom }
 }
 
 /**
@@ -30,7 +39,7 @@ export function recordTrace(image: MachineImage, model: Model, sharing: Sharing,
  * @returns the trace of what was carried out, and where and why it could not go on
  */
 export function runSchedule(
-  image: MachineImage, model: Model, known: SharingRecord, schedule: readonly number[],
+  image: MachineImage, model: Model, known: SharingRecord, schedule: readonly number[], cycle: Cycle | null = null,
 ): { trace: Trace; divergence: Divergence | null } {
   const machine = makeMachine(image, model, known)
   const enabled = new Int32Array(CHOICES_MAX)
@@ -48,7 +57,11 @@ export function runSchedule(
     checks.push(hash.step(choice))
   }
   const taken = Int32Array.from(schedule.slice(0, checks.length))
-  const trace = { image, knobs: model.knobs, sharing: known, schedule: taken, checks: Int32Array.from(checks), violation: machine.violation }
+  const whole = machine.violation === null && divergence === null && cycle !== null && cycle.victim < image.vcpus.length
+  const round = whole ? judgeLasso(makeMachine(image, model, known), { schedule, from: cycle.from }, cycle.victim) : null
+  const violation = machine.violation ?? round
+  const cycleFrom = whole && round !== null ? cycle.from : null
+  const trace = { image, knobs: model.knobs, sharing: known, schedule: taken, checks: Int32Array.from(checks), violation, cycleFrom }
   return { trace, divergence }
 }
 
@@ -90,10 +103,16 @@ export function replayTrace(trace: Trace, observe?: (machine: Machine) => Observ
       return stopped(step, `after ${formatChoice(choice)} the check hash is ${hex(check)}, recorded ${hex(trace.checks[step])}; vCPU ${choiceVcpu(choice)} is at ${machine.symbolize(machine.cpus[choiceVcpu(choice)].r[EIP])}`)
   }
   const expected = trace.violation
-  const actual = machine.violation
+  const actual = machine.violation ?? judgeCycle(trace)
   if (expected?.kind !== actual?.kind)
     return stopped(trace.schedule.length, `recorded verdict ${expected?.kind ?? 'none'}, replayed ${actual?.kind ?? 'none'}`)
   return { machine, divergence: null, violation: actual }
+}
+
+/** The violation of a trace whose run goes round for ever. */
+function judgeCycle({ image, knobs, sharing, schedule, violation, cycleFrom }: Trace): Violation | null {
+  if (cycleFrom === null || violation === null || violation.vcpu >= image.vcpus.length) return null
+  return judgeLasso(makeMachine(image, makeModel(knobs), sharing), { schedule: [...schedule], from: cycleFrom }, violation.vcpu)
 }
 
 /** A machine whose steps end where those of the recorded exploration ended. */

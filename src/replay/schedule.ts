@@ -1,11 +1,21 @@
 /** Schedules as text, for command lines and mailing lists: `run0*5 drain0 run1:2`. */
 import { formatChoice, parseChoice } from '../smp/choice.ts'
+import type { Cycle } from './record.ts'
 
 /** Longest schedule that a text may stand for, in choices. */
 const LENGTH_MAX = 1_000_000
 
 /** A text that is no schedule; `message` names the word. */
 export class ScheduleError extends Error {}
+
+/** `cycle:1` in a schedule: what follows repeats for ever, and gets vCPU 1 nowhere. */
+const CYCLE_WORD = 'cycle:'
+const CYCLE = /^cycle:\d{1,2}$/
+
+/** The schedule with the place in it from which it repeats. */
+export function formatRound(schedule: readonly number[], { from, victim }: Cycle): string {
+  return [formatSchedule(schedule.slice(0, from)), `${CYCLE_WORD}${victim}`, formatSchedule(schedule.slice(from))].filter((one) => one !== '').join(' ')
+}
 
 /** Choices from the start, equal neighbours joined by `*count`. */
 export function formatSchedule(schedule: ArrayLike<number>): string {
@@ -22,10 +32,17 @@ export function formatSchedule(schedule: ArrayLike<number>): string {
  * into lines as mail programs do.
  * @throws ScheduleError
  */
-export function parseScheduleLine(text: string): { sharing: string[]; schedule: number[] } {
+export function parseScheduleLine(text: string): { sharing: string[]; schedule: number[]; cycle: Cycle | null } {
   const words = text.replace(/^[\s>]*schedule:/i, '').split(/[\s>\\]+/).filter((one) => one !== '')
   const isSharing = (word: string) => /^(share|irq):/.test(word)
-  return { sharing: words.filter(isSharing), schedule: parseSchedule(words.filter((word) => !isSharing(word)).join(' ')) }
+  const choices = words.filter((word) => !isSharing(word))
+  const at = choices.findIndex((word) => CYCLE.test(word))
+  if (at < 0) return { sharing: words.filter(isSharing), schedule: parseSchedule(choices.join(' ')), cycle: null }
+  const before = parseSchedule(choices.slice(0, at).join(' '))
+  const round = parseSchedule(choices.slice(at + 1).join(' '))
+  if (round.length === 0) throw new ScheduleError(`nothing follows '${choices[at]}': write the choices that repeat for ever behind it`)
+  const victim = Number(choices[at].slice(CYCLE_WORD.length))
+  return { sharing: words.filter(isSharing), schedule: [...before, ...round], cycle: { from: before.length, victim } }
 }
 
 /** @throws ScheduleError */

@@ -59,6 +59,11 @@ function collect(machine: Machine, linesMax: number): { observer: Observer; line
   return { observer, lines }
 }
 
+/** @param cycle first and last step, from 1 */
+export function describeCycle({ from, to }: { readonly from: number; readonly to: number }): string {
+  return from === to ? `step ${from} repeats for ever` : `steps ${from} to ${to} repeat for ever`
+}
+
 /** The timeline as plain text, a column of `step`, `icount` and vCPU before each event. */
 export function formatTimeline(timeline: Pick<Timeline, 'lines'>, width: number = 100): string {
   const head = '  step icount  vCPU  event'

@@ -12,9 +12,10 @@ import { makeModel, type KnobValue } from '../smp/model.ts'
 import type { Violation } from '../smp/monitor.ts'
 
 export const TRACE_MAGIC = 'xmcheck-trace'
-/** Version of the format that is written, and the oldest reader that understands it. */
-export const TRACE_VERSION = 2
+/** Version of the format that is written, and the oldest reader that understands it: 3 where the run goes round. */
+export const TRACE_VERSION = 3
 export const TRACE_READER_MIN = 2
+const TRACE_READER_OF_CYCLES = 3
 /** Largest trace file, total memory of an image, and longest schedule that are read. */
 export const TRACE_BYTES_MAX = 64 << 20
 const MEMORY_BYTES_MAX = 256 << 20
@@ -38,6 +39,8 @@ export interface Trace {
   /** Check hash (checkHash.ts) after each step. */
   readonly checks: Int32Array
   readonly violation: Violation | null
+  /** The violation is that from this choice of the schedule on it goes round for ever (explore/liveness/lasso.ts); null: it does not. */
+  readonly cycleFrom: number | null
 }
 
 /** A file that is not a trace, or a damaged one; `message` says what is wrong. */
@@ -61,6 +64,7 @@ export function encodeTrace(trace: Trace): Uint8Array {
     schedule: words(trace.schedule),
     checks: words(trace.checks),
     violation: trace.violation,
+    ...(trace.cycleFrom === null ? {} : { cycleFrom: trace.cycleFrom, readerMin: TRACE_READER_OF_CYCLES }),
   })
 }
 
@@ -122,6 +126,7 @@ export function decodeTrace(file: Uint8Array): Trace {
     schedule,
     checks,
     violation: violation === null ? null : readViolation(top.fields('violation')),
+    cycleFrom: top.raw('cycleFrom') === undefined || violation === null ? null : top.integer('cycleFrom', 0, Math.max(0, schedule.length - 1)),
   }
 }
 
@@ -129,7 +134,7 @@ function readViolation(fields: Fields): Violation {
   return {
     kind: fields.text('kind'),
     message: fields.text('message'),
-    vcpu: fields.integer('vcpu', 0, VCPUS_MAX),
+    vcpu: fields.integer('vcpu', 0, VCPUS_MAX - 1),
     eip: fields.integer('eip', -0x80000000, 0xffffffff),
   }
 }

@@ -5,6 +5,7 @@ import { FP_LIFETIME, FP_RESOURCE_WRITE, RESOURCE_MARKS, RESOURCE_VCPU } from '.
 import { GUEST_CALLS } from './guestCalls.ts'
 import type { Machine } from './machine.ts'
 import type { VcpuBus } from './vcpuBus.ts'
+import { WAKE_IPI, WAKE_KICK, WAKE_NMI, wakeBy } from './wakes.ts'
 
 /** Most alternatives of one data choice. */
 const CHOICES_MAX = 256
@@ -25,6 +26,7 @@ export function callGuest(machine: Machine, vcpu: number, bus: VcpuBus, call: nu
   switch (call) {
     case GUEST_CALLS.exit:
       machine.setWord(vcpu, STATUS, ENDED)
+      machine.effect = true
       machine.observer?.({ kind: 'end', vcpu, address: 0, sizeBytes: 0, value: 0 })
       return eax
     case GUEST_CALLS.assert:
@@ -54,6 +56,9 @@ export function callGuest(machine: Machine, vcpu: number, bus: VcpuBus, call: nu
     case GUEST_CALLS.kick:
       return send(machine, vcpu, bus, call, eax, edx, event)
     case GUEST_CALLS.progress:
+      machine.progressed |= 1 << vcpu
+      machine.countPoint(edx)
+      return eax
     case GUEST_CALLS.reach:
       machine.countPoint(edx)
       return eax
@@ -69,6 +74,7 @@ export function callGuest(machine: Machine, vcpu: number, bus: VcpuBus, call: nu
         }
       }
       if (!event(AT_MARK)) return 0
+      machine.effect = true
       machine.footprint.add(FP_RESOURCE_WRITE, RESOURCE_MARKS, 0)
       if (call === GUEST_CALLS.free || call === GUEST_CALLS.alloc) machine.footprint.add(FP_LIFETIME, eax, edx >>> 0)
       machine.onMark(vcpu, call, eax, edx)
@@ -81,6 +87,8 @@ export function callGuest(machine: Machine, vcpu: number, bus: VcpuBus, call: nu
       }
       if (!event(AT_BLOCK)) return 0
       machine.setWord(vcpu, KICKED, 0)
+      machine.effect = true
+      machine.noteWakeTaken(vcpu)
       machine.footprint.add(FP_RESOURCE_WRITE, RESOURCE_VCPU + vcpu, 0)
       machine.observer?.({ kind: 'block', vcpu, address: 0, sizeBytes: 0, value: 0 })
       return eax
@@ -108,11 +116,13 @@ function send(
     return 0
   }
   if (!event(AT_SEND)) return 0
+  machine.effect = true
   machine.footprint.add(FP_RESOURCE_WRITE, RESOURCE_VCPU + target, 0)
+  const vector = edx & 0xff
+  machine.noteWake(target, call === GUEST_CALLS.kick ? wakeBy(WAKE_KICK, vcpu) : call === GUEST_CALLS.nmi ? wakeBy(WAKE_NMI, vcpu) : wakeBy(WAKE_IPI, vcpu, vector))
   if (call === GUEST_CALLS.kick) machine.setWord(target, KICKED, 1)
   else {
     machine.sharing.noteInterruptible(target)
-    const vector = edx & 0xff
     if (call === GUEST_CALLS.nmi) machine.setWord(target, NMI_PENDING, 1)
     else machine.setWord(target, IRR + (vector >> 5), machine.wordOf(target, IRR + (vector >> 5)) | (1 << (vector & 31)))
   }

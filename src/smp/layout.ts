@@ -61,7 +61,11 @@ export const PENDING_WAYS = 3
 export const ICOUNT = 4
 /** Number of the local state (stepMemo.ts); 0: it has none. */
 export const LOCAL = 5
-export const QUIET_WORDS = 8
+/** The last wake-up of the vCPU (kick, IPI, NMI, interrupt): step at which it came, what it was (wakes.ts), step at which it was taken. */
+export const WAKE_CAME = 6
+export const WAKE_WHAT = 7
+export const WAKE_TAKEN = 8
+export const QUIET_WORDS = 9
 
 /** PENDING values: the event that the vCPU would make next. */
 export const AT_NOTHING = 0

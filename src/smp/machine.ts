@@ -19,6 +19,7 @@ import {
   ACTIVE, ACTIVITY, ATTR_BIG, CR0, CR0_PG, CS, EIP, ESP, EVENT, EVENT_EXTERNAL, EVENT_NMI, EVENT_VALID, HALTED, REGISTER_WORDS, SEG_ATTR,
   SEG_BASE, SHUTDOWN, SS,
 } from '../cpu/registers.ts'
+import { wayOutOf, type WayOut } from '../cpu/wayOut.ts'
 import { Store } from '../state/store.ts'
 import { choiceArgument, choiceKind, choiceVcpu, DRAIN, INTERRUPT, NMI, packChoice, RUN } from './choice.ts'
 import { CodeWindow } from './codeWindow.ts'
@@ -28,20 +29,22 @@ import { Footprint, FP_FETCH, FP_MEMORY_READ, FP_RESOURCE_READ, FP_RESOURCE_WRIT
 import { callGuest } from './guestServices.ts'
 import { EXECUTE, type MachineImage } from './image.ts'
 import {
-  ANSWER_COUNT, AT_BLOCK, AT_BOUNDARY, AT_END, AT_FENCE, AT_FETCH, AT_HALT, AT_LOAD, AT_LOCAL, AT_LOCKED, AT_NOTHING,
+  ANSWER_COUNT, AT_BLOCK, AT_BOUNDARY, AT_END, AT_FENCE, AT_FETCH, AT_HALT, AT_LOAD, AT_LOCAL, AT_LOCKED, AT_MARK, AT_NOTHING,
   AT_SEND, AT_SERIALIZE, AT_STORE, BUFFER_COUNT, ENDED, FETCHED_BYTES, FETCHED_LENGTH, GLOBAL_WORDS, ICOUNT, IRR, KICKED, layOut,
   NMI_PENDING, PENDING, PENDING_ADDRESS, PENDING_NAMES, PENDING_SIZE, PENDING_WAYS, PHASE, PHASE_DONE, PHASE_FINAL,
-  PHASE_INIT, PHASE_RUN, POSED, QUIET_WORDS, RUNNABLE, STATUS, VCPU_WORDS, type Layout,
+  PHASE_INIT, PHASE_RUN, POSED, QUIET_WORDS, RUNNABLE, STATUS, VCPU_WORDS, WAKE_CAME, WAKE_TAKEN, WAKE_WHAT, type Layout,
 } from './layout.ts'
 import { Memory, PageMap } from './memory.ts'
 import type { Model } from './model.ts'
 import type { Monitor, Violation } from './monitor.ts'
 import { PrivateCode } from './privateCode.ts'
 import { Sharing } from './sharing.ts'
+import { describeWait, kindOfStandstill } from './standstill.ts'
 import { symbolize } from './symbols.ts'
-import { StepMemo } from './stepMemo.ts'
+import { FLAG_EFFECT, FLAG_PROGRESSED, FLAG_QUIET, FLAG_TOUCHED, StepMemo } from './stepMemo.ts'
 import type { StoreBuffer } from './storeBuffer.ts'
 import { VcpuBus } from './vcpuBus.ts'
+import { WAKE_IN_TIME, WAKE_SOURCE, wakeBy } from './wakes.ts'
 
 export interface MachineOptions {
   readonly monitors?: readonly Monitor[]
@@ -70,6 +73,9 @@ export const VIOLATED = 1
 export const CUT = 2
 
 const MARKS_MIN = 1024
+/** Bytes of a stack that are looked through for return addresses, and lengths of the calls before them. */
+const STACK_SCANNED = 1024
+const CALL_LENGTHS = [5, 2, 3, 6, 7]
 /** Transfers that load CS; near ones tell the bus themselves. */
 const FAR_TRANSFERS: ReadonlySet<string> = new Set(['call', 'jmp', 'retf', 'iret', 'int', 'int3', 'into', 'sysenter', 'sysexit'])
 
@@ -86,6 +92,12 @@ export class Machine {
   readonly footprint = new Footprint()
   /** The last step changed nothing but registers of its vCPU. */
   quiet = true
+  /** The last step did what others can see, or got its vCPU on: it ended, or woke up. */
+  effect = false
+  /** vCPUs, as bits, that passed XM_PROGRESS in the last step. */
+  progressed = 0
+  /** The last step accessed data, be it private. */
+  touched = false
   /** Registers of the vCPU of the last RUN, before the instruction whose event it was; only where `eventBegins`. */
   readonly eventRegisters = new Int32Array(REGISTER_WORDS)
   /** That event was the first of its instruction. */
@@ -192,6 +204,9 @@ export class Machine {
     this.step++
     this.footprint.clear()
     this.quiet = true
+    this.effect = false
+    this.progressed = 0
+    this.touched = false
     this.eventBegins = false
     const v = choiceVcpu(choice)
     const argument = choiceArgument(choice)
@@ -288,7 +303,7 @@ export class Machine {
     const key = `${eip} ${r[ESP]}`
     const known = this.#live.get(key)
     if (known !== undefined) return known
-    const flat = !this.sharing.codeShared && (r[CR0] & CR0_PG) === 0 && r[SEG_BASE + CS] === 0 && (r[SEG_ATTR + CS] & ATTR_BIG) !== 0
+    const flat = !this.sharing.codeShared && this.#isFlat(v)
     const live = flat ? liveAt(eip, (at) => this.#decodeAt(at), (offset) => this.#stackAt(v, offset)) : ALL_LIVE
     this.#live.set(key, live)
     return live
@@ -301,6 +316,12 @@ export class Machine {
     const at = this.memory.index(address)
     if (r[SEG_BASE + SS] !== 0 || at < 0 || (address & 3) !== 0 || this.#buses[v].buffer.overlaps(address, 4)) return null
     return { address, value: this.memory.load(at, 4) }
+  }
+
+  /** Its code is at linear addresses that are physical ones. */
+  #isFlat(v: number): boolean {
+    const { r } = this.cpus[v]
+    return (r[CR0] & CR0_PG) === 0 && r[SEG_BASE + CS] === 0 && (r[SEG_ATTR + CS] & ATTR_BIG) !== 0
   }
 
   #decodeAt(eip: number): Op | null {
@@ -327,6 +348,77 @@ export class Machine {
     if (this.fetchIsVisible) return 'dpor does not handle stale fetches of code that is written; use --engine graph, or --fetch coherent'
     if (this.model.partialWait) return 'dpor does not handle partialOverlap=wait; use --engine graph'
     return null
+  }
+
+  /** What a choice would access (explore/sampling/pos.ts). */
+  accessOf(choice: number, out: { physical: number; sizeBytes: number; writes: boolean; signals: boolean }): void {
+    const v = choiceVcpu(choice)
+    const kind = choiceKind(choice)
+    const pending = this.#quiet(v, PENDING)
+    out.signals = kind === INTERRUPT || kind === NMI || (kind === RUN && (pending === AT_SEND || pending === AT_BLOCK || pending === AT_MARK))
+    out.writes = kind === DRAIN || pending === AT_LOCKED
+    if (kind === DRAIN) {
+      out.physical = this.#buses[v].buffer.address(0)
+      out.sizeBytes = this.#buses[v].buffer.size(0)
+    } else {
+      out.physical = this.#quiet(v, PENDING_ADDRESS)
+      out.sizeBytes = kind === RUN && (pending === AT_LOAD || pending === AT_LOCKED || pending === AT_FETCH) ? this.#quiet(v, PENDING_SIZE) : 0
+    }
+  }
+
+  // --- for liveness (explore/liveness) ---
+
+  hasEnded(v: number): boolean {
+    return this.wordOf(v, STATUS) === ENDED
+  }
+  /** It waits for a kick or an interrupt. */
+  sleeps(v: number): boolean {
+    const pending = this.#quiet(v, PENDING)
+    return pending === AT_HALT || (pending === AT_BLOCK && this.wordOf(v, KICKED) === 0)
+  }
+  isStaleFetch(choice: number): boolean {
+    if (choiceKind(choice) !== RUN || choiceArgument(choice) === 0) return false
+    const pending = this.#quiet(choiceVcpu(choice), PENDING)
+    return pending === AT_FETCH || pending === AT_BOUNDARY || pending === AT_LOCAL
+  }
+  /** Where code that goes round through these addresses would go otherwise (cpu/wayOut.ts). */
+  wayOut(v: number, executed: ReadonlySet<number>): WayOut {
+    return this.#isFlat(v) ? wayOutOf(executed, this.#returnsOf(v), (eip) => this.#opAt(eip)) : 'ends'
+  }
+  /** What looks like return addresses on the stack of `v`, innermost first, below the one that it started with. */
+  #returnsOf(v: number): number[] {
+    const start = this.image.vcpus[v].registers[ESP]
+    const returns: number[] = []
+    for (let offset = 0; this.cpus[v].r[ESP] + offset < start && offset < STACK_SCANNED; offset += 4) {
+      const value = this.#stackAt(v, offset)?.value
+      if (value === undefined) break
+      if (CALL_LENGTHS.some((length) => this.#opAt((value - length) >>> 0)?.row?.mnemonic === 'call' && this.#opAt((value - length) >>> 0)?.length === length)) returns.push(value >>> 0)
+    }
+    return returns
+  }
+  #opAt(eip: number): Op | null {
+    const bytes = new Uint8Array(2 * WINDOW)
+    let length = 0
+    for (; length < WINDOW && this.memory.allows(eip + length, EXECUTE); length++) bytes[length] = this.memory.u8[this.memory.index(eip + length)]
+    const op = decode(bytes, 0, length, true)
+    return op.length === 0 || op.length > length ? null : op
+  }
+  /** Where the vCPU stands, for people. */
+  place(v: number): string {
+    return this.symbolize(this.cpus[v].r[EIP])
+  }
+  eip(v: number): number {
+    return this.cpus[v].r[EIP] >>> 0
+  }
+  kindOfStandstill(): string {
+    return kindOfStandstill(this)
+  }
+  describeWait(v: number): string {
+    return describeWait(this, v)
+  }
+  /** A word of the vCPU that is not hashed (layout.ts). */
+  clock(v: number, word: number): number {
+    return this.#quiet(v, word)
   }
 
   bufferedStores(): number {
@@ -408,6 +500,7 @@ export class Machine {
   }
 
   onAccess(v: number, physical: number, sizeBytes: number, write: boolean): void {
+    this.touched = true
     if (this.running()) for (const monitor of this.#accessMonitors) monitor.onAccess!(v, physical, sizeBytes, write)
   }
 
@@ -464,6 +557,18 @@ export class Machine {
     return true
   }
 
+  /** A kick or interrupt for `v` was sent (wakes.ts). */
+  noteWake(v: number, what: number): void {
+    this.#noteClock(v, WAKE_CAME, this.step)
+    this.#noteClock(v, WAKE_WHAT, this.sleeps(v) ? what | WAKE_IN_TIME : what)
+  }
+  noteWakeTaken(v: number): void {
+    this.#noteClock(v, WAKE_TAKEN, this.step)
+  }
+  #noteClock(v: number, word: number, value: number): void {
+    this.store.set(this.#layout.quiet + v * QUIET_WORDS + word, value)
+  }
+
   guestCall(v: number, bus: VcpuBus, call: number, eax: number, edx: number): number {
     return callGuest(this, v, bus, call, eax, edx)
   }
@@ -518,6 +623,7 @@ export class Machine {
     }
     // No actor can take a step and not all have ended.
     if (!ended) return this.#deadlock(actors)
+    this.effect = true
     if (phase === PHASE_INIT) this.#startVcpus()
     else if (phase === PHASE_RUN && this.image.final !== null) {
       this.store.set(PHASE, PHASE_FINAL)
@@ -535,10 +641,9 @@ export class Machine {
     for (let v = 0; v < actors; v++) {
       if (this.#quiet(v, PENDING) === AT_END) continue
       if (first < 0) first = v
-      waits.push(`vCPU ${v} waits (${this.pending(v)}) at ${this.symbolize(this.cpus[v].r[EIP])}`)
+      waits.push(describeWait(this, v))
     }
-    const blocked = this.#quiet(first, PENDING) === AT_BLOCK || this.#quiet(first, PENDING) === AT_HALT
-    this.violate(blocked ? 'lost-wakeup' : 'deadlock', first, `nobody can go on: ${waits.join('; ')}`)
+    this.violate(kindOfStandstill(this), first, `nobody can go on: ${waits.join('; ')}`)
   }
 
   // --- steps ------------------------------------------------------------------------------------------
@@ -548,6 +653,7 @@ export class Machine {
     const physical = buffer.address(0)
     const size = buffer.size(0)
     const low = buffer.low(0)
+    this.effect = true
     this.footprint.add(FP_WRITE, physical, size)
     this.writeMemory(v, physical, size, low, buffer.high(0))
     buffer.shift()
@@ -558,21 +664,33 @@ export class Machine {
   #acceptInterrupt(v: number, argument: number): void {
     const vector = argument & 0xff
     const source = argument >>> 8
-    if (source > 0) this.store.set(this.#layout.sources + source - 1, this.store.w[this.#layout.sources + source - 1] + 1)
+    if (source > 0) this.#arrive(v, source - 1)
     else this.setWord(v, IRR + (vector >> 5), this.wordOf(v, IRR + (vector >> 5)) & ~(1 << (vector & 31)))
     this.observer?.({ kind: 'interrupt', vcpu: v, address: vector, sizeBytes: 0, value: 0 })
     this.#inject(v, EVENT_VALID | EVENT_EXTERNAL | vector)
   }
 
   #acceptNmi(v: number, argument: number): void {
-    if (argument > 0) this.store.set(this.#layout.sources + argument - 1, this.store.w[this.#layout.sources + argument - 1] + 1)
+    if (argument > 0) this.#arrive(v, argument - 1)
     else this.setWord(v, NMI_PENDING, 0)
     this.observer?.({ kind: 'nmi', vcpu: v, address: 2, sizeBytes: 0, value: 0 })
     this.#inject(v, EVENT_VALID | EVENT_NMI | 2)
   }
 
+  #arrive(v: number, source: number): void {
+    const { max, vector } = this.image.interrupts[source]
+    // Where any number may arrive the count decides nothing, and would keep equal states apart.
+    if (max > 0) this.store.set(this.#layout.sources + source, this.store.w[this.#layout.sources + source] + 1)
+    this.noteWake(v, wakeBy(WAKE_SOURCE, 0, vector))
+  }
+
   #inject(v: number, event: number): void {
     this.quiet = false
+    if (this.wordOf(v, ACTIVITY) === HALTED) {
+      this.effect = true
+      this.#noteClock(v, WAKE_WHAT, this.clock(v, WAKE_WHAT) | WAKE_IN_TIME)
+    }
+    this.#noteClock(v, WAKE_TAKEN, this.step)
     this.footprint.add(FP_RESOURCE_WRITE, RESOURCE_VCPU + v, 0)
     this.setWord(v, EVENT, event)
     this.setWord(v, ACTIVITY, ACTIVE)
@@ -584,7 +702,11 @@ export class Machine {
   #step(v: number, argument: number): void {
     const rememberable = this.#isRememberable(v)
     if (rememberable && this.memo.apply(v, argument)) {
-      this.quiet = this.memo.quiet
+      const { flags } = this.memo
+      this.quiet = (flags & FLAG_QUIET) !== 0
+      this.effect = (flags & FLAG_EFFECT) !== 0
+      this.touched = (flags & FLAG_TOUCHED) !== 0
+      this.progressed = (flags & FLAG_PROGRESSED) !== 0 ? 1 << v : 0
       this.eventBegins = this.memo.eventBegins
       return
     }
@@ -609,7 +731,11 @@ export class Machine {
     this.#run(v)
     this.store.commit(base, this.#before, REGISTER_WORDS)
     if (this.violation !== null || this.#cut) this.memo.abandon()
-    if (this.#remembers) this.memo.end(v, this.quiet)
+    if (this.#remembers) this.memo.end(v, this.#flagsOfStep())
+  }
+
+  #flagsOfStep(): number {
+    return (this.quiet ? FLAG_QUIET : 0) | (this.effect ? FLAG_EFFECT : 0) | (this.touched ? FLAG_TOUCHED : 0) | (this.progressed !== 0 ? FLAG_PROGRESSED : 0)
   }
 
   #run(v: number): void {

@@ -38,7 +38,8 @@ const INPUTS = 2
 const OUTPUTS = 3
 const FOOTPRINT = 4
 const POINTS = 5
-const QUIET = 6
+/** Bits FLAG_... */
+const FLAGS = 6
 const RETIRED = 7
 const HASH0 = 8
 const HASH1 = 9
@@ -46,12 +47,17 @@ const HASH1 = 9
 const CAPTURE = 10
 const CAPTURED = 11
 const HEADER = 12
+/** What Machine says of a step: `quiet`, `effect`, `touched`, and that its vCPU is in `progressed`. */
+export const FLAG_QUIET = 1
+export const FLAG_EFFECT = 2
+export const FLAG_TOUCHED = 4
+export const FLAG_PROGRESSED = 8
 
 export class StepMemo {
   /** A step is being watched: what it reads has to be noted. */
   recording = false
-  /** Of the step that was done again, as in Machine. */
-  quiet = true
+  /** Of the step that was done again: FLAG_... */
+  flags = FLAG_QUIET
   eventBegins = false
   readonly #eventRegisters: Int32Array
   readonly #store: Store
@@ -140,7 +146,7 @@ export class StepMemo {
       this.#footprint.load(arena, row, arena[at + FOOTPRINT])
       row += arena[at + FOOTPRINT]
       for (let p = 0; p < arena[at + POINTS]; p++) this.#countPoint(arena[row + p])
-      this.quiet = arena[at + QUIET] !== 0
+      this.flags = arena[at + FLAGS]
       this.hits++
       return true
     }
@@ -210,8 +216,8 @@ export class StepMemo {
     if (this.recording) this.#points.push(id)
   }
 
-  /** The step has been executed; `quiet`: it changed nothing but registers. */
-  end(vcpu: number, quiet: boolean): void {
+  /** The step has been executed. @param flags FLAG_... */
+  end(vcpu: number, flags: number): void {
     const store = this.#store
     const quietWords = this.#layout.quiet + vcpu * QUIET_WORDS
     this.number(vcpu)
@@ -238,7 +244,7 @@ export class StepMemo {
     arena[at + POINTS] = this.#points.length
     arena[at + CAPTURE] = this.#capture
     arena[at + CAPTURED] = this.#captured.length / 2
-    arena[at + QUIET] = quiet ? 1 : 0
+    arena[at + FLAGS] = flags
     arena[at + RETIRED] = store.w[quietWords + ICOUNT] - this.#icount
     arena[at + HASH0] = store.h0 ^ this.#h0
     arena[at + HASH1] = store.h1 ^ this.#h1

@@ -125,6 +125,7 @@ export class VcpuBus implements Bus {
     const seen = machine.sharing.noteRead(g, g, WALKER)
     if ((machine.sharing.noteWrite(g, g, this.#bit) || seen) && this.#running && !this.gate(AT_LOAD, physical, 4, 1)) return
     machine.quiet = false
+    machine.effect = true
     machine.footprint.add(FP_MEMORY_READ, physical, 4)
     machine.footprint.add(FP_WRITE, physical, 4)
     machine.writeMemory(this.#vcpu, physical, 4, machine.memory.load(at, 4) | bits, 0)
@@ -387,7 +388,8 @@ export class VcpuBus implements Bus {
     if (at < 0) return
     const machine = this.#machine
     const memory = machine.memory
-    if (!this.locked || !memory.holds(at, sizeBytes, low, high)) machine.quiet = false
+    const changes = !this.locked || !memory.holds(at, sizeBytes, low, high)
+    if (changes) machine.quiet = false
     let visible = false
     if (this.#running) visible = machine.sharing.noteWrite(memory.granule(at), memory.granule(at + sizeBytes - 1), this.#bit)
     if (visible) machine.distrustCode(this.#vcpu)
@@ -401,6 +403,7 @@ export class VcpuBus implements Bus {
       machine.writeMemory(this.#vcpu, physical, sizeBytes, low, high)
     } else if (!visible) machine.writeMemory(this.#vcpu, physical, sizeBytes, low, high)
     else if (!this.#enqueue(physical, sizeBytes, low, high)) return
+    if (visible && changes) machine.effect = true
     this.record(0)
     machine.onAccess(this.#vcpu, physical, sizeBytes, true)
   }

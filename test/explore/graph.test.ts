@@ -4,8 +4,9 @@ import { addCost, unpackCost } from '../../src/explore/cost.ts'
 import { CHOICES_MAX, type Explorable } from '../../src/explore/explorable.ts'
 import { explore } from '../../src/explore/graph.ts'
 import { NodeTable } from '../../src/explore/nodeTable.ts'
-import { sample } from '../../src/explore/random.ts'
+import { sample } from '../../src/explore/sampling/search.ts'
 import { choiceArgument, choiceKind, choiceVcpu, DRAIN } from '../../src/smp/choice.ts'
+import { splitmix } from './splitmix.ts'
 import { assume, CELLS, fail, inc, type Instruction, load, lock, store, Toy, type ToyOptions, ToySharing } from './toy.ts'
 
 type Price = readonly [preemptions: number, environment: number, delays: number]
@@ -78,16 +79,6 @@ function someEnd(make: () => Toy, random: (below: number) => number): string | n
 const increment: Instruction[] = [load(0, 0), store(0, 0, 1)]
 const bothCounted: ToyOptions = { holdsAtEnd: (cells) => cells[0] === 2 }
 const steps = (count: number, cell: number) => Array.from({ length: count }, () => inc(cell))
-
-function splitmix(seed: number): (below: number) => number {
-  let state = seed
-  return (below) => {
-    state = (state + 0x9e3779b9) | 0
-    let z = Math.imul(state ^ (state >>> 16), 0x85ebca6b)
-    z = Math.imul(z ^ (z >>> 13), 0xc2b2ae35)
-    return ((z ^ (z >>> 16)) >>> 0) % below
-  }
-}
 
 function randomProgram(random: (below: number) => number): Instruction[] {
   const kinds: (() => Instruction)[] = [

@@ -1,0 +1,62 @@
+/**
+ * What a fair run owes, and to whom. A vCPU that could always step steps, and a store that could always drain drains
+ * (weak fairness). An IPI or NMI that is pending and can be taken again and again is taken (strong fairness: interrupts
+ * are open at some boundaries only). Interrupts of declared sources come finitely often, and so do stale fetches: views
+ * catch up. Data choices and the orders of halves are anybody's.
+ */
+import { choiceArgument, choiceKind, choiceVcpu, DRAIN, INTERRUPT, NMI, RUN } from '../../smp/choice.ts'
+import type { WayOut } from '../../cpu/wayOut.ts'
+import type { Observer } from '../../smp/events.ts'
+import type { Footprint } from '../../smp/footprint.ts'
+import type { Explorable } from '../explorable.ts'
+
+/** What liveness needs of a machine besides exploring. */
+export interface Live extends Explorable {
+  readonly vcpuCount: number
+  /** The last step did what others can see, or got its vCPU on. */
+  readonly effect: boolean
+  /** vCPUs, as bits, that passed a progress mark in the last step. */
+  readonly progressed: number
+  /** The last step accessed data, be it private. */
+  readonly touched: boolean
+  readonly footprint: Footprint
+  hasEnded(vcpu: number): boolean
+  /** It waits for a kick or an interrupt. */
+  sleeps(vcpu: number): boolean
+  isStaleFetch(choice: number): boolean
+  kindOfStandstill(): string
+  /** Told of every instruction, where there are some. */
+  observer?: Observer | null
+  /** Where code that goes round through these places would go otherwise; null: nowhere, it waits for nobody. */
+  wayOut(vcpu: number, executed: ReadonlySet<number>): WayOut
+  /** Why it cannot go on, for people. */
+  describeWait(vcpu: number): string
+  /** Where it stands, for people. */
+  place(vcpu: number): string
+  eip(vcpu: number): number
+  symbolize(address: number): string
+}
+
+/** An obligation is a number below 4 * vCPUs: the step of a vCPU, then its drain, then its pending interrupt, then its pending NMI. */
+export const NOBODY = -1
+
+/** To whom a fair run owes `choice`; NOBODY: it is not owed. */
+export function obligationOf(choice: number, vcpus: number): number {
+  const kind = choiceKind(choice)
+  const vcpu = choiceVcpu(choice)
+  if (kind === RUN) return vcpu
+  if (kind === DRAIN) return vcpus + vcpu
+  if (kind === INTERRUPT && choiceArgument(choice) >>> 8 === 0) return 2 * vcpus + vcpu
+  if (kind === NMI && choiceArgument(choice) === 0) return 3 * vcpus + vcpu
+  return NOBODY
+}
+
+/** Owed if it is offered again and again; otherwise only if it is offered all the time. */
+export function isStrong(obligation: number, vcpus: number): boolean {
+  return obligation >= 2 * vcpus
+}
+
+/** A fair run makes this choice finitely often. */
+export function isFinite(machine: Live, choice: number): boolean {
+  return obligationOf(choice, machine.vcpuCount) === NOBODY || machine.isStaleFetch(choice)
+}

@@ -1,0 +1,172 @@
+/** A run that goes on for ever, as a way into a cycle and once round it. */
+import type { WayOut } from '../../cpu/wayOut.ts'
+import { choiceVcpu } from '../../smp/choice.ts'
+import { FP_READ, FP_WORDS, FP_WRITE } from '../../smp/footprint.ts'
+import type { Violation } from '../../smp/monitor.ts'
+import { CHOICES_MAX } from '../explorable.ts'
+import { isFinite, isStrong, type Live, NOBODY, obligationOf } from './fairness.ts'
+
+export interface Lasso {
+  /** All choices; those from `from` on are the cycle. */
+  readonly schedule: readonly number[]
+  readonly from: number
+}
+
+/** Events that a run may make before it has to come to a state again. */
+const CLOSING_EVENTS_MAX = 100_000
+
+/**
+ * Goes on after `schedule` in turns, fairly, until a state comes again.
+ * @param machine at the start; it is left where the cycle begins
+ * @returns null: the run ended, was judged, or did not come to a state again
+ */
+export function closeFairly(machine: Live, schedule: readonly number[]): Lasso | null {
+  for (const choice of schedule) if (machine.take(choice) !== 0) return null
+  const all = [...schedule]
+  const enabled = new Int32Array(CHOICES_MAX)
+  const seen = new Map<string, number>()
+  const vcpus = machine.vcpuCount
+  while (all.length < schedule.length + CLOSING_EVENTS_MAX) {
+    const key = `${machine.store.h0} ${machine.store.h1}`
+    const from = seen.get(key)
+    if (from !== undefined) return { schedule: all, from }
+    seen.set(key, all.length)
+    let moved = false
+    for (let turn = 0; turn < 2 * vcpus; turn++) {
+      for (;;) {
+        const choices = enabled.subarray(0, machine.enabled(enabled))
+        // Pending interrupts go first: they may be open here only.
+        const interrupt = choices.find((one) => isStrong(obligationOf(one, vcpus), vcpus))
+        const choice = interrupt ?? choices.find((one) => obligationOf(one, vcpus) === turn && !isFinite(machine, one))
+        if (choice === undefined) break
+        all.push(choice)
+        moved = true
+        if (machine.take(choice) !== 0) return null
+        if (interrupt === undefined) break
+      }
+    }
+    if (!moved) return null
+  }
+  return null
+}
+
+/**
+ * Judges a lasso by carrying it out, from nothing but what happens on it. The machine stands at the start, and is left where the
+ * lasso ends.
+ * @param victim vCPU that is said to get nowhere
+ * @returns null: the cycle does not close, is not fair, or the victim has ended
+ */
+export function judgeLasso(machine: Live, { schedule, from }: Lasso, victim: number): Violation | null {
+  const vcpus = machine.vcpuCount
+  const enabled = new Int32Array(CHOICES_MAX)
+  const offered = new Int32Array(4 * vcpus)
+  const acted = new Int32Array(4 * vcpus)
+  const reads = Array.from({ length: vcpus }, () => new Set<number>())
+  const written = new Map<number, number>()
+  let progressed = 0
+  let effects = 0
+  let touched = 0
+  let [h0, h1] = [0, 0]
+  for (let step = 0; step < schedule.length; step++) {
+    const choice = schedule[step]
+    const choices = enabled.subarray(0, machine.enabled(enabled))
+    if (!choices.includes(choice)) return null
+    if (step === from) [h0, h1] = [machine.store.h0, machine.store.h1]
+    if (step >= from) {
+      const here = new Set(Array.from(choices, (one) => obligationOf(one, vcpus)))
+      for (const one of here) if (one !== NOBODY) offered[one]++
+      if (isFinite(machine, choice)) return null
+      acted[obligationOf(choice, vcpus)]++
+    }
+    if (machine.take(choice) !== 0) return null
+    const vcpu = choiceVcpu(choice)
+    const { words, length } = machine.footprint
+    for (let at = 0; at < length; at += FP_WORDS) {
+      if (words[at] === FP_WRITE && machine.effect) written.set(words[at + 1], vcpu)
+      if (words[at] === FP_READ && step >= from) reads[vcpu].add(words[at + 1])
+    }
+    if (step < from) continue
+    progressed |= machine.progressed
+    if (machine.effect) effects |= 1 << vcpu
+    if (machine.touched) touched |= 1 << vcpu
+  }
+  const length = schedule.length - from
+  if (length <= 0 || machine.store.h0 !== h0 || machine.store.h1 !== h1) return null
+  for (let one = 0; one < 4 * vcpus; one++)
+    if (acted[one] === 0 && (isStrong(one, vcpus) ? offered[one] > 0 : offered[one] === length)) return null
+  if (machine.hasEnded(victim)) return null
+  return describe(machine, { victim, length, effects, progressed, touched, reads, written })
+}
+
+/**
+ * vCPUs that have not ended and, going round this lasso, wait for something: they would end if it came, or do something else. The
+ * latter does not count where others have ended: who served them may be idle.
+ */
+export function whoWaits(machine: Live, { schedule, from }: Lasso): number[] {
+  const executed = Array.from({ length: machine.vcpuCount }, () => new Set<number>())
+  schedule.forEach((choice, step) => {
+    if (step === from) {
+      executed.forEach((places, v) => places.add(machine.eip(v)))
+      machine.observer = (event) => event.kind === 'instruction' && executed[event.vcpu].add(event.address)
+    }
+    machine.take(choice)
+    if (step >= from) executed[choiceVcpu(choice)].add(machine.eip(choiceVcpu(choice)))
+  })
+  machine.observer = null
+  const open = [...executed.keys()].filter((v) => !machine.hasEnded(v))
+  const waits = (out: WayOut) => out === 'ends' || (out === 'acts' && open.length === executed.length)
+  return open.filter((v) => waits(machine.wayOut(v, executed[v])))
+}
+
+/** The fair run that follows `schedule` in turns, where it gets `victim` nowhere. */
+export function goesRound(makeMachine: () => Live, schedule: readonly number[], victim: number): { lasso: Lasso; violation: Violation } | null {
+  const lasso = closeFairly(makeMachine(), schedule)
+  const violation = lasso && judgeLasso(makeMachine(), lasso, victim)
+  return violation && lasso && { lasso, violation }
+}
+
+interface Round {
+  readonly victim: number
+  /** Of the cycle, in events. */
+  readonly length: number
+  /** vCPUs, as bits, with steps in the cycle that others can see; that passed a progress mark there. */
+  readonly effects: number
+  readonly progressed: number
+  /** vCPUs that access data in the cycle. */
+  readonly touched: number
+  /** Per vCPU: addresses that it reads in the cycle. */
+  readonly reads: readonly ReadonlySet<number>[]
+  /** Address to the vCPU that wrote there last. */
+  readonly written: ReadonlyMap<number, number>
+}
+
+/** Addresses named for one vCPU. */
+const NAMED_MAX = 3
+
+/** The machine stands in the cycle. */
+function describe(machine: Live, round: Round): Violation {
+  const { victim, length, effects, progressed, touched, reads, written } = round
+  const open = Array.from({ length: machine.vcpuCount }, (_, v) => v).filter((v) => !machine.hasEnded(v))
+  const others = progressed & ~(1 << victim)
+  const unwritten = (v: number) => ((touched >>> v) & 1) === 1 && [...reads[v]].every((address) => !written.has(address))
+  let kind: string
+  let what: string
+  if (effects === 0 && open.some((v) => machine.sleeps(v))) [kind, what] = [machine.kindOfStandstill(), 'nobody can go on']
+  // Who alone is left, waiting for what nobody has written, was to be told.
+  else if (effects === 0 && open.length === 1 && machine.vcpuCount > 1 && unwritten(victim)) [kind, what] = ['lost-wakeup', 'what it waits for never comes']
+  else if (effects === 0) [kind, what] = ['deadlock', 'nobody can go on']
+  else if (machine.sleeps(victim)) [kind, what] = ['lost-wakeup', `nobody wakes vCPU ${victim}`]
+  else if ((progressed & (1 << victim)) !== 0) [kind, what] = ['livelock', `vCPU ${victim} passes its progress marks for ever, but never ends`]
+  else if (others !== 0 || (effects & (1 << victim)) === 0) [kind, what] = ['starvation', `the others get on for ever, vCPU ${victim} does not`]
+  else [kind, what] = ['livelock', 'all go on for ever, none gets anywhere']
+  const named = effects === 0 || kind === 'livelock' ? open : [victim]
+  const waits = named.map((v) => {
+    if (machine.sleeps(v)) return machine.describeWait(v)
+    const places = [...reads[v]].slice(0, NAMED_MAX).map((address) => {
+      const writer = written.get(address)
+      return `${machine.symbolize(address)} (${writer === undefined ? 'which nobody has written' : `written last by vCPU ${writer}`})`
+    })
+    return `vCPU ${v} goes round at ${machine.place(v)}${places.length === 0 ? '' : `, reading ${places.join(', ')}`}`
+  })
+  return { kind, message: `${what}: ${waits.join('; ')}; a fair cycle of ${length} events`, vcpu: victim, eip: machine.eip(victim) }
+}

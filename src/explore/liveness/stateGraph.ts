@@ -1,0 +1,106 @@
+/**
+ * The graph of all states and transitions of a search, kept for the judgement of cycles. The transitions of one state stand
+ * together, two words each:
+ *
+ * ```
+ * target state (NOWHERE: the execution was cut) | label: choice, and EDGE_... flags above it
+ * ```
+ */
+import { choiceVcpu } from '../../smp/choice.ts'
+import type { Explorable } from '../explorable.ts'
+import { isFinite, type Live } from './fairness.ts'
+
+export const NOWHERE = -1
+
+/** A fair run takes it finitely often. */
+export const EDGE_FINITE = 1 << 31
+/** Its vCPU passed a progress mark. */
+export const EDGE_PROGRESS = 1 << 30
+/** It did what others can see, or got its vCPU on. */
+export const EDGE_EFFECT = 1 << 29
+export const CHOICE_MASK = EDGE_EFFECT - 1
+
+/** Makes the label of a transition in two steps, around taking it. */
+export class Labeller {
+  readonly #machine: Live
+  #choice = 0
+
+  constructor(machine: Live) {
+    this.#machine = machine
+  }
+
+  before(choice: number): void {
+    this.#choice = choice | (isFinite(this.#machine, choice) ? EDGE_FINITE : 0)
+  }
+
+  after(): number {
+    const { progressed, effect } = this.#machine
+    return this.#choice | (progressed !== 0 ? EDGE_PROGRESS : 0) | (effect ? EDGE_EFFECT : 0)
+  }
+}
+
+export class StateGraph {
+  readonly edgesMax: number
+  /** Too large: nothing is kept any more. */
+  full = false
+  states = 0
+  edges = 0
+  /** vCPUs that passed a progress mark on some transition, as bits. */
+  progressed = 0
+  /** Per state: first edge, number of edges, vCPUs that have ended (as bits). */
+  starts = new Int32Array(1024)
+  counts = new Int32Array(1024)
+  ended = new Int32Array(1024)
+  /** Per edge. */
+  targets = new Int32Array(4096)
+  labels = new Int32Array(4096)
+
+  constructor(edgesMax: number) {
+    this.edgesMax = edgesMax
+  }
+
+  /** Keeps the transitions of `state`: `edges` holds targets and labels, alternating. */
+  add(state: number, ended: number, edges: Int32Array): void {
+    const count = edges.length >> 1
+    if (this.full || this.edges + count > this.edgesMax) {
+      this.full = true
+      return
+    }
+    while (state >= this.starts.length) {
+      this.starts = grown(this.starts)
+      this.counts = grown(this.counts)
+      this.ended = grown(this.ended)
+    }
+    while (this.edges + count > this.targets.length) {
+      this.targets = grown(this.targets)
+      this.labels = grown(this.labels)
+    }
+    this.starts[state] = this.edges
+    this.counts[state] = count
+    this.ended[state] = ended
+    for (let k = 0; k < edges.length; k += 2) {
+      if ((edges[k + 1] & EDGE_PROGRESS) !== 0) this.progressed |= 1 << choiceVcpu(edges[k + 1])
+      this.targets[this.edges] = edges[k]
+      this.labels[this.edges++] = edges[k + 1]
+    }
+    this.states = Math.max(this.states, state + 1)
+  }
+}
+
+/** The machine can be judged for liveness. */
+export function isLive(machine: Explorable): machine is Live {
+  return 'isStaleFetch' in machine
+}
+
+/** vCPUs that have ended, as bits. */
+export function endedOf(machine: Live): number {
+  let ended = 0
+  for (let v = 0; v < machine.vcpuCount; v++) if (machine.hasEnded(v)) ended |= 1 << v
+  return ended
+}
+
+function grown(array: Int32Array): Int32Array<ArrayBuffer> {
+  const bigger = new Int32Array(array.length * 2)
+  bigger.set(array)
+  return bigger
+}

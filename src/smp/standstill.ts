@@ -1,0 +1,31 @@
+/** What to call it, and what to say, when vCPUs wait for ever. */
+import { AT_HALT, PENDING, WAKE_CAME, WAKE_TAKEN, WAKE_WHAT } from './layout.ts'
+import type { Machine } from './machine.ts'
+import { cameTooEarly, describeWake } from './wakes.ts'
+
+/**
+ * The kind of a violation in which all who have not ended sleep or wait. Several that wait, with nobody gone who could
+ * have woken them and no wake-up used up, wait for each other.
+ */
+export function kindOfStandstill(machine: Machine): 'deadlock' | 'lost-wakeup' {
+  let sleeping = 0
+  let waiting = 0
+  let woken = false
+  for (let v = 0; v < machine.vcpuCount; v++) {
+    if (machine.hasEnded(v)) continue
+    waiting++
+    if (!machine.sleeps(v)) continue
+    sleeping++
+    if (cameTooEarly(machine.clock(v, WAKE_WHAT))) woken = true
+  }
+  if (sleeping === 0) return 'deadlock'
+  return woken || waiting === 1 || waiting < machine.vcpuCount ? 'lost-wakeup' : 'deadlock'
+}
+
+/** Why `vcpu` cannot go on, in words. */
+export function describeWait(machine: Machine, vcpu: number): string {
+  if (!machine.sleeps(vcpu)) return `vCPU ${vcpu} waits (${machine.pending(vcpu)}) at ${machine.place(vcpu)}`
+  const how = machine.clock(vcpu, PENDING) === AT_HALT ? 'HLT' : 'XM_BLOCK'
+  const wake = describeWake(machine.clock(vcpu, WAKE_WHAT), machine.clock(vcpu, WAKE_CAME), machine.clock(vcpu, WAKE_TAKEN))
+  return `vCPU ${vcpu} sleeps (${how}) at ${machine.place(vcpu)}; ${wake}`
+}

@@ -1,0 +1,107 @@
+// Machine code that hangs, and what must not be taken for it.
+import { readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { describe, expect, it } from 'vitest'
+import { checkImage, type CheckOptions } from '../../src/explore/check.ts'
+import { loadObjects } from '../../src/guest/loadObjects.ts'
+import { assembleImage } from '../../src/index.ts'
+import { explain, formatExplanation } from '../../src/replay/explain.ts'
+import { minimizeTrace } from '../../src/replay/minimize.ts'
+import { reapply } from '../../src/replay/reapply.ts'
+import { recordTrace, replayTrace, runSchedule } from '../../src/replay/record.ts'
+import { parseScheduleLine } from '../../src/replay/schedule.ts'
+import { parseSharing } from '../../src/replay/sharingText.ts'
+import { decodeTrace, encodeTrace } from '../../src/replay/trace.ts'
+import type { MachineImage } from '../../src/smp/image.ts'
+import { makeModel } from '../../src/smp/model.ts'
+
+const folder = fileURLToPath(new URL('../../examples/explore/', import.meta.url))
+const object = (name: string) => loadObjects([{ name, bytes: readFileSync(`${folder}${name}.o`) }], { title: name, readSource: () => null })
+const hangs = readFileSync(`${folder}hangs.txt`, 'utf8')
+  .split('\n')
+  .filter((line) => line !== '' && !line.startsWith('#'))
+  .map((line) => line.split(' '))
+const model = (memory = 'tso') => makeModel({ memory, localSteps: 64 })
+
+/** What was found, recorded in a trace. */
+function trace(image: MachineImage, options: CheckOptions = {}, memory = 'tso') {
+  const result = checkImage(image, model(memory), options)
+  const cycle = result.cycleFrom === undefined ? null : { from: result.cycleFrom, victim: result.violation!.vcpu }
+  return { result, recorded: recordTrace(image, model(memory), result.sharing, result.schedule!, cycle) }
+}
+
+const assembly = (text: string) => assembleImage(text, { title: 'hang' })
+
+describe.each(['sc', 'tso'])('programs that hang, under %s', (memory) => {
+  it.each(hangs.map(([name, sc, tso]) => [name, memory === 'sc' ? sc : tso]))('%s: %s', (name, expected) => {
+    const { verdict, strength, violation, liveness } = checkImage(object(name), model(memory))
+    expect(violation?.kind ?? verdict).toBe(expected)
+    expect(strength).toBe('complete')
+    if (verdict === 'holds') expect(liveness!.covered).toBe('termination')
+  })
+
+  it.each(hangs.filter(([name, , tso]) => tso !== 'holds' && name !== 'livelock').map(([name]) => name))('%s: dpor says the same', (name) => {
+    const graph = checkImage(object(name), model(memory)).violation?.kind
+    const { result, recorded } = graph === undefined ? { result: null, recorded: null } : trace(object(name), { engine: 'dpor' }, memory)
+    expect(result?.violation?.kind).toBe(graph)
+    expect(recorded?.violation?.kind).toBe(graph)
+  })
+
+  it.each(['ticket-n3-m1', 'tas-n3-m1', 'tas-n2-m2', 'ttas-n3-m1', 'mcs-n2-m1', 'peterson-m2-fence', 'dekker-m1-fence', 'dekker_try-m2-fence', 'seqlock-n1-m2', 'treiber-n2'])(
+    '%s does not hang',
+    (name) => {
+      const { violation, liveness, strength } = checkImage(object(name), model(memory))
+      expect([violation, strength, liveness!.covered]).toEqual([null, 'complete', 'termination'])
+    },
+  )
+})
+
+describe('traces of runs that go round', () => {
+  const image = object('lostwake')
+  const { recorded } = trace(image)
+
+  it('replay after a round trip through the file', () => {
+    const again = decodeTrace(encodeTrace(recorded))
+    expect(again.cycleFrom).toBe(recorded.cycleFrom)
+    expect(replayTrace(again)).toMatchObject({ divergence: null, violation: { kind: 'lost-wakeup' } })
+  })
+
+  it('diverge where the cycle is not one', () => {
+    expect(replayTrace({ ...recorded, cycleFrom: 0 }).divergence).not.toBeNull()
+    const open = { ...recorded, schedule: recorded.schedule.slice(0, -1), checks: recorded.checks.slice(0, -1), cycleFrom: recorded.schedule.length - 2 }
+    expect(replayTrace(open).divergence).not.toBeNull()
+    expect(replayTrace({ ...recorded, cycleFrom: null }).divergence).not.toBeNull()
+  })
+
+  it('are explained by the store that stayed in its buffer, and run from the schedule line', () => {
+    const explanation = explain(recorded)
+    expect(explanation.deciding?.text).toMatch(/^store 1 of vCPU [01] stays in its buffer/)
+    expect(formatExplanation(explanation, 100)).toContain('repeats for ever')
+    const line = parseScheduleLine(explanation.schedule)
+    const { trace: again } = runSchedule(image, model(), parseSharing(image, line.sharing).sharing, line.schedule, line.cycle)
+    expect(again.violation?.kind).toBe('lost-wakeup')
+  })
+
+  it('are minimised, and re-applied: the fence mends it', () => {
+    const { trace: smaller } = minimizeTrace(recorded)
+    expect(replayTrace(smaller)).toMatchObject({ divergence: null, violation: { kind: 'lost-wakeup' } })
+    expect(reapply(recorded, image).outcome).toBe('fails')
+    expect(reapply(recorded, object('lostwake-fence')).outcome).not.toBe('fails')
+  })
+})
+
+describe('sleep', () => {
+  const program = (waiter: string, waker: string, rest = '') =>
+    checkImage(assembly(`.vcpu waiter\n.vcpu waker\nwaiter:\n${waiter}\n ret\nwaker:\n${waker}\n ret\n${rest}\nsection .data\nalign 4\nready: dd 0\n`), model())
+  const handler = '.handler 33, arrives\narrives:\n mov dword [ready], 1\n iret\n'
+
+  it('is lost where the interrupt is taken before HLT, and the message names it', () => {
+    const check = (body: string) => program(body, ' mov eax, 0\n mov edx, 33\n xm_ipi', handler)
+    const lost = check(' sti\n.again:\n mov eax, [ready]\n test eax, eax\n jnz .done\n hlt\n jmp .again\n.done:')
+    expect(lost.violation).toMatchObject({ kind: 'lost-wakeup', vcpu: 0 })
+    expect(lost.violation!.message).toMatch(/IPI 33 from vCPU 1, came too early: at step \d+, and was taken at step \d+, before it slept/)
+    // STI holds interrupts off for one instruction: HLT is reached.
+    const kept = check(' cli\n.again:\n mov eax, [ready]\n test eax, eax\n jnz .done\n sti\n hlt\n cli\n jmp .again\n.done:\n sti')
+    expect(kept).toMatchObject({ verdict: 'holds', liveness: { covered: 'termination' } })
+  })
+})
