@@ -5,10 +5,11 @@ import { parseUndefinedFlags } from '../cpu/undefinedFlags.ts'
 import { Run, rerun, type Outcome } from '../platform/run.ts'
 import { decodeRunTrace, encodeRunTrace, recordedSlicesMax } from '../platform/runTrace.ts'
 import { makeScheduler, SCHEDULES, type Schedule } from '../platform/scheduler.ts'
-import type { Sink, System, SystemOptions } from '../platform/system.ts'
+import type { System, SystemOptions } from '../platform/system.ts'
 import { addOutputFlags, numberFlag, UNDEFINED_FLAGS_HELP, reading, type OutputFlags } from './common.ts'
 import { EXIT, UsageError } from './errors.ts'
 import { checkWritable, readFile, writeFile } from './files.ts'
+import { GuestOutput } from './guestOutput.ts'
 
 interface Flags extends OutputFlags {
   readonly rom?: boolean
@@ -76,7 +77,7 @@ async function run(path: string, flags: Flags): Promise<void> {
     exitPort: port('--exit-port', flags.exitPort),
   }
   const scheduler = makeScheduler(flags.schedule, numberFlag('--seed', flags.seed, 0, 2 ** 32 - 1) ?? 1)
-  const log = new Log(flags)
+  const log = new GuestOutput(flags)
   const started = performance.now()
   const { record } = flags
   const slicesMax = record === undefined ? null : recordedSlicesMax(options)
@@ -90,13 +91,17 @@ async function run(path: string, flags: Flags): Promise<void> {
   }
   for (const signal of SIGNALS) process.on(signal, onSignal)
   try {
-    for (let slices = 1; !interrupted && running.advance(); slices++)
-      if (slices % 64 === 0) await new Promise((resolve) => setImmediate(resolve))
+    for (let slices = 1; !interrupted && running.advance(); slices++) {
+      if (slices % 64 !== 0) continue
+      log.flush()
+      await new Promise((resolve) => setImmediate(resolve))
+    }
   } catch (error) {
     // A defect of xmcheck itself: what was recorded up to here reproduces it.
     if (record !== undefined) writeFile(record, encodeRunTrace(options, running.recording, running.outcome(true)))
     throw error
   } finally {
+    log.flush()
     for (const signal of SIGNALS) process.off(signal, onSignal)
   }
   const outcome = running.outcome(interrupted)
@@ -108,9 +113,10 @@ async function run(path: string, flags: Flags): Promise<void> {
 /** `xmcheck replay` of a run. */
 export function replayRun(path: string, flags: OutputFlags): void {
   const trace = reading(path, () => decodeRunTrace(readFile(path)))
-  const log = new Log(flags)
+  const log = new GuestOutput(flags)
   const started = performance.now()
   const { divergence, system } = rerun(trace.options, log, trace.recording)
+  log.flush()
   const hash = system.hash()
   const exit = system.exit ?? { kind: trace.outcome.kind as Outcome['exit']['kind'], status: trace.outcome.status, message: 'the recording ends here' }
   const outcome = { exit, instructions: system.instructions, hash, lastPost: system.lastPost } as Outcome
@@ -120,35 +126,13 @@ export function replayRun(path: string, flags: OutputFlags): void {
   process.exitCode = message === null ? EXIT.complete : EXIT.diverged
 }
 
-/** Text of the guest goes to stdout as it comes; POST codes to stderr. */
-class Log implements Sink {
-  readonly posts: number[] = []
-  readonly #bytes: number[] = []
-  readonly #flags: OutputFlags
-
-  constructor(flags: OutputFlags) {
-    this.#flags = flags
-  }
-  text(byte: number): void {
-    if (this.#flags.json) this.#bytes.push(byte)
-    else process.stdout.write(Uint8Array.of(byte))
-  }
-  post(code: number): void {
-    this.posts.push(code)
-    if (!this.#flags.json && !this.#flags.quiet) process.stderr.write(`POST ${hex(code, 2)}\n`)
-  }
-  get output(): string {
-    return new TextDecoder('latin1').decode(Uint8Array.from(this.#bytes))
-  }
-}
-
 function report(
-  command: string, outcome: Outcome, system: System, log: Log, flags: OutputFlags, seconds: number, trace: string | null, divergence: string | null = null,
+  command: string, outcome: Outcome, system: System, log: GuestOutput, flags: OutputFlags, seconds: number, trace: string | null, divergence: string | null = null,
 ): void {
   const { exit, instructions, hash, lastPost } = outcome
   if (flags.json) {
     const document = {
-      version: 1, command, exit, instructions, hash: hex(hash, 8), seconds, posts: log.posts, output: log.output, screen: system.screen.text(system.memory), trace, divergence, state: system.describe(),
+      version: 1, command, exit, instructions, hash: hex(hash, 8), seconds, posts: log.posts, output: log.output, truncated: log.truncated, screen: system.screen.text(system.memory), trace, divergence, state: system.describe(),
     }
     process.stdout.write(`${JSON.stringify(document)}\n`)
     return
