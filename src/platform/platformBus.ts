@@ -15,6 +15,7 @@ import { Tsc } from './tsc.ts'
 const IOAPIC_AT = IOAPIC_PAGE | 0
 const APIC_NOWHERE = IOAPIC_AT
 const TSC = 0x10
+const TSC_ADJUST = 0x3b
 const APIC_BASE = 0x1b
 const X2APIC_FIRST = 0x800
 const X2APIC_LAST = 0x8ff
@@ -45,7 +46,7 @@ export class PlatformBus implements Bus {
   readonly tscCounter: Tsc
   readonly codePage = new CodePage()
   readonly msrs: readonly MsrBank[]
-  /** WRMSR sets all 64 bits of the counter; before the Pentium 4 the upper half is cleared (SDM vol. 3B 19.17). */
+  /** WRMSR sets all 64 bits of the counter, and there is IA32_TSC_ADJUST; before the Pentium 4 the upper half is cleared (SDM vol. 3B 19.17). */
   readonly #wideTsc: boolean
   /** Physical page (as int32) at which the vCPU's own APIC is; IOAPIC_PAGE where it is at none. */
   #apicPage = APIC_NOWHERE
@@ -142,6 +143,7 @@ export class PlatformBus implements Bus {
 
   readMsr(msr: number): boolean {
     this.activity++
+    if (msr === TSC_ADJUST && this.#wideTsc) return this.#answer(this.tscCounter.adjust)
     for (const bank of this.msrs) {
       const value = bank.read(msr)
       if (value !== null) return this.#answer(value)
@@ -159,6 +161,10 @@ export class PlatformBus implements Bus {
     }
     if (msr === TSC) {
       this.tscCounter.set(low, this.#wideTsc ? high : 0)
+      return true
+    }
+    if (msr === TSC_ADJUST && this.#wideTsc) {
+      this.tscCounter.setAdjust(low, high)
       return true
     }
     for (const bank of this.msrs) if (bank.write(msr, low, high)) return true

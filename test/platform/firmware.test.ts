@@ -33,6 +33,10 @@ describe('model-specific registers', () => {
     expect(posts(`${wrmsr(0x10, 0xfffffffe, 5)}nop\nnop\nnop\n${rdmsr(0x10)}mov al, dl\n${post}`)).toEqual([6])
     expect(posts(`${wrmsr(0x10, 0, 0)}rdtsc\n${post}`)[0]).toBeLessThan(4)
   })
+  it('IA32_TSC_ADJUST moves with the counter, and moves it', () => {
+    expect(posts(`${wrmsr(0x3b, 0, 7)}rdtsc\nmov al, dl\n${post}${wrmsr(0x10, 0, 0x100)}${rdmsr(0x3b)}mov eax, edx\n${post}mov al, ah\n${post}`)).toEqual([7, 0xff, 0])
+    expect([posts(rdmsr(0x3b), 'p6'), posts(`mov eax, 7\nxor ecx, ecx\ncpuid\nmov al, bl\n${post}`)]).toEqual([[0xd0], [2]])
+  })
   it('IA32_MISC_ENABLE keeps what may be written', () => {
     expect(posts(`${wrmsr(0x1a0, 0xc50809, 4)}${rdmsr(0x1a0)}mov al, ah\n${post}mov al, dl\n${post}`)).toEqual([0x18, 4])
     expect([posts(wrmsr(0x1a0, 0x2)), posts(rdmsr(0x1a0), 'p6')]).toEqual([[0xd0], [0xd0]])

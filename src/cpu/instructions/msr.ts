@@ -20,6 +20,10 @@ const EDX_BITS: readonly (readonly [number, Feature])[] = [
 const APIC_BIT = 1 << 9
 const ECX_X2APIC = 1 << 21
 const EXTENDED_EDX_NX = 1 << 20
+/** Structured extended features: of them IA32_TSC_ADJUST alone, where the bus has it. */
+const STRUCTURED_FEATURES = 7
+const TSC_ADJUST_BIT = 1 << 1
+const TSC_ADJUST = 0x3b
 /** Extended topology enumeration (SDM vol. 2A, CPUID), and its type of the thread level. */
 const TOPOLOGY = 0xb
 const THREADS = 1
@@ -48,6 +52,9 @@ function leaf(cpu: Cpu, number: number, subleaf: number): readonly [number, numb
   const extended = features.has('nx') ? 0x80000008 : 0
   const x2apic = features.has('x2apic')
   switch (number >>> 0) {
+    case STRUCTURED_FEATURES:
+      if (x2apic && subleaf === 0 && cpu.bus.readMsr(TSC_ADJUST)) return [0, TSC_ADJUST_BIT, 0, 0]
+      break
     case TOPOLOGY:
       // One thread a core, one core a package; EDX is the x2APIC id, whatever the level asked for.
       if (x2apic) return [0, subleaf === 0 ? 1 : 0, subleaf === 0 ? THREADS << 8 : subleaf & 0xff, cpu.apicId]
