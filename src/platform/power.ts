@@ -9,25 +9,31 @@ export const PM_TIMER = 8
 const BLOCK_BYTES = 64
 const SLEEP_ENABLE = 1 << 13
 const SCI_ENABLE = 1
-/** Sleep type of soft off (S5). */
+/** Sleep types, as QEMU's PIIX4 has them: soft off (S5), suspend to RAM (S3). */
 const SOFT_OFF = 0
+const SUSPEND = 1
+/** PM1 status: something ended a sleep. */
+const WAKE_STATUS = 1 << 15
 export const PM_TIMER_HZ = 3_579_545
 /** Bochs' and old QEMUs' way out: this text, byte by byte. */
 const SHUTDOWN_PORT = 0x8900
 const SHUTDOWN = 'Shutdown'
 
-/** Power management as far as kernels use it to go away: soft off ends the run. The timer counts virtual time. */
+/** Power management as far as kernels use it to go away: soft off ends the run, suspend to RAM waits for the clock. The timer counts virtual time. */
 export class Power implements PortDevice {
   readonly #seconds: () => number
   readonly #off: () => void
+  readonly #suspend: () => void
+  #status = 0
   #enable = 0
   #control = SCI_ENABLE
   #said = 0
 
   /** @param seconds of virtual time */
-  constructor(seconds: () => number, off: () => void) {
+  constructor(seconds: () => number, off: () => void, suspend: () => void) {
     this.#seconds = seconds
     this.#off = off
+    this.#suspend = suspend
   }
 
   read(port: number, sizeBytes: number): number | null {
@@ -38,10 +44,10 @@ export class Power implements PortDevice {
     return sizeBytes === 4 ? part | 0 : part & ((1 << (sizeBytes * 8)) - 1)
   }
 
-  /** Status (nothing ever happens) and enable share a dword. */
+  /** Status and enable share a dword. */
   #register(offset: number): number {
     if (offset === PM_TIMER) return Math.floor(this.#seconds() * PM_TIMER_HZ) % 2 ** 24
-    return offset === PM1_CONTROL ? this.#control : offset === 0 ? this.#enable << 16 : 0
+    return offset === PM1_CONTROL ? this.#control : offset === 0 ? (this.#enable << 16) | this.#status : 0
   }
 
   write(port: number, _sizeBytes: number, value: number): boolean {
@@ -51,10 +57,17 @@ export class Power implements PortDevice {
       return true
     }
     const offset = blockOffset(port)
+    // Writing ones clears.
+    if (offset === 0) this.#status &= ~value
     if (offset === PM1_ENABLE) this.#enable = value & 0xffff
     if (offset === PM1_CONTROL) {
       this.#control = (value & 0x1c00) | SCI_ENABLE
-      if ((value & SLEEP_ENABLE) !== 0 && ((value >> 10) & 7) === SOFT_OFF) this.#off()
+      const type = (value >> 10) & 7
+      if ((value & SLEEP_ENABLE) !== 0 && type === SOFT_OFF) this.#off()
+      if ((value & SLEEP_ENABLE) !== 0 && type === SUSPEND) {
+        this.#status |= WAKE_STATUS
+        this.#suspend()
+      }
     }
     return offset !== null
   }

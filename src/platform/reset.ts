@@ -77,6 +77,12 @@ export function flatRegisters(cpu: CpuClass, address: number): Int32Array {
   return r
 }
 
+/** Goes on in real mode at a physical address below 1 MB, as firmware does after suspend to RAM (ACPI 6.5, table 5.12). */
+export function enterReal(r: Int32Array, physical: number): void {
+  setSegment(r, CS, (physical >>> 4) & 0xffff, (physical & 0xffff0) | 0, 0xffff, CODE16)
+  r[EIP] = physical & 0xf
+}
+
 function setSegment(r: Int32Array, seg: number, selector: number, base: number, limit: number, attributes: number): void {
   r[SELECTOR + seg] = selector
   r[SEG_BASE + seg] = base

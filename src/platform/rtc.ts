@@ -54,7 +54,7 @@ export class Rtc implements PortDevice, TimedDevice {
     if (port === 0x70) return this.#index
     if (port !== 0x71) return null
     const at = this.#index
-    const time = this.#timeRegister(at)
+    const time = this.#timeRegister(at, Math.floor(this.#now() / this.#ticksPerSecond))
     if (time !== null) return time
     if (at === STATUS_A) return this.#memory[STATUS_A] | (this.#isUpdating() ? UPDATE_IN_PROGRESS : 0)
     if (at !== STATUS_C) return this.#memory[at]
@@ -87,12 +87,20 @@ export class Rtc implements PortDevice, TimedDevice {
     return (this.#memory[STATUS_B] & ALARM) !== 0 ? this.next(now) + SECONDS_PER_DAY * this.#ticksPerSecond : this.next(now)
   }
 
+  /** When the alarm goes off next, in ticks of the TSC; Infinity: it is not set. */
+  nextAlarm(): number {
+    if ((this.#memory[STATUS_B] & ALARM) === 0) return Infinity
+    const second = Math.floor(this.#now() / this.#ticksPerSecond)
+    for (let k = 1; k <= SECONDS_PER_DAY; k++) if (this.#alarmMatches(second + k)) return Math.ceil((second + k) * this.#ticksPerSecond)
+    return Infinity
+  }
+
   expire(): void {
     const now = this.#now()
     const passed = (ticks: number) => ticks > 0 && Math.floor(now / ticks) > Math.floor(this.#seen / ticks)
     const enabled = this.#memory[STATUS_B]
     if (passed(this.#period())) this.#flags |= PERIODIC
-    if (passed(this.#ticksPerSecond)) this.#flags |= UPDATE | (this.#alarmMatches() ? ALARM : 0)
+    if (passed(this.#ticksPerSecond)) this.#flags |= UPDATE | (this.#alarmMatches(Math.floor(now / this.#ticksPerSecond)) ? ALARM : 0)
     this.#seen = now
     if ((this.#flags & enabled & (PERIODIC | ALARM | UPDATE)) === 0) return
     this.#flags |= 0x80
@@ -110,12 +118,13 @@ export class Rtc implements PortDevice, TimedDevice {
   }
 
   /** Each alarm register matches its time register, or any where its upper two bits are set. */
-  #alarmMatches(): boolean {
-    return [0, 2, 4].every((at) => (this.#memory[at + SECONDS_ALARM] & 0xc0) === 0xc0 || this.#memory[at + SECONDS_ALARM] === this.#timeRegister(at + SECONDS))
+  #alarmMatches(second: number): boolean {
+    return [0, 2, 4].every((at) => (this.#memory[at + SECONDS_ALARM] & 0xc0) === 0xc0 || this.#memory[at + SECONDS_ALARM] === this.#timeRegister(at + SECONDS, second))
   }
 
-  #timeRegister(at: number): number | null {
-    const date = new Date(EPOCH_MS + Math.floor(this.#now() / this.#ticksPerSecond) * 1000)
+  /** @param second since the start; null: not a register of the time */
+  #timeRegister(at: number, second: number): number | null {
+    const date = new Date(EPOCH_MS + second * 1000)
     const shown = (value: number) => ((this.#memory[STATUS_B] & BINARY) !== 0 ? value : Math.floor(value / 10) * 16 + (value % 10))
     switch (at) {
       case SECONDS:

@@ -27,10 +27,11 @@ import { Pit } from './pit.ts'
 import { PlatformBus, type Board } from './platformBus.ts'
 import type { PortDevice, TimedDevice } from './portDevice.ts'
 import { Power } from './power.ts'
-import { initRegisters, resetRegisters, startAt } from './reset.ts'
+import { enterReal, flatRegisters, initRegisters, resetRegisters, startAt } from './reset.ts'
 import { Rtc } from './rtc.ts'
 import { Screen } from './screen.ts'
 import { SystemControl } from './systemControl.ts'
+import { WAKING_VECTOR } from './tables.ts'
 import { TestDevice } from './testDevice.ts'
 import { Uart } from './uart.ts'
 
@@ -82,7 +83,10 @@ export class System implements Board, Fabric {
   /** What has state of its own that software can see. */
   readonly #parts: { words(): Iterable<number> }[]
   readonly #pic = new Pic()
+  readonly #rtc: Rtc
   readonly #timed: readonly TimedDevice[]
+  /** The instruction that executes has asked for suspend to RAM. */
+  #suspends = false
   /** Per timed device: when it interrupts next. */
   readonly #due: number[]
   readonly #ops: OpCache
@@ -110,6 +114,7 @@ export class System implements Board, Fabric {
     const off = () => this.#end({ kind: 'power-off', status: 0, message: 'the machine was switched off' })
     const pit = new Pit(now, TICKS_PER_PIT, line(0))
     const rtc = new Rtc(options.memoryBytes, now, TICKS_PER_SECOND, line(8))
+    this.#rtc = rtc
     this.#timed = [pit, rtc]
     this.#due = this.#timed.map(() => Infinity)
     const post = (code: number) => {
@@ -127,7 +132,7 @@ export class System implements Board, Fabric {
       new SystemControl(pit, reset),
       new KeyboardController(reset),
       this.screen,
-      new Power(seconds, off),
+      new Power(seconds, off, () => { this.#suspends = true }),
       new TestDevice((number, up) => this.#setLine(number, up)),
       new FirmwareConfig(options.vcpus, options.memoryBytes),
     ]
@@ -242,6 +247,7 @@ export class System implements Board, Fabric {
       }
       if (this.touched) {
         this.touched = false
+        if (this.#suspends) this.#suspend()
         due = this.#nextTimer() - this.#skipped
         attention = true
       }
@@ -259,6 +265,21 @@ export class System implements Board, Fabric {
     }
     this.#spinning[v] = jumpsToItself || (quiet && r[ACTIVITY] === ACTIVE && this.#loops[v].comesBack(r))
     return done
+  }
+
+  /** Suspend to RAM until the clock's alarm: then the first vCPU goes on at the waking vector, in real mode, the others wait for a SIPI. */
+  #suspend(): void {
+    this.#suspends = false
+    const wake = this.#rtc.nextAlarm()
+    if (wake === Infinity) return this.#end({ kind: 'power-off', status: 0, message: 'the machine was suspended, and no alarm is set to wake it' })
+    this.#skipped += Math.max(0, wake - this.now())
+    for (const [v, { r, cls }] of this.cpus.entries()) {
+      r.set(v === 0 ? flatRegisters(cls, 0) : resetRegisters(cls, false))
+      this.#apics[v].reset()
+      this.#buses[v].apicBaseChanged()
+      this.#buses[v].codePage.forget()
+    }
+    enterReal(this.cpus[0].r, this.memory.load(WAKING_VECTOR, 4))
   }
 
   /** Delivers r[EVENT], and what faults while it is delivered, until in a handler or shut down. */

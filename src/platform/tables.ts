@@ -23,6 +23,8 @@ const MADT = 0xf6200
 const DSDT = 0xf6800
 /** FACS is written by kernels: not in the area that BIOSes protect. */
 const FACS = EBDA + 0x100
+/** Where a kernel leaves the real-mode address at which it goes on after suspend to RAM (ACPI 6.5, 5.2.10). */
+export const WAKING_VECTOR = FACS + 12
 /** Of the I/O APIC; its register says the same. */
 const IOAPIC_ID = 0
 const SCI = 9
@@ -100,8 +102,8 @@ function writeAcpi(memory: BoardMemory, vcpus: number): void {
   fadt.dword(PM_BASE).dword(0).dword(PM_BASE + PM1_CONTROL).dword(0).dword(0).dword(PM_BASE + PM_TIMER).dword(0).dword(0).bytes(4, 2, 0, 4, 0, 0, 0, 0).zeroTo(FADT + 108)
   fadt.bytes(CENTURY_REGISTER).zeroTo(FADT + 112).dword(5).checksum(9)
   new Writer(memory, FACS).text('FACS', 4).dword(64).zeroTo(FACS + 64)
-  // Name (\_S5, Package (2) { 0, 0 }): the sleep type of soft off.
-  header(memory, DSDT, 'DSDT', 36 + 10).bytes(0x08, 0x5f, 0x53, 0x35, 0x5f, 0x12, 0x04, 0x02, 0x00, 0x00).checksum(9)
+  // Name (\_S5, Package (2) { 0, 0 }), Name (\_S3, Package (2) { 1, 1 }): the sleep types of soft off and suspend to RAM.
+  header(memory, DSDT, 'DSDT', 36 + 20).bytes(0x08, 0x5f, 0x53, 0x35, 0x5f, 0x12, 0x04, 0x02, 0x00, 0x00, 0x08, 0x5f, 0x53, 0x33, 0x5f, 0x12, 0x04, 0x02, 0x01, 0x01).checksum(9)
   const madt = header(memory, MADT, 'APIC', 44 + vcpus * 8 + 12 + 10).dword(APIC_PAGE).dword(1)
   for (let v = 0; v < vcpus; v++) madt.bytes(0, 8, v, v).dword(1)
   madt.bytes(1, 12, IOAPIC_ID, 0).dword(IOAPIC_PAGE).dword(0)

@@ -72,8 +72,16 @@ describe('ports', () => {
   it.each([['PM1a', out(0x604, 0x2000, 'ax')], ['old PM1a', out(0xb004, 0x2000, 'ax')], ['Bochs', [...'Shutdown'].map((letter) => out(0x8900, letter.charCodeAt(0))).join('')]])('%s switches off', (_, code) => {
     expect(run(optionsFor(guarded(code), { rom: true })).outcome.exit).toMatchObject({ kind: 'power-off', status: 0 })
   })
+  it('suspend to RAM ends with the alarm, at the waking vector; without one it is off', () => {
+    const alarm = [[1, 5], [3, 0xc0], [5, 0xc0], [0xb, 0x22]].map(([at, value]) => `${out(0x70, at)}${out(0x71, value)}`).join('')
+    const sleep = (start: string) => `mov ax, 0x9000\nmov es, ax\nmov dword [es:0xfd0c], 0xf0000+woken\n${start}${out(0x604, 0x2400, 'ax')}ud2\nwoken: mov ax, cs\n${post}${cmos(0)}${into(0x600, 'ax')}mov al, ah\n${post}mov eax, cr0\nand al, 1\n${post}cli\nhlt\n`
+    const start = 'mov eax, cr0\nor al, 1\nmov cr0, eax\n'
+    const code = (text: string) => optionsFor(guarded(text), { rom: true })
+    expect(run(code(`${alarm}${sleep(start)}`)).log.posts.slice(1)).toEqual([5, 0x80, 0])
+    expect(run(code(sleep(''))).outcome.exit).toMatchObject({ kind: 'power-off', message: expect.stringContaining('no alarm') })
+  })
   it('another sleep type and an unfinished word do not', () => {
-    expect(posts(`${out(0x604, 0x2400, 'ax')}${out(0x8900, 83)}${out(0x8900, 104)}${out(0x8900, 83)}${into(0x604, 'ax')}${post}`)).toEqual([1])
+    expect(posts(`${out(0x604, 0x3c00, 'ax')}${out(0x8900, 83)}${out(0x8900, 104)}${out(0x8900, 83)}${into(0x604, 'ax')}${post}`)).toEqual([1])
   })
   it('nobody answers on the PCI bus', () => {
     expect(posts(`${out(0xcf8, 0x80000000, 'eax')}${into(0xcfc, 'eax')}inc eax\n${post}`)).toEqual([0])
