@@ -132,7 +132,7 @@ function report(
   const { exit, instructions, hash, lastPost } = outcome
   if (flags.json) {
     const document = {
-      version: 1, command, exit, instructions, hash: hex(hash, 8), seconds, posts: log.posts, output: log.output, truncated: log.truncated, screen: system.screen.text(system.memory), trace, divergence, state: system.describe(),
+      version: 1, command, exit, instructions, hash: hex(hash, 8), seconds, posts: log.posts, output: log.output, truncated: log.truncated, screen: system.screen.text(system.memory), trace, divergence, notes: system.notes, state: system.describe(),
     }
     process.stdout.write(`${JSON.stringify(document)}\n`)
     return
@@ -140,6 +140,7 @@ function report(
   const say = (text: string) => process.stderr.write(`${text}\n`)
   if (divergence !== null) say(`xmcheck: the replay diverged: ${divergence}`)
   if (!flags.quiet) for (const line of system.screen.text(system.memory)) say(`screen| ${line}`)
+  if (!flags.quiet) for (const note of system.notes) say(`note: ${note}`)
   // Whoever exits by the debug port has said what there is to say.
   if (exit.kind !== 'debug-exit') for (const line of system.describe()) say(line)
   if (flags.quiet) return

@@ -61,6 +61,8 @@ export interface Exit {
 /** Instructions (TSC ticks) a tick of the 8254 (1.193182 MHz) takes: a machine of some 100 MHz. */
 const TICKS_PER_PIT = 84
 const TICKS_PER_SECOND = TICKS_PER_PIT * 1_193_182
+/** Notes that are kept. */
+const NOTES_MAX = 8
 const IN_PAGE = PAGE - 1
 /** Timer interrupts that wake nobody, at the most, before a sleep counts as the last. */
 const SKIPS_MAX = 10_000_000
@@ -95,6 +97,7 @@ export class System implements Board, Fabric {
   #skipped = 0
   /** What the instruction that executes, and delivering that, has raised; for messages. */
   readonly #raised: string[] = []
+  readonly #notes = new Set<string>()
   /** Per vCPU: it goes round in a loop that changes nothing, and since it was seen to nobody has done anything that could end that. */
   readonly #spinning: boolean[]
   readonly #loops: readonly LoopWatch[]
@@ -295,7 +298,8 @@ export class System implements Board, Fabric {
   }
 
   #raise(cpu: Cpu): void {
-    const { faultVector, faultError, faultAddress } = cpu
+    const { faultVector, faultError, faultAddress, remark, r } = cpu
+    if (remark !== null && this.#notes.size < NOTES_MAX) this.#notes.add(`#UD at ${hex(r[SELECTOR + CS], 4)}:${hex(r[EIP])}: ${remark}`)
     this.#raised.push(`${EXCEPTION_NAMES[faultVector]}(${hex(faultError, 4)})${faultVector === PF_ ? ` at ${hex(faultAddress)}` : ''}`)
     cpu.raise()
   }
@@ -314,6 +318,11 @@ export class System implements Board, Fabric {
   /** Cheap hash of the registers of one vCPU, for checks as a run goes. */
   registersHash(v: number): number {
     return hashWords(this.instructions | 0, this.cpus[v].r, REGISTER_WORDS)
+  }
+
+  /** Instructions that faulted because they are not modelled, or not there on this class: it may be why a run went wrong. */
+  get notes(): string[] {
+    return [...this.#notes]
   }
 
   /** The state of every vCPU, for messages; of one that runs or has run, with what decides how it does. */

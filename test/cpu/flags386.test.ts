@@ -1,6 +1,7 @@
 // Flags that the manual leaves undefined, by class: the 386's as real ones leave them (flags386.ts says how that is known).
 import { describe, expect, it } from 'vitest'
 import * as reg from '../../src/cpu/registers.ts'
+import { canRunBlocks } from '../../src/cpu/runBlocks.ts'
 import { World } from './protectedMode.ts'
 
 const NAMES: readonly (readonly [string, number])[] = [['C', reg.CF], ['P', reg.PF], ['A', reg.AF], ['Z', reg.ZF], ['S', reg.SF], ['O', reg.OF]]
@@ -27,6 +28,10 @@ describe('a 386', () => {
     ['rcr al, cl', 0x40, 9, 'CO', 'CO'], ['rcl al, cl', 0x80, 9, 'CO', 'C'],
   ])('%s of %i by %i with %s leaves %s', (text, ax, cx, before, after) => {
     expect(flags('386', text, ax, cx, before)).toBe(after)
+  })
+
+  it('runs no blocks, whose forms leave flags as later parts do', () => {
+    expect(['386', '486'].map((name) => canRunBlocks(new World(name).machine.cpu))).toEqual([false, true])
   })
 
   it('differs from later parts in what is undefined only', () => {

@@ -1,6 +1,7 @@
 // Booted images: our own SMP kernel, ROMs, flat code, and what cannot be booted.
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
+import { classOf } from '../../src/cpu/classes.ts'
 import { InputError } from '../../src/guest/inputError.ts'
 import { Run, rerun } from '../../src/platform/run.ts'
 import { decodeRunTrace, encodeRunTrace, recordedSlicesMax } from '../../src/platform/runTrace.ts'
@@ -104,6 +105,12 @@ describe('how a run ends', () => {
   it('a page fault in it has its address', () => {
     const paging = 'mov dword [0x1000], 0\nmov eax, 0x1000\nmov cr3, eax\nmov eax, cr0\nor eax, 0x80000001\nmov cr0, eax\nnop'
     expect(end(paging).outcome.exit.message).toMatch(/^triple fault on vCPU 0: #PF\(0000\) at 000f00[0-9a-f]{2}, then #PF/)
+  })
+  it('notes tell of instructions that are not modelled, or not of the class', () => {
+    const notes = (code: string, cpu: string) => end(`xor ax, ax\nmov ds, ax\nmov ss, ax\nmov sp, 0x7000\nmov word [0x18], ud\nmov [0x1a], cs\n${code}\nud: cli\nhlt`, { cpu: classOf(cpu) }).running.system.notes
+    expect([notes('db 0xd9, 0xe8', 'p4'), notes('cmovz eax, ebx', 'pentium'), notes('ud2', 'p4')]).toEqual([
+      [expect.stringMatching(/^#UD at f000:000000[0-9a-f]{2}: xmcheck does not implement x87 arithmetic$/)], [expect.stringContaining('the pentium has no cmov')], [],
+    ])
   })
   it('timers that are masked wake nobody, however often they fire', () => {
     const pit = 'mov al, 0x34\nout 0x43, al\nmov al, 2\nout 0x40, al\nmov al, 0\nout 0x40, al\n'
