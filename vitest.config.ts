@@ -14,6 +14,7 @@ export default defineConfig({
   test: {
     include: ['test/**/*.test.ts', 'properties/**/*.test.ts'],
     globalSetup: ['scripts/testSetup.mjs'],
+    setupFiles: process.env.XMCHECK_EXECUTED === undefined ? [] : ['test/cpu/noteExecuted.ts'],
     testTimeout: 60_000,
     sequence: { sequencer: TracesFirst },
   },

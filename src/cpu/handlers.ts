@@ -20,7 +20,7 @@ import { MSR } from './instructions/msr.ts'
 import { moveSegment, SEGMENT } from './instructions/segments.ts'
 import { STACK } from './instructions/stack.ts'
 import { moveSystem, SYSTEM } from './instructions/system.ts'
-import { CONDITIONS } from './isa.ts'
+import { CONDITIONS, type IsaRow } from './isa.ts'
 import {
   AF, CF, DF, EAX, EBX, ECX, EDI, EDX, EFLAGS, ES, ESI, OF, PF, SF, ZF,
 } from './registers.ts'
@@ -54,6 +54,18 @@ const NEEDS: readonly (readonly [Feature, readonly string[]])[] = [
   ['fxsr', ['fxsave', 'fxrstor']],
   ['fences', ['lfence', 'mfence', 'sfence']],
 ]
+
+/** Feature without which a row is an invalid opcode; null: every class has it. */
+export function neededFeature({ mnemonic, modrm }: IsaRow): Feature | null {
+  // A multi-byte NOP is also a call to the checker, which every class takes.
+  if (mnemonic === 'nop' && modrm) return 'nopl'
+  return NEEDS.find(([, mnemonics]) => mnemonics.includes(mnemonic))?.[0] ?? null
+}
+
+/** Whether there is more of an instruction than its encoding. */
+export function isImplemented(mnemonic: string): boolean {
+  return HANDLERS.has(mnemonic)
+}
 
 function guard(feature: Feature, handler: Handler): Handler {
   return (cpu, op) => {

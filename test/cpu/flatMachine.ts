@@ -4,6 +4,7 @@ import { STOP_FAULT } from '../../src/cpu/bus.ts'
 import { classOf } from '../../src/cpu/classes.ts'
 import { Cpu } from '../../src/cpu/cpu.ts'
 import { decode, type Op } from '../../src/cpu/decode.ts'
+import type { IsaRow } from '../../src/cpu/isa.ts'
 import * as reg from '../../src/cpu/registers.ts'
 
 export interface PortAccess {
@@ -113,6 +114,8 @@ export class FlatBus implements Bus {
 export type Outcome = 'ran' | 'faulted' | 'delivered' | 'halted' | 'shutdown'
 
 export class FlatMachine {
+  /** Called with the row of every instruction that completes. */
+  static onCompleted: ((row: IsaRow) => void) | null = null
   readonly bus: FlatBus
   readonly cpu: Cpu
   readonly r: Int32Array
@@ -171,6 +174,7 @@ export class FlatMachine {
     const op = this.#fetch()
     this.op = op
     if (op !== null) this.attempt(() => cpu.execute(op))
+    if (cpu.stop === 0 && op?.row) FlatMachine.onCompleted?.(op.row)
     if (cpu.stop !== STOP_FAULT) return 'ran'
     cpu.raise()
     return 'faulted'

@@ -27,6 +27,10 @@ describe('privileged instructions', () => {
   it.each([['smsw eax'], ['sgdt [0x4000]'], ['sidt [0x4000]'], ['cpuid'], ['rdtsc'], ['pushfd\npopfd']])('%s does not', (text) => {
     expect(ring3(text)).toBe('INT 80')
   })
+  it.each([['invd'], ['wbinvd'], ['clts'], ['invlpg [0]']])('%s runs in ring 0, and changes no register', (text) => {
+    const { r, end } = ring0(`mov eax, 1\n${text}`)
+    expect([end.split(' ')[0], r[reg.EAX]]).toEqual(['HLT', 1])
+  })
   it('CLI, STI and ports are free to IOPL', () => {
     expect(ring3('cli\nsti\nin al, 0x40\nout 0x40, al', 'p4', (world) => { world.r[reg.EFLAGS] |= reg.IOPL })).toBe('INT 80')
   })
@@ -161,6 +165,12 @@ describe('port I/O', () => {
     expect(world.machine.bus.out_.map(({ value }) => value)).toEqual([3, 2])
     const faulting = ring0('mov edi, 0x9000\nmov dx, 5\nbad: insb', 'p4', (w) => { w.paging().page(0x9000, 6); w.machine.bus.input = () => ++count })
     expect([faulting.end, count]).toEqual(['#PF(2)', 3])
+  })
+  it('INS and OUTS move bytes and dwords too', () => {
+    let count = 0x11223344
+    const { r, world } = ring0('mov edi, 0x9000\nmov ecx, 2\nmov dx, 5\nrep insb\ninsd\nmov esi, 0x9000\noutsb\nmov ecx, 1\nrep outsd', 'p4', (w) => { w.machine.bus.input = () => ++count })
+    expect([r[reg.EDI], r[reg.ECX], r[reg.ESI], world.read32(0x9000) & 0xffff, world.read32(0x9002)]).toEqual([0x9006, 0, 0x9005, 0x4645, 0x11223347])
+    expect(world.machine.bus.out_).toEqual([{ port: 5, sizeBytes: 1, value: 0x45 }, { port: 5, sizeBytes: 4, value: 0x22334746 }])
   })
 })
 
