@@ -14,7 +14,10 @@ export default defineConfig({
   test: {
     include: ['test/**/*.test.ts', 'properties/**/*.test.ts'],
     globalSetup: ['scripts/testSetup.mjs'],
-    setupFiles: process.env.XMCHECK_EXECUTED === undefined ? [] : ['test/cpu/noteExecuted.ts'],
+    setupFiles: [
+      ...(process.env.XMCHECK_EXECUTED === undefined ? [] : ['test/cpu/noteExecuted.ts']),
+      ...(process.env.XMCHECK_SPOIL === undefined ? [] : ['test/cpu/spoilRow.ts']),
+    ],
     testTimeout: 60_000,
     sequence: { sequencer: TracesFirst },
   },

@@ -5,7 +5,7 @@ import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { build } from 'esbuild'
+import { importBundled } from './bundled.mjs'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const tests = `${root}test/cpu/`
@@ -20,11 +20,5 @@ rmSync(folder, { recursive: true })
 const lines = Object.keys(executed).sort().map((row) => `  ${JSON.stringify(row)}: ${JSON.stringify(executed[row])}`)
 writeFileSync(`${tests}executed.json`, `{\n${lines.join(',\n')}\n}\n`)
 
-const bundle = `${tests}isaDoc.bundle.mjs`
-await build({ entryPoints: [`${tests}isaDoc.ts`], bundle: true, platform: 'node', format: 'esm', packages: 'external', outfile: bundle, logLevel: 'warning' })
-try {
-  const { isaDoc } = await import(bundle)
-  writeFileSync(`${root}docs/isa.md`, isaDoc(tests))
-} finally {
-  rmSync(bundle)
-}
+const { isaDoc } = await importBundled(`${tests}isaDoc.ts`)
+writeFileSync(`${root}docs/isa.md`, isaDoc(tests))

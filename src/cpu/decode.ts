@@ -72,8 +72,8 @@ for (const row of ISA) {
   const last = row.opcode[row.opcode.length - 1] + (row.opcode.length === 2 ? 256 : 0)
   for (let k = 0; k < (row.plusR ? 8 : 1); k++) ROWS[last + k] = [...(ROWS[last + k] ?? []), row]
 }
-/** Unassigned here but with a ModRM byte on real parts (0F map), so that the length of a #UD is sensible. */
-const NO_MODRM_0F = new Set([0x05, 0x06, 0x07, 0x08, 0x09, 0x0b, 0x0e, 0x77, 0xaa, 0x37])
+/** Unassigned here, and no ModRM byte follows, as parts were seen to do; after the rest of the 0F map one does. It shows at the end of a page. */
+const NO_MODRM_0F = new Set([0x04, 0x05, 0x07, 0x0a, 0x0c, 0x0e, 0x0f, 0x24, 0x25, 0x26, 0x27, 0x36, 0x37, 0x77, 0xaa])
 
 /** Reads an instruction; `available` bytes may be looked at from `at` on. */
 class Reader {
@@ -153,9 +153,8 @@ export function decode(bytes: Uint8Array, at: number, available: number, code32:
   const memory = op.modrm >= 0 && op.mod !== 3
   const needsMemory = row.operands.some((code) => code[0] === 'M')
   if (needsMemory && !memory) op.handler = invalid
-  // The fences take no prefix of operand size or repetition ("NP" in SDM vol. 2), and no memory operand.
-  const isFence = row.opcode[1] === 0xae && row.operands.length === 0
-  if (isFence && (memory || op.rep !== 0 || op.opSize !== (code32 ? 4 : 2))) op.handler = invalid
+  // FXSAVE, FXRSTOR and the fences take no prefix of operand size or repetition ("NP" in SDM vol. 2), the fences no memory operand.
+  if (row.opcode[1] === 0xae && (op.rep !== 0 || op.opSize !== (code32 ? 4 : 2) || (memory && row.operands.length === 0))) op.handler = invalid
   // Before the source is read: there is no such register, or CS, which MOV does not load.
   if (op.a.kind === SREG && row.mnemonic === 'mov' && (op.a.value === CS || op.a.value > GS)) op.handler = invalid
   if (op.lock && !(row.lockable && op.a.kind === MEM)) op.handler = invalid

@@ -327,7 +327,7 @@ const xchg: Handler = (cpu, op) => {
 /** A multi-byte NOP, or a call to the checker where its displacement carries the tag. */
 const nop: Handler = (cpu, op) => {
   if (op.modrm < 0) return
-  if (op.mod !== 2 || op.rm !== 0 || op.disp >>> 16 !== GUEST_CALL_TAG) {
+  if (op.mod !== 2 || op.rm !== 0 || op.disp >>> 16 !== GUEST_CALL_TAG || op.row!.alias) {
     if (!cpu.cls.features.has('nopl')) cpu.fault(UD)
     return
   }

@@ -4,7 +4,7 @@
  * A row in text: mnemonic, opcode bytes, ModRM (`r` a ModRM follows, `0`-`7` its reg field belongs to the
  * opcode, `+` the low three bits of the opcode are a register, `-` neither), operands in the notation of the
  * opcode map (SDM vol. 2D appendix A), flags: `lock` may carry LOCK with a memory destination, `f3` only with
- * that prefix, `serial` core-serialising.
+ * that prefix, `alias` another encoding of what stands elsewhere, which no assembler chooses.
  */
 import { UNDEFINED, type UndefinedRule } from './undefined.ts'
 
@@ -19,6 +19,7 @@ export interface IsaRow {
   readonly lockable: boolean
   /** Mandatory prefix: 0 or 0xf3. */
   readonly prefix: number
+  readonly alias: boolean
   /** Flags, or the result, that the manual leaves undefined; null: nothing. */
   readonly undefined: UndefinedRule | null
 }
@@ -41,6 +42,7 @@ const TEXT: string[] = [
       `${name} ${hex2(k * 8 + 5)} - eAX,Iz`,
       `${name} 80 ${k} Eb,Ib${lock}`,
       `${name} 81 ${k} Ev,Iz${lock}`,
+      `${name} 82 ${k} Eb,Ib${lock} alias`,
       `${name} 83 ${k} Ev,sIb${lock}`,
     ]
   }),
@@ -74,13 +76,15 @@ const TEXT: string[] = [
   'loopne e0 - Jb', 'loope e1 - Jb', 'loop e2 - Jb', 'jcxz e3 - Jb', 'in e4 - AL,Ib', 'in e5 - eAX,Ib', 'out e6 - Ib,AL', 'out e7 - Ib,eAX',
   'call e8 - Jz', 'jmp e9 - Jz', 'jmp ea - Ap', 'jmp eb - Jb', 'in ec - AL,DX', 'in ed - eAX,DX', 'out ee - DX,AL', 'out ef - DX,eAX',
   'int1 f1 -', 'hlt f4 -', 'cmc f5 -',
-  'test f6 0 Eb,Ib', 'test f6 1 Eb,Ib', 'not f6 2 Eb lock', 'neg f6 3 Eb lock', 'mul f6 4 Eb', 'imul f6 5 Eb', 'div f6 6 Eb', 'idiv f6 7 Eb',
-  'test f7 0 Ev,Iz', 'test f7 1 Ev,Iz', 'not f7 2 Ev lock', 'neg f7 3 Ev lock', 'mul f7 4 Ev', 'imul f7 5 Ev', 'div f7 6 Ev', 'idiv f7 7 Ev',
+  'test f6 0 Eb,Ib', 'test f6 1 Eb,Ib alias', 'not f6 2 Eb lock', 'neg f6 3 Eb lock', 'mul f6 4 Eb', 'imul f6 5 Eb', 'div f6 6 Eb', 'idiv f6 7 Eb',
+  'test f7 0 Ev,Iz', 'test f7 1 Ev,Iz alias', 'not f7 2 Ev lock', 'neg f7 3 Ev lock', 'mul f7 4 Ev', 'imul f7 5 Ev', 'div f7 6 Ev', 'idiv f7 7 Ev',
   'clc f8 -', 'stc f9 -', 'cli fa -', 'sti fb -', 'cld fc -', 'std fd -',
   'inc fe 0 Eb lock', 'dec fe 1 Eb lock', 'inc ff 0 Ev lock', 'dec ff 1 Ev lock', 'call ff 2 Ev', 'call ff 3 Mp', 'jmp ff 4 Ev', 'jmp ff 5 Mp', 'push ff 6 Ev',
   'sldt 0f00 0 Ev', 'str 0f00 1 Ev', 'lldt 0f00 2 Ew', 'ltr 0f00 3 Ew', 'verr 0f00 4 Ew', 'verw 0f00 5 Ew',
   'sgdt 0f01 0 Ms', 'sidt 0f01 1 Ms', 'lgdt 0f01 2 Ms', 'lidt 0f01 3 Ms', 'smsw 0f01 4 Ev', 'lmsw 0f01 6 Ew', 'invlpg 0f01 7 M',
   'lar 0f02 r Gv,Ew', 'lsl 0f03 r Gv,Ew', 'clts 0f06 -', 'invd 0f08 -', 'wbinvd 0f09 -', 'ud2 0f0b -',
+  // What later parts gave other meanings, so that it does nothing on these: prefetches, ENDBR and the like.
+  ...['0d', '18', '19', '1a', '1b', '1c', '1d', '1e'].map((byte) => `nop 0f${byte} r Ev alias`),
   'nop 0f1f r Ev', 'mov 0f20 r Rd,Cd', 'mov 0f21 r Rd,Dd', 'mov 0f22 r Cd,Rd', 'mov 0f23 r Dd,Rd',
   'wrmsr 0f30 -', 'rdtsc 0f31 -', 'rdmsr 0f32 -', 'rdpmc 0f33 -', 'sysenter 0f34 -', 'sysexit 0f35 -', 'cpuid 0fa2 -',
   'bt 0fa3 r Ev,Gv', 'shld 0fa4 r Ev,Gv,Ib', 'shld 0fa5 r Ev,Gv,CL', 'bts 0fab r Ev,Gv lock', 'shrd 0fac r Ev,Gv,Ib', 'shrd 0fad r Ev,Gv,CL',
@@ -93,7 +97,7 @@ const TEXT: string[] = [
 ]
 
 /** What a name may end in after its operands. */
-const FLAGS = ['lock', 'f3']
+const FLAGS = ['lock', 'f3', 'alias']
 
 export const ISA: readonly IsaRow[] = TEXT.map((text) => {
   const [mnemonic, opcode, form = '-', ...rest] = text.split(' ')
@@ -107,6 +111,7 @@ export const ISA: readonly IsaRow[] = TEXT.map((text) => {
     operands,
     lockable: rest.includes('lock'),
     prefix: rest.includes('f3') ? 0xf3 : 0,
+    alias: rest.includes('alias'),
     undefined: UNDEFINED[mnemonic] ?? null,
   }
 })

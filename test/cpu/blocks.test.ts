@@ -6,7 +6,7 @@ import { classOf } from '../../src/cpu/classes.ts'
 import { CodeCache } from '../../src/cpu/codeCache.ts'
 import { generator } from '../../src/explore/generator.ts'
 import { Model } from './native/compare.ts'
-import { CODE, DATA, registerValue, type Instance } from './native/layout.ts'
+import { FPU_INITIAL, CODE, DATA, registerValue, type Instance } from './native/layout.ts'
 import { readVectors } from './native/vectors.ts'
 
 const { vectors } = readVectors(gunzipSync(readFileSync(new URL('native/vectors.bin.gz', import.meta.url))))
@@ -43,7 +43,7 @@ function program(random: () => number, pick: () => Uint8Array): Instance {
   registers[4] = DATA + 0x1000 + (random() & 0x7c)
   const place = CODE + 0x100 + (random() & 0xff)
   const code = Uint8Array.from(parts.flatMap((part) => [...part]))
-  return { code, place, eip: place, eflags: random() & 0x8d5, registers, selectors, planted: new Uint8Array(0), plantedAt: 0 }
+  return { code, place, eip: place, eflags: random() & 0x8d5, registers, selectors, planted: new Uint8Array(0), plantedAt: 0, fpu: FPU_INITIAL }
 }
 
 describe('blocks', () => {

@@ -116,6 +116,8 @@ export type Outcome = 'ran' | 'faulted' | 'delivered' | 'halted' | 'shutdown'
 export class FlatMachine {
   /** Called with the row of every instruction that completes. */
   static onCompleted: ((row: IsaRow) => void) | null = null
+  /** Stands around every instruction, for tests of the tests. */
+  static spoil: ((cpu: Cpu, op: Op, run: () => void) => void) | null = null
   readonly bus: FlatBus
   readonly cpu: Cpu
   readonly r: Int32Array
@@ -173,7 +175,8 @@ export class FlatMachine {
     cpu.stop = 0
     const op = this.#fetch()
     this.op = op
-    if (op !== null) this.attempt(() => cpu.execute(op))
+    const { spoil } = FlatMachine
+    if (op !== null) this.attempt(spoil === null ? () => cpu.execute(op) : () => spoil(cpu, op, () => cpu.execute(op)))
     if (cpu.stop === 0 && op?.row) FlatMachine.onCompleted?.(op.row)
     if (cpu.stop !== STOP_FAULT) return 'ran'
     cpu.raise()

@@ -47,6 +47,13 @@ export function isaDoc(here: string): string {
   ].join('\n')
 }
 
+/** Rows that no real part completes in ring 3, and the files of test/cpu that complete them. */
+export function unprovenRows(here: string): { row: string; tests: readonly string[] }[] {
+  const { counts } = vectorCounts(here)
+  const executed = JSON.parse(readFileSync(`${here}executed.json`, 'utf8')) as Record<string, string[]>
+  return ISA.map(rowText).filter((row) => (counts.get(row)?.completed ?? 0) === 0 && row in executed).map((row) => ({ row, tests: executed[row].filter((name) => name !== 'attempts') }))
+}
+
 const hex = (byte: number) => byte.toString(16).padStart(2, '0').toUpperCase()
 const code = (text: string) => `\`${text}\``
 

@@ -23,6 +23,11 @@ function summarize(status: number, control: number): number {
   return (status & ~control & EXCEPTIONS) !== 0 ? status | PENDING : status & ~PENDING
 }
 
+/** A control word as it is kept: bit 6 reads as 1 on every 32-bit part, bits 7 and 13-15 as 0. */
+function controlOf(word: number): number {
+  return (word & 0x1f3f) | 0x40
+}
+
 function initialize(cpu: Cpu): void {
   const r = cpu.r
   r[FPU_CW] = CW_AFTER_INIT
@@ -52,13 +57,26 @@ function environment(cpu: Cpu, size: number): number[] {
   return [...head.map((word) => word | ones), (ip & 0xffff) | ones, upper(ip) | (r[FPU_OP] & 0x7ff), (dp & 0xffff) | ones, upper(dp)]
 }
 
-/** Writes the environment; the length, or 0 when stopped. */
-function storeEnvironment(cpu: Cpu, op: Op): number {
+/** Bytes of an environment, and of the eight registers behind it. */
+const environmentBytes = (op: Op) => 7 * op.opSize
+const REGISTER_BYTES = 80
+
+/** Whether the area can be accessed as a whole: its first word is tried, then its last byte; the alignment is that of the first word. */
+function checkArea(cpu: Cpu, op: Op, bytes: number, write: boolean): void {
+  const at = cpu.address(op)
+  const first = cpu.linear(op.seg, at, op.opSize, write)
+  const last = cpu.stop === 0 ? cpu.linear(op.seg, offsetOf(op, at, bytes - 1), 1, write) : 0
+  if (cpu.stop === 0) cpu.translate(first, write)
+  if (cpu.stop === 0 && (first & 0xfff) + op.opSize > 0x1000) cpu.translate((first + op.opSize - 1) & ~0xfff, write)
+  if (cpu.stop === 0) cpu.translate(last, write)
+}
+
+function storeEnvironment(cpu: Cpu, op: Op): void {
   const at = cpu.address(op)
   const size = op.opSize
-  const words = environment(cpu, size)
-  for (let n = 0; n < words.length && cpu.stop === 0; n++) cpu.writeMemory(op.seg, offsetOf(op, at, n * size), size, words[n])
-  return cpu.stop === 0 ? words.length * size : 0
+  environment(cpu, size).forEach((word, n) => {
+    if (cpu.stop === 0) cpu.writeMemory(op.seg, offsetOf(op, at, n * size), size, word)
+  })
 }
 
 function offsetOf(op: Op, at: number, more: number): number {
@@ -75,7 +93,7 @@ function readWords(cpu: Cpu, op: Op, from: number, count: number, size: number):
 /** Takes an environment over; call when nothing can stop any more. */
 function loadEnvironment(cpu: Cpu, words: readonly number[], size: number): void {
   const r = cpu.r
-  r[FPU_CW] = words[0] & 0xffff
+  r[FPU_CW] = controlOf(words[0])
   r[FPU_SW] = summarize(words[1] & 0xffff, words[0])
   r[FPU_TW] = words[2] & 0xffff
   if (inProtectedMode(r)) {
@@ -101,14 +119,14 @@ function registerOf(r: Int32Array, i: number): number {
 
 const fnsave: Handler = (cpu, op) => {
   const r = cpu.r
-  const from = storeEnvironment(cpu, op)
+  checkArea(cpu, op, environmentBytes(op) + REGISTER_BYTES, true)
+  if (cpu.stop !== 0) return
+  storeEnvironment(cpu, op)
   const at = cpu.address(op)
-  for (let i = 0; i < 8 && cpu.stop === 0; i++) {
+  for (let i = 0; i < 8; i++) {
     const st = registerOf(r, i)
-    const start = from + i * 10
-    cpu.writeMemory(op.seg, offsetOf(op, at, start), 4, r[st])
-    if (cpu.stop === 0) cpu.writeMemory(op.seg, offsetOf(op, at, start + 4), 4, r[st + 1])
-    if (cpu.stop === 0) cpu.writeMemory(op.seg, offsetOf(op, at, start + 8), 2, r[st + 2])
+    const halves = [r[st], r[st] >>> 16, r[st + 1], r[st + 1] >>> 16, r[st + 2]]
+    for (let n = 0; n < 5 && cpu.stop === 0; n++) cpu.writeMemory(op.seg, offsetOf(op, at, environmentBytes(op) + i * 10 + n * 2), 2, halves[n])
   }
   if (cpu.stop === 0) initialize(cpu)
 }
@@ -116,6 +134,8 @@ const fnsave: Handler = (cpu, op) => {
 const frstor: Handler = (cpu, op) => {
   const r = cpu.r
   const size = op.opSize
+  checkArea(cpu, op, environmentBytes(op) + REGISTER_BYTES, false)
+  if (cpu.stop !== 0) return
   const words = readWords(cpu, op, 0, 7, size)
   const halves = readWords(cpu, op, 7 * size, 40, 2)
   if (cpu.stop !== 0) return
@@ -130,11 +150,15 @@ const frstor: Handler = (cpu, op) => {
 }
 
 const fldenv: Handler = (cpu, op) => {
+  checkArea(cpu, op, environmentBytes(op), false)
+  if (cpu.stop !== 0) return
   const words = readWords(cpu, op, 0, 7, op.opSize)
   if (cpu.stop === 0) loadEnvironment(cpu, words, op.opSize)
 }
 
 const fnstenv: Handler = (cpu, op) => {
+  checkArea(cpu, op, environmentBytes(op), true)
+  if (cpu.stop !== 0) return
   storeEnvironment(cpu, op)
   if (cpu.stop !== 0) return
   // All exceptions are masked afterwards.
@@ -145,8 +169,7 @@ const fnstenv: Handler = (cpu, op) => {
 const fldcw: Handler = (cpu, op) => {
   const control = cpu.readMemory(op.seg, cpu.address(op), 2)
   if (cpu.stop !== 0) return
-  // Bit 6 reads as 1 on every 32-bit part.
-  cpu.r[FPU_CW] = (control & 0x1f3f) | 0x40
+  cpu.r[FPU_CW] = controlOf(control)
   cpu.r[FPU_SW] = summarize(cpu.r[FPU_SW], control)
 }
 
@@ -159,6 +182,8 @@ const turn = (by: number): Handler => (cpu) => {
 const ffree: Handler = (cpu, op) => {
   const physical = (((cpu.r[FPU_SW] >> 11) & 7) + op.rm) & 7
   cpu.r[FPU_TW] |= 3 << (physical * 2)
+  // Condition codes are undefined; parts clear C1.
+  cpu.r[FPU_SW] &= ~0x200
 }
 
 /** Escapes by `opcode << 8 | modrm` (register forms) or `opcode << 8 | reg` (memory forms). Waiting ones report pending exceptions. */
@@ -190,6 +215,12 @@ const REGISTER: ReadonlyMap<number, Escape> = new Map([
   ...[0, 1, 2, 3, 4, 5, 6, 7].map((i): [number, Escape] => [0xddc0 + i, { waits: true, run: ffree }]),
   [0xdfe0, { waits: false, run: (cpu) => cpu.setRegister(EAX, 2, cpu.r[FPU_SW]) }], // FNSTSW AX
 ])
+
+/** The escapes with first byte `opcode` that are there: ModRM bytes of register forms, reg fields of memory forms. */
+export function escapesOf(opcode: number): { readonly registers: readonly number[]; readonly memory: readonly number[] } {
+  const second = (map: ReadonlyMap<number, Escape>) => [...map.keys()].filter((key) => key >> 8 === opcode).map((key) => key & 0xff)
+  return { registers: second(REGISTER), memory: second(MEMORY) }
+}
 
 const escape: Handler = (cpu, op) => {
   if ((cpu.r[CR0] & (CR0_EM | CR0_TS)) !== 0) return cpu.fault(NM)
@@ -267,7 +298,7 @@ const fxrstor: Handler = (cpu, op) => {
   const words = readWords(cpu, op, 0, 40, 4)
   if (cpu.stop !== 0) return
   if ((words[6] & ~MXCSR_BITS) !== 0) return cpu.fault(GP, 0)
-  r[FPU_CW] = words[0] & 0xffff
+  r[FPU_CW] = controlOf(words[0])
   r[FPU_SW] = summarize(words[0] >>> 16, words[0])
   r[FPU_OP] = (words[1] >>> 16) & 0x7ff
   r[FPU_IP] = words[2]

@@ -23,6 +23,7 @@ export interface Form {
 const byMnemonic = new Map<string, Form[]>()
 
 for (const row of ISA) {
+  if (row.alias) continue
   for (const { name, width, addressBytes } of spellingsOf(row.mnemonic, row.operands)) {
     const forms = byMnemonic.get(name) ?? []
     byMnemonic.set(name, forms)

@@ -12,12 +12,12 @@ import { gunzipSync, gzipSync } from 'node:zlib'
 import { differences, Model } from './compare.ts'
 import { explain } from './explained.ts'
 import { CAPTURED, generate, rowText, type Generated } from './generate.ts'
-import { CODE, READ_ONLY, type Instance, type Result } from './layout.ts'
+import { CODE, emptyTags, READ_ONLY, type Instance, type Result } from './layout.ts'
 import { descriptorOf, LOCAL } from './segments.ts'
 import { Packer, readVectors, type Captured } from './vectors.ts'
 
 /** Layout of harness.c. */
-const INSTANCE_BYTES = 100
+const INSTANCE_BYTES = 108
 const BATCH = 200_000
 
 const isOurs = (address: number) => address >>> 0 >= CODE && address >>> 0 < READ_ONLY + 0x1000
@@ -82,6 +82,8 @@ function execute(here: string, list: readonly Generated[]): (Result | null)[] {
     input.writeUInt16LE(instance.planted.length, at + 72)
     input.writeUInt16LE(instance.plantedAt, at + 74)
     input.set(instance.planted, at + 76)
+    const { cw, sw, tw } = instance.fpu
+    ;[cw, sw, tw].forEach((value, k) => input.writeUInt16LE(value, at + 100 + 2 * k))
   })
   const work = mkdtempSync(join(tmpdir(), 'xmcheck-capture-'))
   execFileSync('gcc', ['-m32', '-O1', '-Wall', '-fno-stack-protector', '-Wl,-z,now', '-o', join(work, 'harness'), join(here, 'harness.c')])
@@ -115,10 +117,12 @@ function results(output: Buffer, count: number): Result[] {
     const [trap, error, cr2, eip, eflags] = [word(), word(), word(), word(), word()]
     const registers = Array.from({ length: 8 }, word)
     const selectors = Array.from({ length: 6 }, half)
+    const [cw, sw, tw] = [half(), half(), half(), half()]
+    const stack = word()
     const memory = Array.from({ length: word() }, (): [number, number] => [output.readUInt16LE((at += 3) - 3), output[at - 1]])
     // Whether a jump into the blue met a page of the capturing process is not the instruction's doing.
     const foreign = trap === 14 && cr2 === eip && !isOurs(cr2)
-    return { trap, error: trap === 3 ? 0 : foreign ? error & ~1 : error, cr2, eip, eflags, registers, selectors, memory }
+    return { trap, error: trap === 3 ? 0 : foreign ? error & ~1 : error, cr2, eip, eflags, registers, selectors, fpu: { cw, sw, tw: emptyTags(tw) }, stack, memory }
   })
 }
 

@@ -8,12 +8,12 @@ import { DIRECT_READ, DIRECT_WRITE, type DirectMemory } from '../../../src/cpu/d
 import { canRunBlocks, flatSegments, runBlocks, type Code } from '../../../src/cpu/runBlocks.ts'
 import { decode, MEM, REG, type Op } from '../../../src/cpu/decode.ts'
 import {
-  ATTR_BIG, CR0, CR3, CS, EFLAGS, EIP, EVENT, EVENT_INT_N, EVENT_TYPE, EVENT_VALID, GDT_BASE, GDT_LIMIT as GDT_LIMIT_, IDT_BASE, IDT_LIMIT, LDTR,
+  ATTR_BIG, CR0, CR3, CS, EFLAGS, EIP, EVENT, EVENT_INT_N, EVENT_TYPE, EVENT_VALID, FPU_CW, FPU_ST, FPU_SW, FPU_TW, GDT_BASE, GDT_LIMIT as GDT_LIMIT_, IDT_BASE, IDT_LIMIT, LDTR,
   REGISTER_WORDS, SEG_ATTR, SEG_BASE, SEG_LIMIT, SELECTOR, TR,
 } from '../../../src/cpu/registers.ts'
 import { ARITHMETIC_FLAGS, NOTHING, type Undefined } from '../../../src/cpu/undefined.ts'
 import { FIXED_FLAGS, undefinedAfter } from '../../../src/cpu/undefinedFlags.ts'
-import { CODE, CODE_BYTES, DATA, DATA_BYTES, FLAGS, patternWord, READ_ONLY, type Instance, type Result } from './layout.ts'
+import { CODE, CODE_BYTES, DATA, DATA_BYTES, emptyTags, FLAGS, hashStack, patternWord, READ_ONLY, stackRegister, type Instance, type Result } from './layout.ts'
 import { descriptorOf, GDT_LIMIT, GLOBAL, limitBytes, LOCAL, segmentOf } from './segments.ts'
 
 /** Physical pages: directory, two tables, TSS with the descriptor tables, code, data, read-only. */
@@ -159,7 +159,7 @@ export class Model implements Code {
     before.registers.forEach((value, k) => (r[k] = value))
     r[EIP] = before.eip
     r[EFLAGS] = before.eflags | 0x202
-    r[CR0] = 0x8005_003b | 0
+    r[CR0] = 0x8005_0033 | 0
     r[CR3] = DIRECTORY
     before.selectors.forEach((selector, seg) => {
       const segment = segmentOf(selector)
@@ -177,6 +177,14 @@ export class Model implements Code {
     r[SEG_BASE + LDTR] = TSS_LINEAR + LDT_AT
     r[SEG_LIMIT + LDTR] = LOCAL.length * 8 + 7
     r[SEG_ATTR + LDTR] = 0x82
+    r[FPU_CW] = before.fpu.cw
+    r[FPU_SW] = before.fpu.sw
+    r[FPU_TW] = before.fpu.tw
+    const stack = (k: number) => FPU_ST + (((before.fpu.sw >> 11) + k) & 7) * 3
+    for (let k = 0; k < 8; k++) {
+      const [a, b, c, d, exponent] = stackRegister(k)
+      r.set([a | (b << 16), c | (d << 16), exponent], stack(k))
+    }
     r[SELECTOR + TR] = 0x40
     r[SEG_BASE + TR] = TSS_LINEAR
     r[SEG_LIMIT + TR] = 0x67
@@ -203,7 +211,7 @@ export class Model implements Code {
       this.#pristine[k] = bus.u8[DATA_AT + k] = (patternWord(k >> 2) >>> ((k & 3) * 8)) & 0xff
     const after: Result = {
       trap, error, cr2, eip: r[EIP] >>> 0, eflags: r[EFLAGS] & FLAGS, registers: Array.from(r.subarray(0, 8), (value) => value >>> 0),
-      selectors: Array.from(r.subarray(SELECTOR, SELECTOR + 6)), memory,
+      selectors: Array.from(r.subarray(SELECTOR, SELECTOR + 6)), fpu: { cw: r[FPU_CW], sw: r[FPU_SW], tw: emptyTags(r[FPU_TW]) }, stack: stackHash(r), memory,
     }
     return { after, op }
   }
@@ -284,6 +292,15 @@ export class Model implements Code {
   }
 }
 
+function stackHash(r: Int32Array): number {
+  return hashStack(
+    [0, 1, 2, 3, 4, 5, 6, 7].map((k) => {
+      const [low, high, exponent] = r.subarray(FPU_ST + (((r[FPU_SW] >> 11) + k) & 7) * 3)
+      return [low & 0xffff, low >>> 16, high & 0xffff, high >>> 16, exponent]
+    }),
+  )
+}
+
 /** What the manual leaves undefined after this instance. */
 export function looseAfter(before: Instance, real: Result, op: Op | null): Undefined {
   return op === null || real.eip === before.eip ? NOTHING : undefinedAfter(op, before.registers)
@@ -309,6 +326,8 @@ export function differences(before: Instance, real: Result, got: Result, op: Op 
   real.registers.forEach((value, r) => {
     if (r !== undefinedRegister) compare(['eax', 'ecx', 'edx', 'ebx', 'esp', 'ebp', 'esi', 'edi'][r], value, got.registers[r])
   })
+  for (const word of ['cw', 'sw', 'tw'] as const) compare(word, real.fpu[word], got.fpu[word])
+  compare('x87 registers', real.stack, got.stack)
   real.selectors.forEach((value, k) => compare(['es', 'cs', 'ss', 'ds', 'fs', 'gs'][k], value, got.selectors[k]))
   if (!(loose.result && op!.a.kind === MEM)) {
     const text = (list: Result['memory']) => list.map(([offset, value]) => `${hex(offset)}:${hex(value)}`).join(' ')

@@ -1,11 +1,13 @@
 /** Instances of every user-mode row of the instruction table: operands, sizes, prefixes, segments, edge values, faults. */
+import { escapesOf } from '../../../src/cpu/instructions/fpuState.ts'
 import { ISA, type IsaRow } from '../../../src/cpu/isa.ts'
-import { CODE, CODE_BYTES, DATA, DATA_BYTES, FLAGS, PLANT_BYTES, READ_ONLY, registerValue, scramble, UNMAPPED, type Instance } from './layout.ts'
+import { CODE, CODE_BYTES, DATA, DATA_BYTES, emptyTags, FLAGS, FPU_INITIAL, PLANT_BYTES, READ_ONLY, registerValue, scramble, UNMAPPED, type FpuWords, type Instance } from './layout.ts'
 import { GLOBAL, limitBytes, LOCAL, localSelector, LONG_CS, segmentOf, USER_CS, USER_DS } from './segments.ts'
 
 /** Rows that cannot be captured in user mode of some other system, and why. */
 const LEFT_OUT: readonly (readonly [reason: string, test: (row: IsaRow) => boolean])[] = [
-  ['x87', (row) => /^(x87|fwait|fxsave|fxrstor)$/.test(row.mnemonic)],
+  ['arithmetic, which is not modelled', (row) => row.mnemonic === 'x87' && escapesOf(row.opcode[0]).registers.length === 0],
+  ['saves what the host has and the classes do not', (row) => /^(fxsave|fxrstor)$/.test(row.mnemonic)],
   ['answers with what the host is', (row) => /^(cpuid|rdtsc|rdpmc|sgdt|sidt|sldt|str|smsw)$/.test(row.mnemonic)],
   ['a system call of the host', (row) => row.mnemonic === 'sysenter'],
 ]
@@ -123,7 +125,7 @@ class Builder {
     if (random.oneIn(24)) eflags |= AC
     if (random.oneIn(24)) eflags |= TF
     const planted = this.#planted.subarray(0, this.#plantedBytes)
-    return { instance: { code: Uint8Array.from(this.#bytes), place, eip, eflags, registers, selectors: this.#selectors, planted, plantedAt: this.#plantedAt }, given }
+    return { instance: { code: Uint8Array.from(this.#bytes), place, eip, eflags, registers, selectors: this.#selectors, planted, plantedAt: this.#plantedAt, fpu: this.#fpu() }, given }
   }
 
   #prefixes(code32: boolean): void {
@@ -131,22 +133,17 @@ class Builder {
     const random = this.#random
     const bytes = this.#bytes
     const isString = STRING.test(row.mnemonic)
-    this.#opSize = this.#addrSize = code32 ? 4 : 2
-    if (random.oneIn(6)) {
-      bytes.push(0x66)
-      this.#opSize ^= 6
-    }
-    if (random.oneIn(isString || row.modrm ? 24 : 60)) {
-      bytes.push(0x67)
-      this.#addrSize ^= 6
-    }
-    if (random.oneIn(this.#selectors[DS] === USER_DS ? 24 : 3)) {
-      this.#override = random.below(6)
-      bytes.push(OVERRIDES[this.#override])
-    }
+    // In any order and number, now and then; LOCK faults nearly everywhere, so it is rarer.
+    if (random.oneIn(16)) for (let k = random.below(4); k >= 0; k--) bytes.push(random.pick(random.oneIn(8) ? [0xf0] : [...OVERRIDES, 0x66, 0x67, 0xf2, 0xf3]))
+    if (random.oneIn(6)) bytes.push(0x66)
+    if (random.oneIn(isString || row.modrm ? 24 : 60)) bytes.push(0x67)
+    if (random.oneIn(this.#selectors[DS] === USER_DS ? 24 : 3)) bytes.push(random.pick(OVERRIDES))
     if (row.lockable ? random.oneIn(6) : random.oneIn(40)) bytes.push(0xf0)
     if (row.prefix !== 0) bytes.push(row.prefix)
-    else if (isString ? random.oneIn(2) : random.oneIn(80) && row.mnemonic !== 'nop') bytes.push(random.pick([0xf2, 0xf3]))
+    else if (isString ? random.oneIn(2) : random.oneIn(80)) bytes.push(random.pick([0xf2, 0xf3]))
+    this.#opSize = code32 === bytes.includes(0x66) ? 2 : 4
+    this.#addrSize = code32 === bytes.includes(0x67) ? 2 : 4
+    this.#override = OVERRIDES.indexOf(bytes.findLast((byte) => OVERRIDES.includes(byte)) ?? -1)
   }
 
   #segment(fallback: number) {
@@ -179,8 +176,17 @@ class Builder {
     const given = this.#given
     const fixed = row.operands.some((operand) => operand[0] === 'R')
     const mod = fixed || random.oneIn(isFarPointer(row) ? 12 : 3) ? 3 : random.below(3)
-    const reg = row.digit >= 0 ? row.digit : random.below(8)
+    let reg = row.digit >= 0 ? row.digit : random.below(8)
     const rm = random.below(8)
+    if (row.mnemonic === 'x87') {
+      const { registers, memory } = escapesOf(row.opcode[0])
+      if (mod === 3 && registers.length > 0) {
+        this.#bytes.push(random.pick(registers))
+        return true
+      }
+      if (mod === 3 || memory.length === 0) return false
+      reg = random.pick(memory)
+    }
     this.#bytes.push((mod << 6) | (reg << 3) | rm)
     if (mod === 3) {
       if (takesSelector(row)) given.set(rm, (random.next() & ~0xffff) | this.#selector(false))
@@ -278,6 +284,16 @@ class Builder {
       default:
         return null
     }
+  }
+
+  /** x87 words: exceptions pending, unmasked, registers empty or not. */
+  #fpu(): FpuWords {
+    if (!/^(x87|fwait)$/.test(this.#row.mnemonic)) return FPU_INITIAL
+    const random = this.#random
+    const cw = random.oneIn(2) ? FPU_INITIAL.cw : (random.next() & 0x1f3f) | 0x40
+    const sw = random.next() & 0x7fff & (random.oneIn(3) ? -1 : ~0x7f)
+    const pending = (sw & ~cw & 0x3f) !== 0
+    return { cw, sw: pending ? sw | 0x8080 : sw & ~0x8080, tw: emptyTags(random.next() | (random.next() << 1)) }
   }
 
   /** Registers that the instruction uses unasked. */

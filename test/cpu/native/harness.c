@@ -22,8 +22,15 @@ struct instance {
 	unsigned place, eip, eflags, registers[8];
 	unsigned short selectors[6], planted, planted_at;
 	unsigned char plant[24];
+	/* x87 control, status and tag word. */
+	unsigned short cw, sw, tw, pad;
 };
-struct result { unsigned trap, error, cr2, eip, eflags, registers[8]; unsigned short selectors[6]; unsigned changes; };
+struct result {
+	unsigned trap, error, cr2, eip, eflags, registers[8];
+	unsigned short selectors[6], cw, sw, tw, pad;
+	/* Of the x87 registers, from ST(0) on. */
+	unsigned stack, changes;
+};
 
 static struct instance *instances;
 static unsigned count, at, host_gs;
@@ -53,10 +60,38 @@ static unsigned pattern_word(unsigned k)
 static const int ORDER[8] = { REG_EAX, REG_ECX, REG_EDX, REG_EBX, REG_ESP, REG_EBP, REG_ESI, REG_EDI };
 static const int SEGMENTS[6] = { REG_ES, REG_CS, REG_SS, REG_DS, REG_FS, REG_GS };
 
-/* Data is compared with what the instance found there, and then made that of the next one. */
-static void record(greg_t *g, unsigned long cr2)
+/* x87 state: words as given, registers always the same. */
+static void set_fpu(fpregset_t f, const struct instance *i)
 {
-	struct result r = { g[REG_TRAPNO], g[REG_ERR], g[REG_TRAPNO] == 14 ? cr2 : 0, g[REG_EIP], g[REG_EFL] & FLAGS, { 0 }, { 0 }, 0 };
+	f->cw = i->cw;
+	f->sw = i->sw;
+	f->tag = i->tw;
+	f->ipoff = f->cssel = f->dataoff = f->datasel = 0;
+	for (unsigned k = 0; k < 8; k++) {
+		for (unsigned n = 0; n < 4; n++)
+			f->_st[k].significand[n] = scramble(k, n) >> 16 | (n == 3 ? 0x8000 : 0);
+		f->_st[k].exponent = 0x3ff0 + k;
+	}
+}
+
+static unsigned hash_stack(fpregset_t f)
+{
+	unsigned h = 0;
+	for (unsigned k = 0; k < 8; k++) {
+		for (unsigned n = 0; n < 4; n++)
+			h = scramble(h, f->_st[k].significand[n]);
+		h = scramble(h, f->_st[k].exponent);
+	}
+	return h;
+}
+
+/* Data is compared with what the instance found there, and then made that of the next one. */
+static void record(greg_t *g, fpregset_t f, unsigned long cr2)
+{
+	struct result r = {
+		.trap = g[REG_TRAPNO], .error = g[REG_ERR], .cr2 = g[REG_TRAPNO] == 14 ? cr2 : 0, .eip = g[REG_EIP], .eflags = g[REG_EFL] & FLAGS,
+		.cw = f->cw, .sw = f->sw, .tw = f->tag, .stack = hash_stack(f),
+	};
 	unsigned char *changes = out + out_used + sizeof r;
 	for (int k = 0; k < 8; k++)
 		r.registers[k] = g[ORDER[k]];
@@ -96,7 +131,7 @@ static void handler(int signal, siginfo_t *info, void *context)
 	(void)info;
 	if (signal != SIGUSR1) {
 		struct instance *last = &instances[at - 1];
-		record(g, uc->uc_mcontext.cr2);
+		record(g, uc->uc_mcontext.fpregs, uc->uc_mcontext.cr2);
 		swap_plant(last);
 		unsigned to = last->place + 16;
 		memset((void *)last->place, 0xcc, (to > CODE + CODE_BYTES ? CODE + CODE_BYTES : to) - last->place);
@@ -116,6 +151,7 @@ static void handler(int signal, siginfo_t *info, void *context)
 		g[ORDER[k]] = i->registers[k];
 	for (int k = 0; k < 6; k++)
 		g[SEGMENTS[k]] = i->selectors[k];
+	set_fpu(uc->uc_mcontext.fpregs, i);
 	g[REG_EIP] = i->eip;
 	g[REG_EFL] = i->eflags | IF_AND_ONE;
 }

@@ -43,6 +43,31 @@ export function registerValue(index: number, r: number): number {
   return kind < 3 ? EDGES[(h >>> 3) & 15] : kind === 3 ? h >>> 24 : away(scramble(h, 77))
 }
 
+/** x87 control, status and tag word. The tag word of a result says only which registers are empty (3) and which not (0). */
+export interface FpuWords {
+  readonly cw: number
+  readonly sw: number
+  readonly tw: number
+}
+
+/** As after FNINIT. */
+export const FPU_INITIAL: FpuWords = { cw: 0x37f, sw: 0, tw: 0xffff }
+
+/** Only which registers are empty. */
+export function emptyTags(tw: number): number {
+  const empty = tw & (tw >> 1) & 0x5555
+  return empty * 3
+}
+
+/** x87 register ST(k): four words of significand, then sign and exponent. All are normal numbers. */
+export function stackRegister(k: number): readonly number[] {
+  return [...[0, 1, 2, 3].map((n) => (scramble(k, n) >>> 16) | (n === 3 ? 0x8000 : 0)), 0x3ff0 + k]
+}
+
+export function hashStack(registers: readonly (readonly number[])[]): number {
+  return registers.flat().reduce((hash, word) => scramble(hash, word), 0)
+}
+
 export interface Instance {
   readonly code: Uint8Array
   /** Linear address of the first byte; EIP is its distance from the base of CS. */
@@ -56,6 +81,7 @@ export interface Instance {
   /** Bytes put into the data beforehand, at this offset. */
   readonly planted: Uint8Array
   readonly plantedAt: number
+  readonly fpu: FpuWords
 }
 
 export interface Result {
@@ -68,6 +94,9 @@ export interface Result {
   readonly eflags: number
   readonly registers: readonly number[]
   readonly selectors: readonly number[]
+  readonly fpu: FpuWords
+  /** `hashStack` of ST(0) to ST(7). */
+  readonly stack: number
   /** Bytes of data that changed: offset and new value. */
   readonly memory: readonly (readonly [offset: number, value: number])[]
 }
