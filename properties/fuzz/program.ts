@@ -147,8 +147,21 @@ function counted(dice: Dice): Item {
 /** Code that others write: the immediate of a MOV. */
 const site = (register: string, name: string): Item => () => [`${name}:`, `    mov ${register}, strict dword 0x01010101`]
 
-export type Kind = 'plain' | 'locked' | 'mixed' | 'branches' | 'judged' | 'spins' | 'code'
-export const KINDS: readonly Kind[] = ['plain', 'locked', 'mixed', 'branches', 'judged', 'spins', 'code']
+export const KINDS = ['plain', 'locked', 'mixed', 'branches', 'judged', 'spins', 'code', 'code', 'interrupts'] as const
+export type Kind = (typeof KINDS)[number]
+
+/** What an interrupt can arrive in: vCPU 0 takes what is sent to it, or comes by itself. */
+function interruptible(dice: Dice, places: readonly string[]): { head: string[]; tail: Item[]; send: Item } {
+  const nmi = dice.chance(25)
+  const source = dice.chance(50)
+  const inside = access(dice, places)
+  const head = [
+    nmi ? (source ? '.nmi 0, handler, 1' : '.handler 2, handler') : source ? '.irq 0, 0x40, handler, 1' : '.handler 0x40, handler',
+    'handler:', '    push eax', ...inside('h', 'loops'), '    pop eax', '    iret',
+  ]
+  const send: Item = source ? line('nop') : () => ['    push eax', '    push edx', ...(nmi ? ['    xm_nmi 0'] : ['    ipi 0, 0x40']), '    pop edx', '    pop eax']
+  return { head, tail: nmi ? [] : [line('cli')], send }
+}
 
 /** The program of a seed. */
 export function randomProgram(seed: number): Program {
@@ -177,6 +190,8 @@ export function randomProgram(seed: number): Program {
         if (roll < 40) return lock(dice)
         if (roll < 46) return counted(dice)
         return roll < 65 ? line(dice.of(['mov dword [f], 1', 'mov dword [f], 0', 'xchg eax, [f]'])) : access(dice, places)
+      case 'interrupts':
+        return roll < 70 ? access(dice, places) : roll < 85 ? locked(dice, places) : line(dice.of(['mfence', 'nop', 'cpuid']))
       case 'code': {
         if (roll < 35) return access(dice, places)
         if (roll < 45) return line(dice.of(['mfence', 'cpuid', 'lock inc dword [x]']))
@@ -190,7 +205,13 @@ export function randomProgram(seed: number): Program {
     const body = bodies[vcpus - 1 - (s % vcpus)]
     body.splice(dice.below(body.length + 1), 0, site(dice.of(REGISTERS), `site${s}`))
   }
-  return { vcpus: bodies, model: randomModel(dice, kind), head: [] }
+  if (kind !== 'interrupts') return { vcpus: bodies, model: randomModel(dice, kind), head: [] }
+  const { head, tail, send } = interruptible(dice, places)
+  const calm = bodies.slice(0, 2).map((body) => body.slice(0, 2))
+  calm[0].splice(dice.below(calm[0].length + 1), 0, line('sti'))
+  calm[0].push(...tail)
+  calm[1].splice(dice.below(calm[1].length + 1), 0, send)
+  return { vcpus: calm, model: randomModel(dice, kind), head }
 }
 
 function randomModel(dice: Dice, kind: Kind): Model {

@@ -168,7 +168,7 @@ class ClassSearch {
       case 'nmi':
         // What the environment chose is part of the class.
         this.#count(this.#loads, vcpu)
-        this.#mix(vcpu, this.#loads[vcpu], event.address, event.value)
+        this.#mix(vcpu, this.#loads[vcpu], event.address, event.kind === 'choose' ? event.value : this.#machine.icount(vcpu))
     }
   }
 

@@ -21,6 +21,9 @@ export interface Limits {
   readonly events?: number
   readonly seconds?: number
   readonly preemptions?: number
+  /** Engine dpor: interrupts and NMIs taken in one execution at the most; fetches of bytes that an event before them has overwritten. */
+  readonly interrupts?: number
+  readonly stale?: number
   /** Takes the choices of a state in an order drawn from this 32-bit seed; absent: in their own. */
   readonly seed?: number
   /** Events between two returns to whoever drives the search. */

@@ -53,11 +53,15 @@ export class FetchView {
   readonly times = new Uint8Array(VARIANTS_MAX * 16)
   readonly lengths = new Uint8Array(VARIANTS_MAX)
   count = 0
+  /** Code writes that the last `use` needed to be made before; later ones it would not have noticed. */
+  seen = 0
   /** The history or the variants reached their cap: some behaviours are not covered. */
   capped = false
 
   readonly #store: Store
   readonly #base: number
+  /** Number of code writes so far, then of each entry its number among them (layout.ts); not part of the hashed state. */
+  readonly #serials: number
   readonly #memory: Memory
   readonly #sharing: Sharing
   readonly #model: Model
@@ -71,9 +75,10 @@ export class FetchView {
   readonly #time = new Uint8Array(16)
   readonly #physical = new Int32Array(16)
 
-  constructor(store: Store, base: number, memory: Memory, sharing: Sharing, model: Model, vcpus: number, inQueue: InQueue) {
+  constructor(store: Store, base: number, serials: number, memory: Memory, sharing: Sharing, model: Model, vcpus: number, inQueue: InQueue) {
     this.#store = store
     this.#base = base
+    this.#serials = serials
     this.#memory = memory
     this.#sharing = sharing
     this.#model = model
@@ -116,6 +121,7 @@ export class FetchView {
     store.set(entry + 3, sizeBytes > 4 ? memory.load(at + 4, sizeBytes - 4) : 0)
     for (let k = 4; k < this.#entry; k++) store.set(entry + k, 0)
     store.set(HISTORY_COUNT, this.entries + 1)
+    store.set(this.#serials + this.entries, store.w[this.#serials])
     for (let v = 0; v < this.#vcpus; v++) {
       let passed = ~changed & 0xff
       if (v === writer && this.#model.ownStoresSeen) passed = 0xff
@@ -126,7 +132,8 @@ export class FetchView {
       this.#pass(this.entries - 1, v, passed)
       if (v === writer && passed === 0xff) this.#passOlder(this.entries - 1, v)
     }
-    this.#compact()
+    if (this.#compact(this.entries - 1)) return false
+    store.set(this.#serials, store.w[this.#serials] + 1)
     return true
   }
 
@@ -173,8 +180,10 @@ export class FetchView {
 
   /** `vcpu` executes variant `v` of the last `enumerate`: what is older than its bytes can no longer be seen. */
   use(vcpu: number, v: number): void {
+    this.seen = 0
     for (let b = 0; b < this.lengths[v]; b++) {
       const time = this.times[v * 16 + b]
+      if (time > 0) this.seen = Math.max(this.seen, this.#store.w[this.#serials + time] + 1)
       for (let k = 0; k < time; k++) {
         const bit = this.#bitOf(k, this.#physical[b])
         if (bit !== 0) this.#pass(k, vcpu, bit)
@@ -330,14 +339,18 @@ export class FetchView {
       }
   }
 
-  /** Drops the entries that everyone has passed. */
-  #compact(): void {
+  /** Drops the entries that everyone has passed; true where entry `watched` was one of them. */
+  #compact(watched: number = -1): boolean {
+    let dropped = false
     for (let k = this.entries - 1; k >= 0; k--) {
       const full = (1 << (this.#store.w[this.#base + k * this.#entry + 1] & 0xff)) - 1
       let open = false
       for (let v = 0; v < this.#vcpus && !open; v++) open = (~this.#passed(k, v) & full) !== 0
-      if (!open) this.#remove(k)
+      if (open) continue
+      this.#remove(k)
+      if (k === watched) dropped = true
     }
+    return dropped
   }
 
   #remove(k: number): void {
@@ -345,6 +358,7 @@ export class FetchView {
     const last = this.#base + (this.entries - 1) * this.#entry
     for (let at = this.#base + k * this.#entry; at < last; at++) store.set(at, store.w[at + this.#entry])
     for (let at = last; at < last + this.#entry; at++) store.set(at, 0)
+    for (let j = k; j < this.entries - 1; j++) store.set(this.#serials + 1 + j, store.w[this.#serials + 2 + j])
     store.set(HISTORY_COUNT, this.entries - 1)
   }
 }

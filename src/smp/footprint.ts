@@ -24,6 +24,10 @@ export const FP_FENCE = 5
 export const FP_LIFETIME = 6
 /** Fetch that waits for own stores to the same bytes; otherwise it is a FP_MEMORY_READ. */
 export const FP_FETCH = 7
+/** As FP_FETCH, of bytes that may be stale: stores of others matter to it by FP_CODE_SEEN alone. */
+export const FP_STALE_FETCH = 8
+/** A fetch has used what the first so many code writes (`address`) of the running phase made; later ones it does not know of. */
+export const FP_CODE_SEEN = 9
 
 export const FP_WORDS = 4
 

@@ -9,7 +9,8 @@
  *                 history     code writes that some vCPU may still lag behind (fetchView.ts)
  *                 ghosts      monitors
  *                 memory      the image's pages
- * `hashed` -----  quiet       per vCPU: pending event, icount; global step
+ * `hashed` -----  quiet       per vCPU: pending event, icount
+ *                 serials     number of code writes so far, then of each entry of the history its number among them
  * ```
  */
 import { REGISTER_WORDS } from '../cpu/registers.ts'
@@ -110,15 +111,17 @@ export interface Layout {
   readonly ghosts: number
   readonly memory: number
   readonly quiet: number
+  readonly serials: number
   readonly length: number
 }
 
-export function layOut(vcpus: number, sources: number, historyWords: number, ghostWords: number, memoryWords: number): Layout {
+export function layOut(vcpus: number, sources: number, historyWords: number, historyEntries: number, ghostWords: number, memoryWords: number): Layout {
   const vcpu = GLOBAL_WORDS
   const sourcesAt = vcpu + vcpus * VCPU_WORDS
   const history = sourcesAt + sources
   const ghosts = history + historyWords
   const memory = ghosts + ghostWords
   const quiet = memory + memoryWords
-  return { vcpus, vcpu, sources: sourcesAt, history, ghosts, memory, quiet, length: quiet + vcpus * QUIET_WORDS }
+  const serials = quiet + vcpus * QUIET_WORDS
+  return { vcpus, vcpu, sources: sourcesAt, history, ghosts, memory, quiet, serials, length: serials + 1 + historyEntries }
 }

@@ -25,7 +25,7 @@ import { choiceArgument, choiceKind, choiceVcpu, DRAIN, INTERRUPT, NMI, packChoi
 import { CodeWindow } from './codeWindow.ts'
 import type { Observer } from './events.ts'
 import { FetchView, historyWords, WINDOW } from './fetchView.ts'
-import { Footprint, FP_FETCH, FP_MEMORY_READ, FP_RESOURCE_READ, FP_RESOURCE_WRITE, FP_WRITE, RESOURCE_HISTORY, RESOURCE_VCPU } from './footprint.ts'
+import { Footprint, FP_CODE_SEEN, FP_FETCH, FP_MEMORY_READ, FP_RESOURCE_WRITE, FP_STALE_FETCH, FP_WRITE, RESOURCE_HISTORY, RESOURCE_VCPU } from './footprint.ts'
 import { callGuest } from './guestServices.ts'
 import { EXECUTE, type MachineImage } from './image.ts'
 import {
@@ -71,6 +71,10 @@ export interface Coverage {
 export const WENT_ON = 0
 export const VIOLATED = 1
 export const CUT = 2
+
+/** `openTo`: an interrupt or NMI, own stores that drain before it; code that is written. */
+export const OPEN_TO_INTERRUPTS = 1
+export const OPEN_TO_CODE = 2
 
 const MARKS_MIN = 1024
 /** Bytes of a stack that are looked through for return addresses, and lengths of the calls before them. */
@@ -142,7 +146,7 @@ export class Machine {
     this.image = image
     this.model = model
     this.coverage = options.coverage ?? { points: new Map(), sites: new Map(), cut: 0 }
-    this.#layout = layOut(vcpus, image.interrupts.length, history, ghostWords, pages.sizeBytes / 4)
+    this.#layout = layOut(vcpus, image.interrupts.length, history, model.fetchHistory, ghostWords, pages.sizeBytes / 4)
     this.#quietAt = this.#layout.quiet
     this.store = new Store(this.#layout.length, this.#layout.quiet)
     this.memory = new Memory(this.store, this.#layout.memory, pages, image.regions)
@@ -150,7 +154,7 @@ export class Machine {
     this.memo = new StepMemo(this.store, this.#layout, this.sharing, this.footprint, this.eventRegisters, (id) => this.countPoint(id))
     this.memory.memo = this.memo
     if (!model.ownStoresSeen && model.fetch.kind !== 'coherent') this.sharing.ownCode = true
-    this.fetchView = new FetchView(this.store, this.#layout.history, this.memory, this.sharing, model, vcpus, (v, physical) => this.#inQueue(v, physical))
+    this.fetchView = new FetchView(this.store, this.#layout.history, this.#layout.serials, this.memory, this.sharing, model, vcpus, (v, physical) => this.#inQueue(v, physical))
     this.#handled = new Set(image.handledVectors)
     const buses: VcpuBus[] = []
     const cpus: Cpu[] = []
@@ -330,22 +334,65 @@ export class Machine {
     const op = decode(this.memory.u8.slice(at, at + WINDOW), 0, WINDOW, true)
     return op.length === 0 ? null : op
   }
-  needsDrains(v: number): boolean {
+  needsDrains(choice: number): boolean {
+    if (choiceKind(choice) === INTERRUPT || choiceKind(choice) === NMI) return this.model.interruptDrains
     if (this.model.sc) return true
-    const pending = this.#quiet(v, PENDING)
-    return pending === AT_LOCKED || pending === AT_FENCE || pending === AT_SERIALIZE || pending === AT_SEND || (pending === AT_STORE && this.#quiet(v, PENDING_WAYS) === 1)
+    const v = choiceVcpu(choice)
+    switch (this.#quiet(v, PENDING)) {
+      case AT_LOCKED:
+      case AT_FENCE:
+      case AT_SERIALIZE:
+        return true
+      case AT_SEND:
+        return this.model.ipiDrains
+      case AT_STORE:
+        return this.#quiet(v, PENDING_WAYS) === 1
+      default:
+        return false
+    }
   }
   alternatives(v: number): number {
-    const pending = this.#quiet(v, PENDING)
-    if (pending === AT_FETCH || pending === AT_BOUNDARY || pending === AT_LOCAL) return 2
-    return this.#quiet(v, PENDING_WAYS)
+    return this.openTo(v) !== 0 ? 2 : this.#quiet(v, PENDING_WAYS)
   }
-  canBeBlocked(v: number): boolean {
-    return this.#quiet(v, PENDING) === AT_BLOCK
+  openTo(v: number): number {
+    const interrupts = this.sharing.interruptible[v] !== 0 && this.#atBoundary(v) && this.#interruptsMatter(v) ? OPEN_TO_INTERRUPTS : 0
+    return interrupts | (this.fetchIsVisible && this.#fetchWays(v) > 0 ? OPEN_TO_CODE : 0)
+  }
+  canBeBlocked(choice: number): boolean {
+    return choiceKind(choice) === INTERRUPT || choiceKind(choice) === NMI || this.#quiet(choiceVcpu(choice), PENDING) === AT_BLOCK
+  }
+  /** A fetch variant by what it fetches: the numbers in `enabled` depend on what has been written to code so far. */
+  identify(choice: number): number {
+    const v = choiceVcpu(choice)
+    if (choiceKind(choice) !== RUN || !this.fetchIsVisible || this.#fetchWays(v) === 0) return choice
+    return packChoice(RUN, v, this.#variantName(v, choiceArgument(choice)))
+  }
+  /** The choice that `identify` would give this name here; -1: it is not enabled. */
+  locate(name: number): number {
+    const v = choiceVcpu(name)
+    const kind = choiceKind(name)
+    if (kind === DRAIN) return this.#buses[v].buffer.count > 0 ? name : -1
+    if (kind === RUN) {
+      if (!this.canContinue(v)) return -1
+      if (!this.fetchIsVisible || this.#fetchWays(v) === 0) return name
+    }
+    const count = kind === RUN ? this.#listRuns(v, this.#scratch, 0) : this.#listInterrupts(v, this.#scratch, 0)
+    for (let k = 0; k < count; k++) if (this.identify(this.#scratch[k]) === name) return this.#scratch[k]
+    return -1
+  }
+  readonly #variantNames = new Map<string, number>()
+
+  #variantName(v: number, variant: number): number {
+    const view = this.fetchView
+    const key = `${view.bytes.subarray(variant * 16, variant * 16 + view.lengths[variant]).join()}${this.model.fetch.kind === 'strict' && view.races(v, variant) ? ' race' : ''}`
+    const known = this.#variantNames.get(key)
+    if (known !== undefined) return known
+    this.#variantNames.set(key, this.#variantNames.size)
+    return this.#variantNames.size - 1
   }
   get unreducible(): string | null {
-    if (this.sharing.interruptible.includes(1)) return 'dpor does not handle interrupts and NMIs; use --engine graph'
-    if (this.fetchIsVisible) return 'dpor does not handle stale fetches of code that is written; use --engine graph, or --fetch coherent'
+    if (this.fetchIsVisible && (this.model.cpu.queueBytes > 0 || !this.model.ownStoresSeen))
+      return 'dpor does not handle prefetch queues, nor own stores to code that lag; use --engine graph'
     if (this.model.partialWait) return 'dpor does not handle partialOverlap=wait; use --engine graph'
     return null
   }
@@ -711,7 +758,7 @@ export class Machine {
       return
     }
     if (rememberable) this.memo.begin(v, argument)
-    if (this.#quiet(v, PENDING) === AT_LOCAL) this.captureEvent(v, !this.#begun(v))
+    if (this.#quiet(v, PENDING) === AT_LOCAL || this.#quiet(v, PENDING) === AT_BOUNDARY) this.captureEvent(v, !this.#begun(v))
     this.#buses[v].grant(true, this.#quiet(v, PENDING), argument)
     this.#advance(v)
   }
@@ -901,8 +948,9 @@ export class Machine {
     }
     const at = variant * 16
     const length = view.lengths[variant]
-    for (let b = 0; b < length; b++) this.footprint.add(this.model.cpu.detectsOwnStores ? FP_FETCH : FP_MEMORY_READ, window.physical[b], 1)
-    this.footprint.add(FP_RESOURCE_READ, RESOURCE_HISTORY, 0)
+    const coherent = this.model.fetch.kind === 'coherent'
+    const kind = !coherent ? FP_STALE_FETCH : this.model.ownStoresSeen ? FP_FETCH : FP_MEMORY_READ
+    for (let b = 0; b < length; b++) this.footprint.add(kind, window.physical[b], 1)
     const base = this.#base(v)
     const b = view.bytes
     this.store.set(base + FETCHED_LENGTH, length)
@@ -914,6 +962,7 @@ export class Machine {
     if (this.observer !== null)
       this.observer({ kind: 'fetch', vcpu: v, address: eip >>> 0, sizeBytes: length, value: variant, bytes: b.slice(at, at + length), stale: variant !== 0 })
     view.use(v, variant)
+    if (!coherent) this.footprint.add(FP_CODE_SEEN, view.seen, 0)
     const op = window.decodeKept(this.memory.u8, (base + FETCHED_BYTES) * 4, length)
     this.#watch(v, eip, op)
     return this.violation === null ? op : null
@@ -963,19 +1012,24 @@ export class Machine {
 
   // --- choices ----------------------------------------------------------------------------------------
 
-  #listRuns(v: number, out: Int32Array, count: number): number {
+  /** Variants of the visible fetch that the vCPU's next event is, left in `fetchView`; 0: it is none. */
+  #fetchWays(v: number): number {
     const pending = this.#quiet(v, PENDING)
-    if ((pending === AT_FETCH || pending === AT_BOUNDARY || pending === AT_LOCAL) && !this.#begun(v)) {
-      const window = this.#windows[v]
-      this.cpus[v].stop = 0
-      const op = window.load()
-      if (op !== null && this.running() && window.noteFetch(op.length, this.sharing, 1 << v)) {
-        const ways = window.enumerate(this.fetchView, v)
-        for (let way = 0; way < ways; way++)
-          if (!this.model.ownStoresSeen || !window.overlapsBuffer(this.#buses[v].buffer, this.fetchView.lengths[way]))
-            out[count++] = packChoice(RUN, v, way)
-        return count
-      }
+    if ((pending !== AT_FETCH && pending !== AT_BOUNDARY && pending !== AT_LOCAL) || !this.#atBoundary(v)) return 0
+    const window = this.#windows[v]
+    this.cpus[v].stop = 0
+    const op = window.load()
+    if (op === null || !this.running() || !window.noteFetch(op.length, this.sharing, 1 << v)) return 0
+    return window.enumerate(this.fetchView, v)
+  }
+
+  #listRuns(v: number, out: Int32Array, count: number): number {
+    const fetches = this.#fetchWays(v)
+    if (fetches > 0) {
+      for (let way = 0; way < fetches; way++)
+        if (!this.model.ownStoresSeen || !this.#windows[v].overlapsBuffer(this.#buses[v].buffer, this.fetchView.lengths[way]))
+          out[count++] = packChoice(RUN, v, way)
+      return count
     }
     const ways = this.#quiet(v, PENDING_WAYS)
     for (let way = 0; way < ways; way++) out[count++] = packChoice(RUN, v, way)
@@ -983,9 +1037,8 @@ export class Machine {
   }
 
   #listInterrupts(v: number, out: Int32Array, count: number): number {
-    if (this.sharing.interruptible[v] === 0 || this.#begun(v) || this.wordOf(v, STATUS) === ENDED) return count
+    if (this.sharing.interruptible[v] === 0 || !this.#atBoundary(v)) return count
     const cpu = this.cpus[v]
-    if ((cpu.r[EVENT] & EVENT_VALID) !== 0) return count
     if (this.model.interruptDrains && this.#buses[v].buffer.count > 0) return count
     if (cpu.canTakeNmi()) {
       if (this.wordOf(v, NMI_PENDING) !== 0) out[count++] = packChoice(NMI, v)
@@ -1017,6 +1070,11 @@ export class Machine {
     if (this.sharing.interruptible[v] === 0 || !this.running()) return false
     const cpu = this.cpus[v]
     return cpu.canTakeInterrupt() || cpu.canTakeNmi()
+  }
+
+  /** The vCPU stands between two instructions, and no event is on its way to a handler. */
+  #atBoundary(v: number): boolean {
+    return !this.#begun(v) && this.wordOf(v, STATUS) !== ENDED && (this.cpus[v].r[EVENT] & EVENT_VALID) === 0
   }
 
   #begun(v: number): boolean {

@@ -14,10 +14,13 @@ import type { EventKind } from './events.ts'
 import { FP_FENCE, FP_MEMORY_READ, FP_READ, FP_RESOURCE_READ, FP_WRITE, RESOURCE_HISTORY } from './footprint.ts'
 import { READ, WRITE } from './image.ts'
 import {
-  ANSWERS, ANSWERS_MAX, ANSWER_COUNT, AT_FENCE, AT_LOAD, AT_LOCKED, AT_SERIALIZE, AT_STORE, PHASE, PHASE_RUN,
+  ANSWERS, ANSWERS_MAX, ANSWER_COUNT, AT_BOUNDARY, AT_FENCE, AT_FETCH, AT_LOAD, AT_LOCAL, AT_LOCKED, AT_SERIALIZE, AT_STORE, PHASE, PHASE_RUN,
 } from './layout.ts'
 import type { Machine } from './machine.ts'
 import { StoreBuffer } from './storeBuffer.ts'
+
+/** What a vCPU can be parked at when its step may begin with a fetch. */
+const FETCH_PENDINGS: ReadonlySet<number> = new Set([AT_FETCH, AT_BOUNDARY, AT_LOCAL])
 
 /** Reader bit of the page walkers: they read memory, never a store buffer, so their vCPU's own stores are shared with them. */
 const WALKER = 1 << 31
@@ -236,7 +239,8 @@ export class VcpuBus implements Bus {
 
   /** For a fetch: whether it may be this step's event, and which variant. -1: no. */
   takeFetch(first: boolean): number {
-    if (!this.#granted || !first) return -1
+    // The code may have turned out to be shared since the vCPU was parked: what was granted then is no fetch.
+    if (!this.#granted || !first || (this.#argument > 0 && !FETCH_PENDINGS.has(this.#startedAt))) return -1
     this.#granted = false
     this.#machine.captureEvent(this.#vcpu, true)
     return this.#argument

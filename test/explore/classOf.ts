@@ -18,9 +18,21 @@ export function classOf(machine: Machine, schedule: readonly number[]): string {
   }
   const source = (vcpu: number, byte: number) =>
     pending[vcpu].findLast((one) => byte >= one.address && byte < one.address + one.sizeBytes)?.name ?? coherence.get(byte)?.at(-1) ?? 'init'
+  // Of a store that is split the observer sees the whole; the buffer knows the parts.
+  const notePending = () =>
+    machine.cpus.forEach((_, v) => {
+      const buffered = machine.bufferedStoresList(v)
+      for (let k = pending[v].length; k < buffered.length; k++) {
+        const [address, sizeBytes] = buffered[k]
+        const name = `${v}.${stored[v]++}`
+        program[v].push(`store ${address.toString(16)}+${sizeBytes}`)
+        pending[v].push({ name, address, sizeBytes })
+      }
+    })
   const observe = (event: MachineEvent) => {
     const { kind, vcpu, address, sizeBytes, value } = event
     const bytes = Array.from({ length: sizeBytes }, (_, b) => address + b)
+    notePending()
     switch (event.kind) {
       case 'load':
       case 'locked-load':
@@ -44,6 +56,10 @@ export function classOf(machine: Machine, schedule: readonly number[]): string {
         program[vcpu].push(`fetch ${address.toString(16)} ${seen.join()}`)
         break
       }
+      case 'interrupt':
+      case 'nmi':
+        program[vcpu].push(`${kind} ${address} after ${machine.icount(vcpu)}`)
+        break
       case 'choose':
       case 'serialize':
       case 'block':
@@ -52,18 +68,9 @@ export function classOf(machine: Machine, schedule: readonly number[]): string {
     }
   }
   const before = machine.observer
-  // Of a store that is split the observer sees the whole; the buffer knows the parts.
   const take = (choice: number) => {
     machine.take(choice)
-    machine.cpus.forEach((_, v) => {
-      const buffered = machine.bufferedStoresList(v)
-      for (let k = pending[v].length; k < buffered.length; k++) {
-        const [address, sizeBytes] = buffered[k]
-        const name = `${v}.${stored[v]++}`
-        program[v].push(`store ${address.toString(16)}+${sizeBytes}`)
-        pending[v].push({ name, address, sizeBytes })
-      }
-    })
+    notePending()
   }
   machine.cpus.forEach((_, v) => {
     for (const [address, sizeBytes] of machine.bufferedStoresList(v)) pending[v].push({ name: `${v}.${stored[v]++}`, address, sizeBytes })

@@ -9,7 +9,8 @@
  * and an event that touches several is the negative number of a list. Resources are granules beyond memory.
  */
 import {
-  FP_FENCE, FP_FETCH, FP_LIFETIME, FP_MEMORY_READ, FP_READ, FP_RESOURCE_READ, FP_RESOURCE_WRITE, FP_WORDS, FP_WRITE, type Footprint,
+  FP_CODE_SEEN, FP_FENCE, FP_FETCH, FP_LIFETIME, FP_MEMORY_READ, FP_READ, FP_RESOURCE_READ, FP_RESOURCE_WRITE, FP_STALE_FETCH, FP_WORDS, FP_WRITE,
+  RESOURCE_HISTORY, type Footprint,
 } from '../../smp/footprint.ts'
 
 export const CELL_READ = 0
@@ -18,6 +19,8 @@ export const CELL_WRITE = 1
 export const CELL_MEMORY_READ = 2
 /** As that, and waits until own stores to the same bytes have drained. */
 export const CELL_FETCH = 4
+/** As CELL_FETCH, where others' stores do not matter: the fetch may see what was there before. */
+export const CELL_STALE_FETCH = 6
 /** Granules that have numbers. */
 export const GRANULES_MAX = (1 << 24) - 2
 
@@ -49,6 +52,10 @@ export class Cells {
   fenceAfter = false
   /** Memory became dead or live. */
   lifetime = false
+  /** Code writes among the accesses. */
+  codeWrites = 0
+  /** Code writes that a fetch which may be stale has to come after; -1: there is no such fetch. */
+  codeSeen = -1
   readonly #granules: Granules
   readonly #lists: Int32Array[] = [new Int32Array(0)]
   readonly #numbers = new Map<string, number>()
@@ -62,6 +69,8 @@ export class Cells {
     this.fenceBefore = false
     this.fenceAfter = false
     this.lifetime = false
+    this.codeWrites = 0
+    this.codeSeen = -1
     const { words, length } = footprint
     for (let at = 0; at < length; at += FP_WORDS) {
       const address = words[at + 1]
@@ -81,7 +90,14 @@ export class Cells {
         case FP_RESOURCE_READ:
           this.#add(makeCell(this.#granules.memory + address, 15, CELL_MEMORY_READ), -1)
           break
+        case FP_STALE_FETCH:
+          this.#addBytes(address, words[at + 2], CELL_STALE_FETCH, -1)
+          break
+        case FP_CODE_SEEN:
+          this.codeSeen = address
+          break
         case FP_RESOURCE_WRITE:
+          if (address === RESOURCE_HISTORY) this.codeWrites++
           this.#add(makeCell(this.#granules.memory + address, 15, CELL_WRITE), -1)
           break
         case FP_FENCE:
@@ -107,11 +123,33 @@ export class Cells {
     return number
   }
 
+  /** The number of what a wait that has read the cells waits for: what its fetches can see too. */
+  waitNumber(): number {
+    if (this.codeSeen < 0) return this.number()
+    const { count } = this
+    this.#add(makeCell(this.#granules.memory + RESOURCE_HISTORY, 15, CELL_MEMORY_READ), -1)
+    const number = this.number()
+    this.count = count
+    return number
+  }
+
+  /** Whether something that others do can conflict with the event. */
+  concernsOthers(touched: number): boolean {
+    if (touched < 0) return this.#lists[-touched].some((cell) => cellKind(cell) !== CELL_STALE_FETCH)
+    return touched !== NOTHING && (touched === UNKNOWN || cellKind(touched) !== CELL_STALE_FETCH)
+  }
+
+  /** Whether the event writes to resource k. */
+  writesResource(touched: number, k: number): boolean {
+    if (touched < 0) return this.#lists[-touched].some((cell) => this.writesResource(cell, k))
+    return touched !== NOTHING && touched !== UNKNOWN && cellKind(touched) === CELL_WRITE && cellGranule(touched) === this.#granules.memory + k
+  }
+
   /** Whether two events of different vCPUs touch the same bytes, and one of them writes there. */
   conflict(a: number, b: number): boolean {
     if (a === NOTHING || b === NOTHING) return false
     if (a === UNKNOWN || b === UNKNOWN) return true
-    if (a > 0 && b > 0) return sameGranule(a, b) && (a & b & 120) !== 0 && ((a | b) & CELL_WRITE) !== 0
+    if (a > 0 && b > 0) return overlap(a, b) && ((a | b) & CELL_WRITE) !== 0 && cellKind(a) !== CELL_STALE_FETCH && cellKind(b) !== CELL_STALE_FETCH
     if (a < 0) {
       const list = this.#lists[-a]
       for (let k = 0; k < list.length; k++) if (this.conflict(list[k], b)) return true
@@ -122,9 +160,14 @@ export class Cells {
 
   /** Whether an event and a drain of its own vCPU do not commute: it reads memory past the buffer. */
   ownConflict(event: number, drain: number): boolean {
-    if (event > 0) return (cellKind(event) & (CELL_MEMORY_READ | CELL_FETCH)) !== 0 && this.conflict(event, drain)
+    if (event > 0) return (cellKind(event) & (CELL_MEMORY_READ | CELL_FETCH)) !== 0 && this.#touch(event, drain)
     if (event === NOTHING) return false
     return this.#lists[-event].some((cell) => this.ownConflict(cell, drain))
+  }
+
+  #touch(event: number, drain: number): boolean {
+    if (drain === NOTHING) return false
+    return drain > 0 ? drain === UNKNOWN || overlap(event, drain) : this.#lists[-drain].some((cell) => this.#touch(event, cell))
   }
 
   #addBytes(physical: number, sizeBytes: number, kind: number, source: number): void {
@@ -158,6 +201,8 @@ export class Cells {
     this.sources[this.count++] = source
   }
 }
+
+const overlap = (a: number, b: number): boolean => sameGranule(a, b) && (a & b & 120) !== 0
 
 /** A copy of twice the length. */
 export function grown(from: Int32Array): Int32Array<ArrayBuffer> {

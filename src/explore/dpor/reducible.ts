@@ -12,8 +12,8 @@ export interface Reducible extends Explorable {
   symbolize(address: number): string
   /** All vCPUs run; otherwise one runs alone. */
   running(): boolean
-  /** The next event of the vCPU needs the stores before to have drained. */
-  needsDrains(vcpu: number): boolean
+  /** The choice needs the own stores before to have drained. */
+  needsDrains(choice: number): boolean
   /** The last step changed nothing but registers of its vCPU. */
   readonly quiet: boolean
   registersOf(vcpu: number): Int32Array
@@ -26,8 +26,14 @@ export interface Reducible extends Explorable {
   liveRegisters(vcpu: number): number
   /** An upper bound of the ways that the vCPU's next event can go; 1: it is determined. */
   alternatives(vcpu: number): number
-  /** Whether the pending event of the vCPU can become disabled or enabled by what others do. */
-  canBeBlocked(vcpu: number): boolean
+  /** What of others can add ways to the vCPU's next event: OPEN_TO_..., or 0. */
+  openTo(vcpu: number): number
+  /** The choice by a name that it keeps whatever others do: fetches by what they fetch. */
+  identify(choice: number): number
+  /** The choice of that name; -1: it is not enabled. */
+  locate(name: number): number
+  /** Whether the choice can become disabled or enabled by what others do. */
+  canBeBlocked(choice: number): boolean
   /** What the reduction does not handle soundly; null: nothing. */
   readonly unreducible: string | null
 }

@@ -5,7 +5,9 @@
  * (trail.ts) where the environment has no choices, at least one where it has.
  */
 import { EIP } from '../../cpu/registers.ts'
-import { choiceKind, choiceVcpu, DRAIN, packChoice, RUN } from '../../smp/choice.ts'
+import { choiceKind, choiceVcpu, DRAIN, INTERRUPT, NMI, packChoice, RUN } from '../../smp/choice.ts'
+import { RESOURCE_VCPU } from '../../smp/footprint.ts'
+import { OPEN_TO_CODE, OPEN_TO_INTERRUPTS } from '../../smp/machine.ts'
 import type { Violation } from '../../smp/monitor.ts'
 import { CHOICES_MAX, remake, type Limits, type Progress, type Search } from '../explorable.ts'
 import type { Verdict } from '../verdict.ts'
@@ -102,6 +104,18 @@ class Pass {
   #sleepAt = new Int32Array(257)
   /** Whether event d was carried out by the machine (an execution that an assumption cuts stays before it). */
   #real = new Uint8Array(256)
+  /** The machine's choice that event d was: in the trail stands its name (Reducible.identify). */
+  #actual = new Int32Array(256)
+  /** What of others could have added ways to event d (Reducible.openTo), and own stores that were buffered. */
+  #open = new Uint8Array(256)
+  #buffered = new Uint8Array(256)
+  #anyOpen = false
+  /** A vCPU waits at the node, and an interrupt was explored there: others have to be, too. */
+  #more = new Uint8Array(257)
+  /** Interrupts taken before event d. */
+  #interrupts = new Int32Array(257)
+  #stales = new Int32Array(257)
+  #pruned = false
   #sleepChoice = new Int32Array(256)
   #sleepTouched = new Int32Array(256)
   #sleepOwn: (OwnReads | null)[] = []
@@ -190,10 +204,13 @@ class Pass {
     if (this.#violation !== null)
       return { ...common, verdict: 'violated', strength: 'complete', reasons: [], violation: this.#violation, schedule: this.#schedule }
     const unfinished = problems.length > 0 || !this.#over
+    const { interrupts, stale } = this.#options
+    const bounds = this.#pruned ? { ...(interrupts === undefined ? {} : { interrupts }), ...(stale === undefined ? {} : { 'stale fetches': stale }) } : {}
     return {
       ...common,
+      bounds,
       verdict: unfinished ? 'unknown' : 'holds',
-      strength: unfinished || weaknesses.size > 0 ? 'bounded' : 'complete',
+      strength: unfinished || weaknesses.size > 0 || this.#pruned ? 'bounded' : 'complete',
       reasons: [...problems, ...weaknesses],
       violation: null,
       schedule: null,
@@ -212,6 +229,10 @@ class Pass {
         return !this.#over && this.#back()
       }
     }
+    if (this.#siblings[d] === 0 && this.#more[d] === 1) {
+      this.#more[d] = 0
+      this.#choose(d)
+    }
     const node = this.#siblings[d]
     if (node === 0) return this.#back()
     this.#siblings[d] = this.#tree.next[node]
@@ -219,7 +240,13 @@ class Pass {
     const planned = this.#tree.touched[node] !== UNKNOWN
     const below = this.#tree.child[node]
     this.#tree.free(node)
-    if (!this.#enabled(choice)) {
+    if (isInterrupt(choice) && this.#interrupts[d] >= (this.#options.interrupts ?? Infinity)) {
+      this.#pruned = true
+      this.#tree.freeAll(below)
+      return true
+    }
+    const actual = this.#locate(choice)
+    if (actual < 0) {
       // A fence that had nothing to wait for in this order is no event of its own.
       this.#siblings[d] = this.#splice(below, this.#siblings[d])
       return true
@@ -228,22 +255,38 @@ class Pass {
       if (planned) this.#addAlternatives(choice, d)
       choice |= FORKED
     }
-    this.#take(choice, d, below)
+    this.#take(choice, actual, d, below)
     return true
   }
+
+  /** The names of the choices that `vcpu` could make at node d (all: -1), within the budgets, into `#choices`; their number. */
+  #list(d: number): number {
+    const machine = this.#machine
+    const count = machine.enabled(this.#choices)
+    const { interrupts } = this.#options
+    let kept = 0
+    this.#someOverBudget = false
+    for (let k = 0; k < count; k++) {
+      const choice = this.#choices[k]
+      if (interrupts !== undefined && isInterrupt(choice) && this.#interrupts[d] >= interrupts) this.#someOverBudget = true
+      else this.#choices[kept++] = machine.identify(choice)
+    }
+    this.#pruned ||= this.#someOverBudget
+    return kept
+  }
+  #someOverBudget = false
 
   /**
    * What else the process could do here, besides what was planned: other orders of halves, other data. Where
    * one of these sleeps, it may wake up before the process goes this way at all: everybody else may come first.
    */
   #addAlternatives(choice: number, d: number): void {
-    const count = this.#machine.enabled(this.#choices)
+    const count = this.#list(d)
     const process = processOf(choice)
-    let asleep = false
-    for (let k = 0; k < count; k++) asleep ||= processOf(this.#choices[k]) === process && this.#sleepsAs(d, this.#choices[k])
+    const half = this.#halfAsleep(d, process, count)
     for (let k = 0; k < count; k++) {
       const other = this.#choices[k]
-      if (other === choice || (processOf(other) !== process && !asleep) || this.#sleepsAs(d, other) || !this.#goesOn(d, other)) continue
+      if (other === choice || (processOf(other) !== process && !half) || this.#sleepsAs(d, other) || !this.#goesOn(d, other)) continue
       let known = false
       for (let node = this.#siblings[d]; node !== 0 && !known; node = this.#tree.next[node]) known = (this.#tree.choice[node] & ~FORKED) === other
       if (!known) this.#siblings[d] = this.#splice(this.#siblings[d], this.#tree.make(other, UNKNOWN, null))
@@ -264,22 +307,26 @@ class Pass {
     return list
   }
 
-  #take(choice: number, d: number, below: number): void {
+  #take(choice: number, actual: number, d: number, below: number): void {
     const machine = this.#machine
     const trail = this.#trail
     const vcpu = choiceVcpu(choice)
     const drain = choiceKind(choice) === DRAIN
     const running = machine.running()
     const before = machine.bufferedStoresOf(vcpu)
-    const fenced = !drain && machine.needsDrains(vcpu)
-    this.#blockable[d] = !drain && machine.canBeBlocked(vcpu) ? 1 : 0
-    const outcome = machine.take(choice & ~FORKED)
+    const fenced = !drain && machine.needsDrains(actual)
+    this.#blockable[d] = !drain && machine.canBeBlocked(actual) ? 1 : 0
+    this.#actual[d] = actual
+    this.#open[d] = choiceKind(choice) === RUN ? machine.openTo(vcpu) : 0
+    this.#buffered[d] = before
+    if (this.#open[d] !== 0) this.#anyOpen = true
+    const outcome = machine.take(actual)
     this.events++
     this.#cells.read(machine.footprint)
     if (this.#cells.lifetime) this.#unreducible = 'dpor does not handle XM_FREE and XM_ALLOC; use --engine graph'
     if (outcome === 1) {
       this.#violation = machine.violation
-      this.#schedule = [...this.#realChoices(), choice & ~FORKED]
+      this.#schedule = [...this.#realChoices(), actual]
       this.#over = true
       return
     }
@@ -292,11 +339,10 @@ class Pass {
       this.#wait(d, vcpu)
       machine.undo()
       this.#tree.freeAll(below)
+      if (this.#canInterrupt(vcpu)) this.#more[d] = 1
       this.#entering = true
       return
     }
-    this.#expanded[d] = 1
-    this.#expanded[d + 1] = 0
     const stores = drain || cut ? 0 : machine.bufferedStoresOf(vcpu) - before
     if (cut) {
       // The others go on without it: what they do may show another order in which it is not cut.
@@ -305,7 +351,14 @@ class Pass {
       this.#stoppedCount++
     }
     this.#real[d] = cut ? 0 : 1
+    const { codeSeen } = this.#cells
     trail.push(choice, stores, fenced, !running)
+    this.#interrupts[d + 1] = this.#interrupts[d] + (isInterrupt(choice) ? 1 : 0)
+    this.#stales[d + 1] = this.#stales[d] + (codeSeen >= 0 && trail.isStale(d, codeSeen) ? 1 : 0)
+    if (this.#stales[d + 1] > (this.#options.stale ?? Infinity)) return this.#prune(d, vcpu, below)
+    this.#expanded[d] = 1
+    this.#expanded[d + 1] = 0
+    this.#more[d + 1] = 0
     if (trail.own[d] !== null) this.#anyOwn = true
     this.#sleepAt[d + 1] = this.#sleepers
     this.#passOnSleep(d)
@@ -315,9 +368,32 @@ class Pass {
     if (d + 2 > DEPTH_MAX) this.stop(`an execution of more than ${DEPTH_MAX} events`)
   }
 
+  /** Event d is beyond a budget: as if it could not be chosen. */
+  #prune(d: number, vcpu: number, below: number): void {
+    this.#pruned = true
+    if (this.#real[d] === 1) this.#machine.undo()
+    if (this.#stopped[vcpu] === d) {
+      this.#stopped[vcpu] = -1
+      this.#stoppedCount--
+    }
+    const trail = this.#trail
+    trail.pop()
+    this.#tree.freeAll(below)
+    this.#addSleeper(trail.choice[d], trail.touched[d], trail.own[d])
+    this.#sleepAt[d + 1] = this.#sleepers
+    this.#entering = true
+  }
+
+  /** An interrupt or NMI could be taken now. */
+  #canInterrupt(vcpu: number): boolean {
+    const count = this.#machine.enabled(this.#choices)
+    for (let k = 0; k < count; k++) if (isInterrupt(this.#choices[k]) && choiceVcpu(this.#choices[k]) === vcpu) return true
+    return false
+  }
+
   /** `vcpu` reads in vain at node d what the cells hold. */
   #wait(d: number, vcpu: number): void {
-    this.#waits[d * this.#stopped.length + vcpu] = this.#cells.number()
+    this.#waits[d * this.#stopped.length + vcpu] = this.#cells.waitNumber()
     const place = this.#placeOf()
     if (this.#waitPlaces.has(place)) return
     this.#waitPlaces.add(place)
@@ -416,18 +492,15 @@ class Pass {
     return true
   }
 
-  #enabled(choice: number): boolean {
-    const vcpu = choiceVcpu(choice)
-    if (choiceKind(choice) === DRAIN) return this.#machine.bufferedStoresOf(vcpu) > 0
-    if (this.#stopped[vcpu] >= 0) return false
-    if (choiceKind(choice) === RUN) return this.#machine.canContinue(vcpu)
-    const count = this.#machine.enabled(this.#choices)
-    return this.#choices.subarray(0, count).includes(choice)
+  /** The machine's choice of that name; -1: it is not enabled, or its vCPU goes no further. */
+  #locate(name: number): number {
+    if (choiceKind(name) !== DRAIN && this.#stopped[choiceVcpu(name)] >= 0) return -1
+    return this.#machine.locate(name)
   }
 
   /** Picks whom to run where nothing is planned: all alternatives of one process that does not sleep. False: none. */
   #choose(d: number): boolean {
-    const count = this.#machine.enabled(this.#choices)
+    const count = this.#list(d)
     let picked = -1
     let first = -1
     let half = -1
@@ -455,20 +528,29 @@ class Pass {
       else this.#tree.next[tail] = node
       tail = node
     }
+    // Of a vCPU that waits only interrupts were picked: the others have their turn after them.
+    this.#more[d] = picked >= 0 && (picked & 1) === 0 && this.#waitsAt(d, picked >> 1) ? 1 : 0
     return true
   }
   #someAsleep = false
 
   /** Some alternatives of the process sleep, and some do not. */
   #halfAsleep(d: number, process: number, count: number): boolean {
-    for (let k = 0; k < count; k++) if (processOf(this.#choices[k]) === process && this.#sleepsAs(d, this.#choices[k])) return true
+    for (let k = 0; k < count; k++) if (processOf(this.#choices[k]) === process && this.#sleepsLightly(d, this.#choices[k])) return true
+    return false
+  }
+
+  /** The choice sleeps, and others may wake it. */
+  #sleepsLightly(d: number, choice: number): boolean {
+    for (let k = this.#sleepAt[d]; k < this.#sleepers; k++)
+      if ((this.#sleepChoice[k] & ~FORKED) === choice) return this.#cells.concernsOthers(this.#sleepTouched[k])
     return false
   }
 
   /** The vCPU that would make this choice has not been stopped in this execution, and does not wait at node d. */
   #goesOn(d: number, choice: number): boolean {
     const vcpu = choiceVcpu(choice)
-    return choiceKind(choice) === DRAIN || (this.#stopped[vcpu] < 0 && !this.#waitsAt(d, vcpu))
+    return choiceKind(choice) === DRAIN || (this.#stopped[vcpu] < 0 && (isInterrupt(choice) || !this.#waitsAt(d, vcpu)))
   }
 
   /** The execution ends here: plans the reversals of its races. */
@@ -482,13 +564,15 @@ class Pass {
     for (let d = this.#newFrom; d < trail.depth; d++)
       if (this.#blockable[d] === 1) this.#reverseAwait(d)
       else for (let k = trail.raceAt[d]; k < trail.raceAt[d + 1]; k++) this.#reverse(trail.races[k], d)
+    if (this.#anyOpen) for (let d = Math.max(this.#newFrom, 1); d < trail.depth; d++) this.#reverseOpens(d)
+    if (this.#over) return
     this.#newFrom = trail.depth
     for (let v = 0; v < this.#stopped.length; v++) if (this.#waitsAt(node, v)) this.#reverseWait(v)
   }
 
   #ending(node: number): keyof Counts | 'deadlock' {
     if (this.#someAsleep) return 'redundant'
-    if (this.#stoppedCount > 0) return 'cut'
+    if (this.#stoppedCount > 0 || this.#someOverBudget) return 'cut'
     const waiting: number[] = []
     for (let v = 0; v < this.#stopped.length; v++) if (this.#waitsAt(node, v)) waiting.push(v)
     if (waiting.length === 0) return 'complete'
@@ -522,13 +606,15 @@ class Pass {
     const machine = this.#machine
     const trail = this.#trail
     const d = trail.depth
-    const fenced = machine.needsDrains(vcpu)
-    machine.take(packChoice(RUN, vcpu))
+    const run = packChoice(RUN, vcpu)
+    const name = machine.identify(run)
+    const fenced = machine.needsDrains(run)
+    machine.take(run)
     this.#cells.read(machine.footprint)
     machine.undo()
     if (d + 2 > this.#siblings.length) this.#growNodes()
     this.#real[d] = 0
-    trail.push(packChoice(RUN, vcpu), 0, fenced, false)
+    trail.push(name, 0, fenced, false)
     this.#reverseAwait(d)
     trail.pop()
   }
@@ -644,7 +730,7 @@ class Pass {
         }
         return
       }
-      if (tree.child[matched] === 0 || this.#length === 0) return
+      if (this.#length === 0) return
       if (choiceKind(tree.choice[matched]) === DRAIN) this.#drained[choiceVcpu(tree.choice[matched])]++
       parent = matched
       first = tree.child[matched]
@@ -655,15 +741,15 @@ class Pass {
   #reaches(e: number): boolean {
     const machine = this.#machine
     const trail = this.#trail
-    for (let x = trail.depth - 1; x >= e; x--) if (this.#real[x] === 1) machine.undo()
+    this.#goBackTo(e)
     let taken = 0
     let possible = true
     for (let k = 0; k < this.#length && possible; k++) {
-      const choice = trail.choice[this.#sequence[k]] & ~FORKED
-      const vcpu = choiceVcpu(choice)
-      possible = choiceKind(choice) === DRAIN ? machine.bufferedStoresOf(vcpu) > 0 : machine.canContinue(vcpu)
+      const choice = machine.locate(trail.choice[this.#sequence[k]] & ~FORKED)
+      possible = choice >= 0
       if (!possible) break
       if (k === this.#length - 1) {
+        const vcpu = choiceVcpu(choice)
         const outcome = machine.take(choice)
         this.#loops.note(trail.depth, machine.quiet)
         const previous = trail.previousOf(this.#sequence[k])
@@ -675,13 +761,102 @@ class Pass {
       if (machine.take(choice) !== 0) break
     }
     while (taken-- > 0) machine.undo()
-    for (let x = e; x < trail.depth; x++) if (this.#real[x] === 1) machine.take(trail.choice[x] & ~FORKED)
+    this.#comeBackFrom(e)
     return possible
+  }
+
+  /** Brings the machine to node e of the present execution, and back to its end. */
+  #goBackTo(e: number): void {
+    for (let x = this.#trail.depth - 1; x >= e; x--) if (this.#real[x] === 1) this.#machine.undo()
+  }
+  #comeBackFrom(e: number): void {
+    for (let x = e; x < this.#trail.depth; x++) if (this.#real[x] === 1) this.#machine.take(this.#actual[x])
+  }
+
+  /** Plans the executions in which event d came early enough for others to go another way, if it can add ways to their events. */
+  #reverseOpens(d: number): void {
+    const trail = this.#trail
+    const process = trail.process[d]
+    if ((process & 1) === 0 && trail.codeWrites[d] === 0 && !this.#cells.concernsOthers(trail.touched[d])) return
+    for (let e = d - 1; e >= 0; e--) {
+      if (this.#open[e] === 0 || trail.before(e, d)) continue
+      const vcpu = trail.process[e] >> 1
+      const arrives =
+        (this.#open[e] & OPEN_TO_INTERRUPTS) !== 0 &&
+        (process === vcpu * 2 + 1 ? this.#buffered[e] > 0 : process >> 1 !== vcpu && this.#cells.writesResource(trail.touched[d], RESOURCE_VCPU + vcpu))
+      const writes = (this.#open[e] & OPEN_TO_CODE) !== 0 && trail.codeWrites[d] > 0
+      if (arrives || writes) this.#openWays(e, d)
+      if (this.#over) return
+    }
+  }
+
+  /** Plans the ways that the process of event e has only when what came between, up to event d, has come before it. */
+  #openWays(e: number, d: number): void {
+    const machine = this.#machine
+    const trail = this.#trail
+    const vcpu = trail.process[e] >> 1
+    if (this.#sequence.length < trail.depth + 1) this.#sequence = new Int32Array(trail.choice.length)
+    this.#goBackTo(e)
+    const before = this.#waysOf(vcpu, e)
+    const sequence: number[] = []
+    const taken: number[] = []
+    for (let x = e; x <= d; x++) {
+      if (this.#real[x] === 0 || trail.before(e, x)) continue
+      const choice = machine.locate(trail.choice[x] & ~FORKED)
+      if (choice < 0) break
+      sequence.push(x)
+      taken.push(choice)
+      if (machine.take(choice) === 0) continue
+      if (machine.violation !== null) {
+        this.#violation = machine.violation
+        this.#schedule = [...this.#realChoices().slice(0, this.#realBefore(e)), ...taken]
+        this.#over = true
+        return
+      }
+      break
+    }
+    if (sequence.at(-1) === d) {
+      for (const name of this.#waysOf(vcpu, e)) {
+        if (before.includes(name)) continue
+        machine.take(machine.locate(name))
+        this.#cells.read(machine.footprint)
+        machine.undo()
+        const at = trail.depth
+        trail.choice[at] = name | FORKED
+        trail.process[at] = vcpu * 2
+        trail.touched[at] = this.#cells.number()
+        trail.own[at] = null
+        this.#sequence.set(sequence)
+        this.#sequence[sequence.length] = at
+        this.#length = sequence.length + 1
+        let slept = false
+        for (let k = this.#sleepAt[e]; k < this.#sleepAt[e + 1] && !slept; k++) {
+          this.#resetDrained(e)
+          slept = this.#initial(this.#sleepChoice[k], this.#sleepTouched[k], this.#sleepOwn[k]) !== CLASH
+        }
+        if (!slept) this.#insert(e)
+      }
+    }
+    for (let k = 0; k < sequence.length; k++) machine.undo()
+    this.#comeBackFrom(e)
+  }
+
+  /** Names of the ways that `vcpu` can go where the machine stands, with the budget of node e. */
+  #waysOf(vcpu: number, e: number): number[] {
+    const count = this.#list(e)
+    return Array.from(this.#choices.subarray(0, count)).filter((choice) => choiceVcpu(choice) === vcpu && choiceKind(choice) !== DRAIN)
+  }
+
+  /** Events before node e that the machine carried out. */
+  #realBefore(e: number): number {
+    let count = 0
+    for (let x = 0; x < e; x++) count += this.#real[x]
+    return count
   }
 
   #realChoices(): number[] {
     const choices: number[] = []
-    for (let d = 0; d < this.#trail.depth; d++) if (this.#real[d] === 1) choices.push(this.#trail.choice[d] & ~FORKED)
+    for (let d = 0; d < this.#trail.depth; d++) if (this.#real[d] === 1) choices.push(this.#actual[d])
     return choices
   }
 
@@ -705,6 +880,9 @@ class Pass {
 
   #growNodes(): void {
     this.#siblings = grown(this.#siblings)
+    this.#actual = grown(this.#actual)
+    this.#interrupts = grown(this.#interrupts)
+    this.#stales = grown(this.#stales)
     this.#sleepAt = grown(this.#sleepAt)
     const flags = (from: Uint8Array) => {
       const to = new Uint8Array(from.length * 2)
@@ -714,9 +892,14 @@ class Pass {
     this.#real = flags(this.#real)
     this.#blockable = flags(this.#blockable)
     this.#expanded = flags(this.#expanded)
+    this.#open = flags(this.#open)
+    this.#buffered = flags(this.#buffered)
+    this.#more = flags(this.#more)
     this.#growWaits()
   }
 }
+
+const isInterrupt = (choice: number): boolean => choiceKind(choice) === INTERRUPT || choiceKind(choice) === NMI
 
 /** Mark on a choice: the process could have gone another way there. */
 const FORKED = 1 << 30

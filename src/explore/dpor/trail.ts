@@ -10,7 +10,7 @@
  * happen before.
  */
 import { choiceKind, choiceVcpu, DRAIN } from '../../smp/choice.ts'
-import { cellGranule, cellKind, cellMask, CELL_FETCH, CELL_MEMORY_READ, CELL_READ, CELL_WRITE, grown, makeCell, sameGranule, type Cells } from './cells.ts'
+import { cellGranule, cellKind, cellMask, CELL_FETCH, CELL_MEMORY_READ, CELL_READ, CELL_STALE_FETCH, CELL_WRITE, grown, makeCell, sameGranule, type Cells } from './cells.ts'
 
 export function processOf(choice: number): number {
   return choiceVcpu(choice) * 2 + (choiceKind(choice) === DRAIN ? 1 : 0)
@@ -39,6 +39,9 @@ export class Trail {
   readonly processes: number
   /** Stores drained so far, by vCPU. */
   readonly drained: Int32Array
+  /** Writes to code by event d, and all of them: of each the event. */
+  codeWrites = new Uint8Array(256)
+  readonly codeWriters: number[] = []
   readonly #cells: Cells
   readonly #heads: Int32Array
   readonly #last: Int32Array
@@ -74,6 +77,12 @@ export class Trail {
       this.#enqueuer.push(new Int32Array(64))
       this.#forwards.push([])
     }
+  }
+
+  /** Fetch d, which has used no more than the first `seen` writes to code, comes after a later one all the same: it is stale. */
+  isStale(d: number, seen: number): boolean {
+    for (let k = seen; k < this.codeWriters.length; k++) if (this.before(this.codeWriters[k], d)) return true
+    return false
   }
 
   /** Whether event `a` happens before event `b` (or is it). */
@@ -126,6 +135,9 @@ export class Trail {
       if (drain >= 0) this.#order(drain, false)
     }
     if (!alone) own = this.#orderAccesses(vcpu)
+    // A fetch comes after the newest write that it has used; of the others it would not notice whether they were made.
+    const used = cells.codeSeen - 1
+    if (used >= 0 && used < this.codeWriters.length) this.#order(this.codeWriters[used], false)
     this.touched[d] = cells.number()
     this.own[d] = own
     this.#fenceAfter[d] = cells.fenceAfter ? 1 : 0
@@ -133,6 +145,8 @@ export class Trail {
     this.#findRaces(d)
     this.#nodeAt[d] = this.#nodes
     if (!alone) this.#addNodes(d, process)
+    this.codeWrites[d] = cells.codeWrites
+    for (let k = 0; k < cells.codeWrites; k++) this.codeWriters.push(d)
     if ((process & 1) === 1) this.drained[vcpu]++
     this.#added[d] = stores
     this.#enqueue(vcpu, stores, d)
@@ -145,6 +159,7 @@ export class Trail {
     const d = --this.depth
     const process = this.process[d]
     const vcpu = process >> 1
+    this.codeWriters.length -= this.codeWrites[d]
     this.#last[process] = this.#previous[d]
     this.#enqueued[vcpu] -= this.#added[d]
     if ((process & 1) === 1) this.drained[vcpu]--
@@ -233,6 +248,11 @@ export class Trail {
         const event = this.#nodeEvent[node]
         const process = this.process[event]
         const own = process >> 1 === vcpu
+        if (kind === CELL_STALE_FETCH) {
+          // Own stores to the bytes had to drain first.
+          if (own && (process & 1) === 1 && cellKind(other) === CELL_WRITE) this.#order(event, false)
+          continue
+        }
         if (cellKind(other) === CELL_WRITE) {
           need &= ~bytes
           if (!own) this.#order(event, true)
@@ -293,6 +313,7 @@ export class Trail {
         this.#forwards[vcpu].push(d, cells.cells[k], this.drained[vcpu] + cells.sources[k])
         continue
       }
+      if (cellKind(cells.cells[k]) === CELL_STALE_FETCH) continue
       this.#addNode(d, cells.cells[k])
       if ((process & 1) === 1) this.#readersOf(vcpu, this.drained[vcpu], cells.cells[k])
     }
@@ -335,5 +356,8 @@ export class Trail {
     const flags = new Uint8Array(this.#fenceAfter.length * 2)
     flags.set(this.#fenceAfter)
     this.#fenceAfter = flags
+    const writes = new Uint8Array(this.codeWrites.length * 2)
+    writes.set(this.codeWrites)
+    this.codeWrites = writes
   }
 }
