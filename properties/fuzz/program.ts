@@ -168,7 +168,7 @@ export function randomProgram(seed: number): Program {
   const dice = new Dice(seed)
   const kind = dice.of(KINDS)
   const vcpus = dice.chance(70) ? 2 : 3
-  const length = vcpus === 2 ? 4 : 3
+  const length = vcpus === 2 ? 4 : 2
   const places = kind === 'mixed' ? ['x', 'x + 2', 'y', 'y + 1', 'z', 'x + 3'] : dice.chance(20) ? ['x'] : ['x', 'y']
   const sites = kind === 'code' ? 1 + dice.below(2) : 0
   const item = (): Item => {

@@ -66,6 +66,12 @@ export class Footprint {
     this.length = count
   }
 
+  /** Shared data was loaded. */
+  hasLoads(): boolean {
+    for (let at = 0; at < this.length; at += FP_WORDS) if (this.words[at] === FP_READ) return true
+    return false
+  }
+
   /** A data load; a row for each run of bytes that come from one place. */
   addLoad(buffer: StoreBuffer, physical: number, sizeBytes: number): void {
     if (!buffer.overlaps(physical, sizeBytes)) return this.add(FP_READ, physical, sizeBytes)

@@ -94,7 +94,7 @@ export class Machine {
   readonly coverage: Coverage
   /** What the last step touched. */
   readonly footprint = new Footprint()
-  /** The last step changed nothing but registers of its vCPU. */
+  /** The last step changed nothing but registers and private memory of its vCPU. */
   quiet = true
   /** The last step did what others can see, or got its vCPU on: it ended, or woke up. */
   effect = false
@@ -102,6 +102,9 @@ export class Machine {
   progressed = 0
   /** The last step accessed data, be it private. */
   touched = false
+  /** Private stores, and loads of what the vCPU does not write itself, in steps that were executed and not remembered. */
+  privateStores = 0
+  foreignLoads = 0
   /** Registers of the vCPU of the last RUN, before the instruction whose event it was; only where `eventBegins`. */
   readonly eventRegisters = new Int32Array(REGISTER_WORDS)
   /** That event was the first of its instruction. */
@@ -295,6 +298,16 @@ export class Machine {
   /** The registers of a vCPU, as long as it does not run. */
   registersOf(v: number): Int32Array {
     return this.cpus[v].r
+  }
+  /** Whether private memory and monitors' state are what they were before the steps of these numbers (oldest first, of one vCPU, all quiet). */
+  restored(steps: readonly number[]): boolean {
+    const olds = new Map<number, number>()
+    for (const step of steps)
+      this.store.forEachBetween(this.#marks[step], step + 1 < this.step ? this.#marks[step + 1] - 2 : this.store.top, (index, old) => {
+        if (index >= this.#layout.ghosts && index < this.#quietAt && !olds.has(index)) olds.set(index, old)
+      })
+    for (const [index, old] of olds) if (this.store.w[index] !== old) return false
+    return true
   }
   /** It is parked before the first event of an instruction. */
   betweenInstructions(v: number): boolean {

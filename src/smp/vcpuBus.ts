@@ -281,6 +281,7 @@ export class VcpuBus implements Bus {
     const memory = machine.memory
     const visible = this.#seenRead(at, sizeBytes)
     if (this.cpu.stop !== 0) return 0
+    if ((machine.sharing.writers[memory.granule(at)] & this.#bit) === 0) machine.foreignLoads++
     const low = Math.min(4, sizeBytes)
     let value = memory.load(at, low)
     this.high = sizeBytes === 8 ? memory.load(at + 4, 4) : 0
@@ -393,10 +394,10 @@ export class VcpuBus implements Bus {
     const machine = this.#machine
     const memory = machine.memory
     const changes = !this.locked || !memory.holds(at, sizeBytes, low, high)
-    if (changes) machine.quiet = false
     let visible = false
     if (this.#running) visible = machine.sharing.noteWrite(memory.granule(at), memory.granule(at + sizeBytes - 1), this.#bit)
     if (visible) machine.distrustCode(this.#vcpu)
+    if (visible && changes) machine.quiet = false
     if (this.locked) {
       if (!this.#openLock(visible, physical, sizeBytes)) return
       if (visible) {
@@ -405,8 +406,10 @@ export class VcpuBus implements Bus {
         this.#observe('locked-store', physical, sizeBytes, low)
       }
       machine.writeMemory(this.#vcpu, physical, sizeBytes, low, high)
-    } else if (!visible) machine.writeMemory(this.#vcpu, physical, sizeBytes, low, high)
-    else if (!this.#enqueue(physical, sizeBytes, low, high)) return
+    } else if (!visible) {
+      machine.privateStores++
+      machine.writeMemory(this.#vcpu, physical, sizeBytes, low, high)
+    } else if (!this.#enqueue(physical, sizeBytes, low, high)) return
     if (visible && changes) machine.effect = true
     this.record(0)
     machine.onAccess(this.#vcpu, physical, sizeBytes, true)

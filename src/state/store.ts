@@ -95,6 +95,11 @@ export class Store {
     for (let at = top; at < this.#top; at += 2) visit(this.#log[at], this.#log[at + 1])
   }
 
+  /** The changes of the log between two tops, oldest first. */
+  forEachBetween(from: number, to: number, visit: (index: number, old: number) => void): void {
+    for (let at = from; at < to; at += 2) visit(this.#log[at], this.#log[at + 1])
+  }
+
   /** A point that `undoTo` can return to. */
   mark(): number {
     if (this.#top + 2 > this.#log.length) this.#grow()

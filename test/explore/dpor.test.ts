@@ -59,6 +59,17 @@ describe('loops', () => {
     expect(wait('    jmp again').verdict().violation?.kind).toBe('deadlock')
   })
 
+  it('are waits although they call functions: what they leave in private memory is the same after each turn', () => {
+    const call = '    call look\n    test eax, eax\n    jz again\n    ret\nlook:\n    push ebx\n    mov eax, [x]\n    pop ebx'
+    expect(wait(call).counts()).toEqual({ complete: 1, cut: 0, discarded: 0, redundant: 0 })
+    expect(wait(call, 'mov dword [y], 1').verdict().violation?.kind).toBe('deadlock')
+  })
+
+  it('that only work on private memory wait for nobody', () => {
+    const work = wait('    call next\n    jmp again\nnext:')
+    expect([work.verdict().verdict, work.counts().complete]).toEqual(['holds', 1])
+  })
+
   it('are no waits when a register, a flag that is read, or a private word differs', () => {
     // It gives up after two looks in vain: the store comes before the first, between, or after both.
     const counted = '    dec ecx\n    jz done\n    mov eax, [x]\n    test eax, eax\n    jz again\ndone:'

@@ -1,4 +1,5 @@
 /** What the reduction needs of a machine besides what every engine needs. */
+import type { Observer } from '../../smp/events.ts'
 import type { Footprint } from '../../smp/footprint.ts'
 import type { Explorable } from '../explorable.ts'
 import type { Granules } from './cells.ts'
@@ -14,11 +15,19 @@ export interface Reducible extends Explorable {
   running(): boolean
   /** The choice needs the own stores before to have drained. */
   needsDrains(choice: number): boolean
-  /** The last step changed nothing but registers of its vCPU. */
+  /** The last step changed nothing but registers and private memory of its vCPU. */
   readonly quiet: boolean
   registersOf(vcpu: number): Int32Array
   /** Registers before the instruction whose event the last RUN was; only where `eventBegins`. */
   readonly eventRegisters: Int32Array
+  /** Steps taken. */
+  readonly step: number
+  /** Whether private memory is what it was before the steps of these numbers (oldest first, of one vCPU, all quiet). */
+  restored(steps: readonly number[]): boolean
+  /** Private stores, and loads of what the vCPU does not write itself, so far; counted while there is an observer. */
+  readonly privateStores: number
+  readonly foreignLoads: number
+  observer: Observer | null
   /** That event was the first of its instruction. */
   readonly eventBegins: boolean
   betweenInstructions(vcpu: number): boolean

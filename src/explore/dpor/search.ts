@@ -106,6 +106,8 @@ class Pass {
   #real = new Uint8Array(256)
   /** The machine's choice that event d was: in the trail stands its name (Reducible.identify). */
   #actual = new Int32Array(256)
+  /** The machine's step that it was. */
+  #stepAt = new Int32Array(256)
   /** What of others could have added ways to event d (Reducible.openTo), and own stores that were buffered. */
   #open = new Uint8Array(256)
   #buffered = new Uint8Array(256)
@@ -317,6 +319,7 @@ class Pass {
     const fenced = !drain && machine.needsDrains(actual)
     this.#blockable[d] = !drain && machine.canBeBlocked(actual) ? 1 : 0
     this.#actual[d] = actual
+    this.#stepAt[d] = machine.step
     this.#open[d] = choiceKind(choice) === RUN ? machine.openTo(vcpu) : 0
     this.#buffered[d] = before
     if (this.#open[d] !== 0) this.#anyOpen = true
@@ -423,10 +426,12 @@ class Pass {
 
   /** Whether the event in slot d brought `vcpu`, whose event before was `previous`, back to where it stood before, without effect. */
   #closesTurn(d: number, previous: number, vcpu: number): boolean {
-    if (this.#loops.isBackAt(d, vcpu)) return true
+    const steps = [this.#machine.step - 1]
+    if (this.#loops.isBackAt(d, vcpu) && this.#machine.restored(steps)) return true
     let event = previous
     for (let k = 0; k < TURN_MAX && event >= 0 && this.#loops.isQuiet(event); k++) {
-      if (this.#loops.isBackAt(event, vcpu)) return true
+      steps.unshift(this.#stepAt[event])
+      if (this.#loops.isBackAt(event, vcpu) && this.#machine.restored(steps)) return true
       event = this.#trail.previousOf(event)
     }
     return false
@@ -576,7 +581,9 @@ class Pass {
     const waiting: number[] = []
     for (let v = 0; v < this.#stopped.length; v++) if (this.#waitsAt(node, v)) waiting.push(v)
     if (waiting.length === 0) return 'complete'
-    if (!waiting.every((v) => this.#turnsForEver(v))) return 'discarded'
+    const loops = waiting.map((v) => this.#loopOf(v))
+    if (loops.includes('leaves')) return 'discarded'
+    if (!loops.includes('waits')) return 'complete'
     const who = waiting.map((v) => `vCPU ${v} at ${this.#machine.symbolize(this.#machine.registersOf(v)[EIP])}`)
     const eip = this.#machine.registersOf(waiting[0])[EIP] >>> 0
     this.#violation = { kind: 'deadlock', message: `nobody can go on: ${who.join('; ')} in a loop that waits for others`, vcpu: waiting[0], eip }
@@ -585,20 +592,32 @@ class Pass {
     return 'deadlock'
   }
 
-  /** Whether the loop that `vcpu` is in goes on for ever with what memory holds now. */
-  #turnsForEver(vcpu: number): boolean {
+  /**
+   * The loop that `vcpu` is in, with what memory holds now: it leaves it; it waits in it for others for ever; or it goes
+   * on in it for ever where it stores, and loads nothing that others could change: it works there, for all that is known, and does not wait.
+   */
+  #loopOf(vcpu: number): 'leaves' | 'waits' | 'works' {
     const machine = this.#machine
     const from = this.#trail.depth
+    const first = machine.step
     let back = false
+    const { observer, privateStores, foreignLoads } = machine
+    machine.observer = () => {}
+    let looks = false
     let taken = 0
     while (!back && taken < 2 * TURN_MAX && machine.canContinue(vcpu)) {
       taken++
       if (machine.take(packChoice(RUN, vcpu)) !== 0 || !machine.quiet) break
+      looks ||= machine.footprint.hasLoads()
       this.#loops.note(from + taken - 1, true)
-      for (let d = from; d < from + taken && !back; d++) back = this.#loops.isBackAt(d, vcpu)
+      for (let d = from; d < from + taken && !back; d++) {
+        if (!this.#loops.isBackAt(d, vcpu)) continue
+        back = machine.restored(Array.from({ length: from + taken - d }, (_, k) => first + d - from + k))
+      }
     }
     while (taken-- > 0) machine.undo()
-    return back
+    machine.observer = observer
+    return !back ? 'leaves' : looks || machine.foreignLoads > foreignLoads || machine.privateStores === privateStores ? 'waits' : 'works'
   }
 
   /** `vcpu` waits to the end: plans the executions in which it came in time for what others have changed since. */
@@ -758,6 +777,7 @@ class Pass {
         break
       }
       taken++
+      this.#stepAt[this.#sequence[k]] = machine.step
       if (machine.take(choice) !== 0) break
     }
     while (taken-- > 0) machine.undo()
@@ -770,7 +790,10 @@ class Pass {
     for (let x = this.#trail.depth - 1; x >= e; x--) if (this.#real[x] === 1) this.#machine.undo()
   }
   #comeBackFrom(e: number): void {
-    for (let x = e; x < this.#trail.depth; x++) if (this.#real[x] === 1) this.#machine.take(this.#actual[x])
+    for (let x = e; x < this.#trail.depth; x++) {
+      this.#stepAt[x] = this.#machine.step
+      if (this.#real[x] === 1) this.#machine.take(this.#actual[x])
+    }
   }
 
   /** Plans the executions in which event d came early enough for others to go another way, if it can add ways to their events. */
@@ -881,6 +904,7 @@ class Pass {
   #growNodes(): void {
     this.#siblings = grown(this.#siblings)
     this.#actual = grown(this.#actual)
+    this.#stepAt = grown(this.#stepAt)
     this.#interrupts = grown(this.#interrupts)
     this.#stales = grown(this.#stales)
     this.#sleepAt = grown(this.#sleepAt)
