@@ -29,6 +29,8 @@ export interface SearchFlags {
   readonly executions?: string
   readonly seed?: string
   readonly preemptions?: string
+  readonly interrupts?: string
+  readonly stale?: string
   readonly time?: string
   readonly states?: string
   readonly liveness?: Liveness
@@ -66,6 +68,8 @@ export function addSearchFlags(command: Command): Command {
     .option('--seed <n>', 'seed: of the samples, or of the order in which graph takes choices')
     .option('--preemptions <k>', 'at most k preemptions, from 0 up: the first counterexample has the fewest (graph; samples: of each)')
     .option('--executions <n>', `executions to sample (default ${EXECUTIONS})`)
+    .option('--interrupts <n>', 'at most n interrupts and NMIs in one execution (dpor)')
+    .option('--stale <n>', 'at most n fetches in one execution of what an event before them has overwritten (dpor)')
     .option('--time <seconds>', 'stop after so many seconds (of each verdict), and say what was covered')
     .option('--states <n>', `stop after so many states (graph; default ${STATES_MAX})`)
 }
@@ -80,9 +84,13 @@ export function checkOptionsOf(flags: SearchFlags): CheckOptions {
   const seed = numberFlag('--seed', flags.seed, 0, 2 ** 32 - 1)
   const preemptions = numberFlag('--preemptions', flags.preemptions, 0, 1000)
   const states = numberFlag('--states', flags.states, 1, STATES_MAX * 4)
+  const interrupts = numberFlag('--interrupts', flags.interrupts, 0, 1_000_000)
+  const stale = numberFlag('--stale', flags.stale, 0, 1_000_000)
   const seconds = secondsFlag(flags.time)
   const executions = numberFlag('--executions', flags.executions, 1, 1e9)
-  const { engine } = flags
+  const budgeted = interrupts !== undefined || stale !== undefined
+  const engine = budgeted && flags.engine === 'auto' ? 'dpor' : flags.engine
+  if (engine !== 'dpor' && budgeted) throw new UsageError(`--interrupts and --stale are for the dpor engine; ${engine} counts preemptions alone`)
   if (executions !== undefined && !(SAMPLERS as readonly string[]).includes(engine)) throw new UsageError(`--executions is for the engines that sample: ${SAMPLERS.join(', ')}`)
   if (engine !== 'graph' && engine !== 'auto' && states !== undefined) throw new UsageError(`--states is for the graph engine; ${engine} keeps no states`)
   if (engine === 'dpor' && preemptions !== undefined) throw new UsageError('--preemptions: dpor covers classes of executions whole; use --engine graph')
@@ -96,6 +104,8 @@ export function checkOptionsOf(flags: SearchFlags): CheckOptions {
     limits: {
       ...(seconds === undefined ? {} : { seconds }),
       ...(preemptions === undefined ? {} : { preemptions }),
+      ...(interrupts === undefined ? {} : { interrupts }),
+      ...(stale === undefined ? {} : { stale }),
       ...(states === undefined ? {} : { states }),
     },
   }

@@ -18,15 +18,16 @@ export const EXIT_CALL = 0x584d0000
 /**
  * @param opAt the instruction at an address; null: unknown
  * @param stackAt the dword so many bytes above the stack pointer, and its address; null: unknown
+ * @param atExit what is looked at when the actor has ended
  */
-export function liveAt(eip: number, opAt: (eip: number) => Op | null, stackAt: StackAt): number {
-  return liveIn(eip, opAt, stackAt) ?? liveIn(eip, opAt, null) ?? ALL_LIVE
+export function liveAt(eip: number, opAt: (eip: number) => Op | null, stackAt: StackAt, atExit: number = 0): number {
+  return liveIn(eip, opAt, stackAt, atExit) ?? liveIn(eip, opAt, null, atExit) ?? ALL_LIVE
 }
 
 type StackAt = (offset: number) => { readonly address: number; readonly value: number } | null
 
 /** Null: returns would have to be followed (`stackAt` not null) and cannot be. */
-function liveIn(eip: number, opAt: (eip: number) => Op | null, stackAt: StackAt | null): number | null {
+function liveIn(eip: number, opAt: (eip: number) => Op | null, stackAt: StackAt | null, atExit: number): number | null {
   const effects = new Map<number, Effect>()
   /** Bytes popped on the way to an instruction. */
   const popped = new Map<number, number>([[eip, 0]])
@@ -46,7 +47,7 @@ function liveIn(eip: number, opAt: (eip: number) => Op | null, stackAt: StackAt 
     const depth = popped.get(at)!
     const op = opAt(at)
     if (op === null || effects.size === INSTRUCTIONS_MAX) return ALL_LIVE
-    let effect = effectOf(op, at)
+    let effect = effectOf(op, at, atExit)
     if (stackAt !== null && op.row?.mnemonic === 'ret' && op.a.kind === 0) {
       const slot = stackAt(depth)
       if (slot === null) return null
@@ -91,7 +92,7 @@ function storeOf(op: Op): number | null {
   return op.base < 0 && op.index < 0 && !op.segPrefix ? op.disp : Number.NaN
 }
 
-function effectOf(op: Op, eip: number): Effect {
+function effectOf(op: Op, eip: number, atExit: number): Effect {
   const name = op.row?.mnemonic ?? ''
   const after = (eip + op.length) | 0
   const { a, b } = op
@@ -135,8 +136,8 @@ function effectOf(op: Op, eip: number): Effect {
     case 'sfence':
       return effect(0, 0)
     case 'nop':
-      // A call to the checker has its arguments in registers; the one that ends the actor reads nothing.
-      if (op.disp === EXIT_CALL && op.a.kind === MEM) return { uses: 0, defines: 0, next: [] }
+      // A call to the checker has its arguments in registers; the one that ends the actor reads none of its own.
+      if (op.disp === EXIT_CALL && op.a.kind === MEM) return { uses: atExit, defines: 0, next: [] }
       return effect((1 << EAX) | (1 << ECX) | (1 << EDX), 0)
     case 'pop':
       return a.kind === REG && a.value !== ESP ? effect(1 << ESP, whole(a)) : everything

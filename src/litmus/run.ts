@@ -84,7 +84,7 @@ export function runLitmus(source: string, model: Model, limits: LitmusLimits = {
   }
   sharing.grown = false
   const found = new Map<string, { all: FinalState; executions: number }>()
-  const makeMachine = () => new Machine(image, model, { sharing, pages })
+  const makeMachine = () => new Machine(image, model, { sharing, pages, looksAtRegisters: true })
   const onEnd = (machine: Machine) => {
     const all = finals.read(viewOf(machine))
     if (test.filter !== null && !finals.satisfies(test.filter, all)) return

@@ -53,6 +53,8 @@ export interface MachineOptions {
   readonly pages?: PageMap
   /** Counts of earlier machines of the same exploration, to add to. */
   readonly coverage?: Coverage
+  /** Somebody looks at the registers of vCPUs that have ended; default no. */
+  readonly looksAtRegisters?: boolean
   /** Steps are remembered (stepMemo.ts); default yes. */
   readonly memo?: boolean
 }
@@ -151,6 +153,7 @@ export class Machine {
     this.coverage = options.coverage ?? { points: new Map(), sites: new Map(), cut: 0 }
     this.#layout = layOut(vcpus, image.interrupts.length, history, model.fetchHistory, ghostWords, pages.sizeBytes / 4)
     this.#quietAt = this.#layout.quiet
+    this.#liveAtExit = options.looksAtRegisters === true ? ALL_LIVE : 0
     this.store = new Store(this.#layout.length, this.#layout.quiet)
     this.memory = new Memory(this.store, this.#layout.memory, pages, image.regions)
     this.sharing = options.sharing ?? new Sharing(pages.sizeBytes / 4, vcpus)
@@ -321,11 +324,12 @@ export class Machine {
     const known = this.#live.get(key)
     if (known !== undefined) return known
     const flat = !this.sharing.codeShared && this.#isFlat(v)
-    const live = flat ? liveAt(eip, (at) => this.#decodeAt(at), (offset) => this.#stackAt(v, offset)) : ALL_LIVE
+    const live = flat ? liveAt(eip, (at) => this.#decodeAt(at), (offset) => this.#stackAt(v, offset), this.#liveAtExit) : ALL_LIVE
     this.#live.set(key, live)
     return live
   }
   readonly #live = new Map<string, number>()
+  readonly #liveAtExit: number
 
   #stackAt(v: number, offset: number): { address: number; value: number } | null {
     const { r } = this.cpus[v]

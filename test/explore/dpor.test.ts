@@ -95,3 +95,46 @@ describe('assumptions', () => {
     expect(checkImage(assembleImage(text, { title: 'assume' }), makeModel(), { engine }).violation?.kind).toBe('assertion')
   })
 })
+
+describe('budgets', () => {
+  const check = (text: string, limits: { interrupts?: number; stale?: number }) =>
+    checkImage(assembleImage(text, { title: 'budget' }), makeModel(), { engine: 'dpor', limits })
+  const ticks = `.irq 0, 0x40, tick, 3\n.vcpu p0\np0:\n    sti\n    nop\n    nop\n    cli\n    cmp dword [n], 3\n    setne al\n    movzx eax, al\n    assert eax\n    ret
+tick:\n    inc dword [n]\n    iret\nsection .data\nn: dd 0\n`
+  // The writer stores to code and says so; whoever sees that may still execute what was there before.
+  const told = `.vcpu w\n.vcpu r\nw:\n    mov byte [site + 1], 1\n    mov dword [x], 1\n    ret\nr:\n    mov edx, [x]\nsite: mov eax, strict dword 0
+    test edx, edx\n    jz done\n    assert eax\ndone:\n    ret\nsection .data\nx: dd 0\n`
+
+  it('of interrupts cover the executions with no more of them', () => {
+    expect(check(ticks, {}).violation?.kind).toBe('assertion')
+    expect(check(ticks, { interrupts: 3 }).violation?.kind).toBe('assertion')
+    const two = check(ticks, { interrupts: 2 })
+    expect([two.verdict, two.strength, two.bounds]).toEqual(['holds', 'bounded', { interrupts: 2 }])
+  })
+
+  it('of stale fetches count those that an event before them has overwritten', () => {
+    expect(check(told, {}).violation?.kind).toBe('assertion')
+    expect(check(told, { stale: 1 }).violation?.kind).toBe('assertion')
+    const none = check(told, { stale: 0 })
+    expect([none.verdict, none.strength, none.bounds]).toEqual(['holds', 'bounded', { 'stale fetches': 0 }])
+  })
+
+  it('that nothing reaches leave the verdict complete', () => {
+    expect(check(ticks.replace('tick, 3', 'tick, 1'), { interrupts: 2, stale: 0 }).strength).toBe('complete')
+  })
+})
+
+describe('waits whose registers somebody looks at in the end', () => {
+  it('are no waits where a turn in vain leaves something in them', () => {
+    const text = `.vcpu p0\n.vcpu p1\np0:\n    mov eax, [x]\n    test eax, eax\n    jnz done\n    mov ecx, 5\n    jmp p0\ndone:\n    ret\np1:\n    mov dword [x], 1\n    ret\nsection .data\nx: dd 0\n`
+    const image = assembleImage(text, { title: 'registers' })
+    const ends = (looksAtRegisters: boolean) => {
+      const pages = new PageMap(image.regions)
+      const sharing = new Sharing(pages.sizeBytes / 4, image.vcpus.length)
+      const search = new DporSearch(() => new Machine(image, makeModel(), { sharing, pages, looksAtRegisters }))
+      while (search.advance());
+      return search.counts().complete
+    }
+    expect([ends(false), ends(true)]).toEqual([1, 2])
+  })
+})

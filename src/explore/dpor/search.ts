@@ -327,13 +327,13 @@ class Pass {
     this.events++
     this.#cells.read(machine.footprint)
     if (this.#cells.lifetime) this.#unreducible = 'dpor does not handle XM_FREE and XM_ALLOC; use --engine graph'
-    if (outcome === 1) {
+    if (outcome === 1 && !this.#isOverBudget(choice, d, fenced)) {
       this.#violation = machine.violation
       this.#schedule = [...this.#realChoices(), actual]
       this.#over = true
       return
     }
-    const cut = outcome === 2
+    const cut = outcome >= 1
     const quiet = !drain && outcome === 0 && machine.quiet && running && machine.running() && machine.canContinue(vcpu)
     if (!drain) this.#loops.note(d, quiet)
     if (!drain && this.#waitPlaces.size > 0 && this.#waitPlaces.has(this.#placeOf())) this.#blockable[d] = 1
@@ -369,6 +369,16 @@ class Pass {
     this.#siblings[d + 1] = below
     this.#entering = true
     if (d + 2 > DEPTH_MAX) this.stop(`an execution of more than ${DEPTH_MAX} events`)
+  }
+
+  /** The event that was taken in slot d is a stale fetch too many. */
+  #isOverBudget(choice: number, d: number, fenced: boolean): boolean {
+    const { codeSeen } = this.#cells
+    if (codeSeen < 0 || this.#options.stale === undefined || this.#stales[d] < this.#options.stale) return false
+    this.#trail.push(choice, 0, fenced, false)
+    const stale = this.#trail.isStale(d, codeSeen)
+    this.#trail.pop()
+    return stale
   }
 
   /** Event d is beyond a budget: as if it could not be chosen. */
