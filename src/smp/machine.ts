@@ -96,7 +96,7 @@ export class Machine {
   readonly coverage: Coverage
   /** What the last step touched. */
   readonly footprint = new Footprint()
-  /** The last step changed nothing but registers and private memory of its vCPU. */
+  /** The last step changed nothing but registers and the stack of its vCPU. */
   quiet = true
   /** The last step did what others can see, or got its vCPU on: it ended, or woke up. */
   effect = false
@@ -302,7 +302,7 @@ export class Machine {
   registersOf(v: number): Int32Array {
     return this.cpus[v].r
   }
-  /** Whether private memory and monitors' state are what they were before the steps of these numbers (oldest first, of one vCPU, all quiet). */
+  /** Whether its stack and monitors' state are what they were before the steps of these numbers (oldest first, of one vCPU, all quiet). */
   restored(steps: readonly number[]): boolean {
     const olds = new Map<number, number>()
     for (const step of steps)

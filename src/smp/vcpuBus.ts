@@ -10,6 +10,7 @@
 import type { Bus } from '../cpu/bus.ts'
 import { STOP_PARK } from '../cpu/bus.ts'
 import type { Cpu } from '../cpu/cpu.ts'
+import { ESP } from '../cpu/registers.ts'
 import type { EventKind } from './events.ts'
 import { FP_FENCE, FP_MEMORY_READ, FP_READ, FP_RESOURCE_READ, FP_WRITE, RESOURCE_HISTORY } from './footprint.ts'
 import { READ, WRITE } from './image.ts'
@@ -36,6 +37,9 @@ export class VcpuBus implements Bus {
   readonly #bit: number
   readonly #base: number
   readonly #answers = new Int32Array(ANSWERS_MAX)
+  /** The region of memory that the vCPU's stack is in when it starts. */
+  readonly #stackFrom: number
+  readonly #stackTo: number
   #answered = 0
   #cursor = 0
   /** The step's one visible event has not been made yet. */
@@ -51,6 +55,10 @@ export class VcpuBus implements Bus {
     this.#bit = 1 << vcpu
     this.#base = base
     this.buffer = new StoreBuffer(machine.store, base)
+    const top = (machine.image.vcpus[vcpu].registers[ESP] - 1) >>> 0
+    const stack = machine.image.regions.find(({ start, sizeBytes }) => top >= start && top < start + sizeBytes)
+    this.#stackFrom = stack === undefined ? 0 : stack.start
+    this.#stackTo = stack === undefined ? 0 : stack.start + stack.sizeBytes
   }
 
   /** A step begins: one event, of `ways` alternatives the one with number `argument`, if it is the event that was pending (`startedAt`). */
@@ -397,7 +405,7 @@ export class VcpuBus implements Bus {
     let visible = false
     if (this.#running) visible = machine.sharing.noteWrite(memory.granule(at), memory.granule(at + sizeBytes - 1), this.#bit)
     if (visible) machine.distrustCode(this.#vcpu)
-    if (visible && changes) machine.quiet = false
+    if (changes && (visible || physical >>> 0 < this.#stackFrom || physical >>> 0 >= this.#stackTo)) machine.quiet = false
     if (this.locked) {
       if (!this.#openLock(visible, physical, sizeBytes)) return
       if (visible) {

@@ -17,7 +17,7 @@ const rows = readFileSync(`${folder}rows.txt`, 'utf8')
   .filter((line) => line !== '' && !line.startsWith('#'))
   .map((line) => line.split(' '))
 /** More are counted by `xmcheck bench explore`. */
-const EXECUTIONS_MAX = 1200
+const EXECUTIONS_MAX = 3200
 const slow = new Set(['ttas-n5-m1', 'ttas-n6-m1', 'ticket-n6-m1'])
 
 function explore(image: MachineImage, model: Model, events = 2_000_000): DporSearch {

@@ -1,6 +1,6 @@
 /**
  * Waiting, found from the machine code: a vCPU that comes back to the place and the registers that it had, and
- * changed nothing meanwhile (a *quiet* turn of a loop; private memory may change and be restored), waits for others. What the registers hold that the code
+ * changed nothing meanwhile (a *quiet* turn of a loop; its stack may change and be restored), waits for others. What the registers hold that the code
  * overwrites before it reads them does not count.
  */
 import { CF, EFLAGS, EIP, REGISTER_WORDS } from '../../cpu/registers.ts'
@@ -17,7 +17,7 @@ export class Loops {
   readonly #machine: Reducible
   /** Registers of the vCPU of event d before the instruction that made it. */
   #registers = new Int32Array(64 * REGISTER_WORDS)
-  /** The event changed nothing but registers and private memory; it was the first of its instruction. */
+  /** The event changed nothing but registers and the stack; it was the first of its instruction. */
   #quiet = new Uint8Array(64)
   #begins = new Uint8Array(64)
 
@@ -25,7 +25,7 @@ export class Loops {
     this.#machine = machine
   }
 
-  /** Event d has been taken by the machine; `quiet`: it changed nothing but registers and private memory. */
+  /** Event d has been taken by the machine; `quiet`: it changed nothing but registers and the stack. */
   note(d: number, quiet: boolean): void {
     if ((d + 1) * REGISTER_WORDS > this.#registers.length) {
       this.#registers = grown(this.#registers)

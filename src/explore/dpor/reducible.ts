@@ -15,14 +15,14 @@ export interface Reducible extends Explorable {
   running(): boolean
   /** The choice needs the own stores before to have drained. */
   needsDrains(choice: number): boolean
-  /** The last step changed nothing but registers and private memory of its vCPU. */
+  /** The last step changed nothing but registers and the stack of its vCPU. */
   readonly quiet: boolean
   registersOf(vcpu: number): Int32Array
   /** Registers before the instruction whose event the last RUN was; only where `eventBegins`. */
   readonly eventRegisters: Int32Array
   /** Steps taken. */
   readonly step: number
-  /** Whether private memory is what it was before the steps of these numbers (oldest first, of one vCPU, all quiet). */
+  /** Whether its stack is what it was before the steps of these numbers (oldest first, of one vCPU, all quiet). */
   restored(steps: readonly number[]): boolean
   /** Private stores, and loads of what the vCPU does not write itself, so far; counted while there is an observer. */
   readonly privateStores: number

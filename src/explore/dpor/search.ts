@@ -161,6 +161,7 @@ class Pass {
     this.#trail = new Trail(vcpus, machine.granules.memory + 2 + vcpus, this.#cells)
     this.#stopped = new Int32Array(vcpus).fill(-1)
     this.#drained = new Int32Array(vcpus)
+    this.#asleepIn = new Int32Array(vcpus * 2)
     this.#waits = new Int32Array(257 * vcpus).fill(UNKNOWN)
     for (let v = 0; v < vcpus; v++) this.#trail.startWith(v, machine.bufferedStoresOf(v))
     this.#unreducible = machine.unreducible ?? (machine.granules.memory + 2 + vcpus > GRANULES_MAX ? 'dpor does not handle so much memory; use --engine graph' : null)
@@ -424,6 +425,7 @@ class Pass {
 
   /** Who waited before event d for what it did not change waits on. */
   #passOnWaits(d: number): void {
+    if (this.#waitPlaces.size === 0) return
     const vcpus = this.#stopped.length
     const trail = this.#trail
     const from = d * vcpus
@@ -515,6 +517,12 @@ class Pass {
 
   /** Picks whom to run where nothing is planned: all alternatives of one process that does not sleep. False: none. */
   #choose(d: number): boolean {
+    const only = this.#onlyWay(d)
+    if (only >= 0) {
+      this.#siblings[d] = this.#tree.make(only, UNKNOWN, null)
+      this.#more[d] = 0
+      return true
+    }
     const count = this.#list(d)
     let picked = -1
     let first = -1
@@ -548,6 +556,31 @@ class Pass {
     return true
   }
   #someAsleep = false
+
+  /** As `#choose`, where the process picked has one way to go; -1: it takes a closer look. */
+  #onlyWay(d: number): number {
+    const machine = this.#machine
+    if (!machine.running()) return -1
+    const vcpus = this.#stopped.length
+    const round = ++this.#round
+    for (let k = this.#sleepAt[d]; k < this.#sleepers; k++) this.#asleepIn[processOf(this.#sleepChoice[k])] = round
+    const last = d > 0 ? this.#trail.process[d - 1] >> 1 : 0
+    for (let k = -1; k < vcpus; k++) {
+      const v = k < 0 ? last : k
+      if (this.#stopped[v] >= 0 || this.#waitsAt(d, v) || !machine.canContinue(v)) continue
+      // An alternative that sleeps may leave others that do not.
+      if (machine.alternatives(v) > 1) return -1
+      if (this.#asleepIn[v * 2] !== round) return packChoice(RUN, v)
+    }
+    for (let v = 0; v < vcpus; v++) {
+      if (machine.alternatives(v) > 1) return -1
+      if (this.#asleepIn[v * 2 + 1] !== round && machine.bufferedStoresOf(v) > 0) return packChoice(DRAIN, v)
+    }
+    return -1
+  }
+  #round = 0
+  /** By process: the round of `#onlyWay` in which it slept. */
+  readonly #asleepIn: Int32Array
 
   /** Some alternatives of the process sleep, and some do not. */
   #halfAsleep(d: number, process: number, count: number): boolean {
