@@ -83,13 +83,14 @@ export function startCheck(image: MachineImage, model: Model, options: CheckOpti
   const limits = { states: STATES_MAX, ...(options.seed === undefined ? {} : { seed: options.seed }), ...options.limits }
   const engine = options.engine ?? 'graph'
   const { seconds: _, ...untimed } = limits
+  const isLimited = Object.keys(options.limits ?? {}).length > 0
   // Engines that run in turns learn apart: each must see what grows.
   const courts = new Map<string, Court>()
   const start = (name: Exclude<Engine, 'auto'>, within: Limits): Search => {
     const court = new Court(image, model, pages)
     courts.set(name, court)
     if (name === 'dpor') return new DporSearch(court.makeMachine, within)
-    if (name === 'graph') return liveness === 'off' ? new GraphSearch(court.makeMachine, within) : new LiveSearch(court.makeMachine, court.makeAside, within, liveness)
+    if (name === 'graph') return liveness === 'off' ? new GraphSearch(court.makeMachine, within) : new LiveSearch(court.makeMachine, court.makeAside, within, liveness, { byCost: isLimited })
     return new SamplingSearch(court.makeMachine, {
       sampler: name,
       seed: options.seed ?? 1,

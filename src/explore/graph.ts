@@ -2,7 +2,8 @@
  * Explicit-state search, least cost first. A node is a machine state together with the vCPU that ran last
  * (leaving it may be a preemption). Nodes of one cost are explored depth-first with undo; a successor of higher
  * cost waits in the bucket of its cost. So the first violation is a least one, and when the search is cut short
- * all levels before the present one are covered.
+ * all levels before the present one are covered. Without that order (`byCost`) a node is a state, and buckets keep the
+ * search from going deep.
  */
 import { choiceKind, choiceVcpu, DRAIN } from '../smp/choice.ts'
 import { addCost, costOf, unpackCost } from './cost.ts'
@@ -15,6 +16,8 @@ import { Sources } from './sources.ts'
 import type { Verdict } from './verdict.ts'
 
 const PASSES_MAX = 64
+/** Events that a search without order goes deep before it goes wide. */
+const STRIPE_EVENTS = 256
 const EVENTS_BETWEEN_CHECKS = 4096
 /** Events between two returns to whoever drives the search. */
 const SLICE_EVENTS = 65536
@@ -27,21 +30,22 @@ export function explore(makeMachine: () => Explorable, limits: Limits, onProgres
 /** Passes until no more shared memory is learnt; only the last one counts. */
 export class GraphSearch implements Search {
   readonly #makeMachine: () => Explorable
-  readonly #limits: Limits
   readonly #started = performance.now()
-  readonly #edgesMax: number
+  readonly #newPass: (machine: Explorable) => Pass
   #machine: Explorable
   #pass: Pass
   #passes = 1
   #problem: string | null = null
 
-  /** @param edgesMax transitions that are kept for a judgement of cycles (`graph`), where the machine allows one */
-  constructor(makeMachine: () => Explorable, limits: Limits, edgesMax: number = 0) {
+  /**
+   * @param edgesMax transitions that are kept for a judgement of cycles (`graph`), where the machine allows one
+   * @param byCost false: each state is expanded once, whoever ran last; several times faster, but what is found is not of least cost
+   */
+  constructor(makeMachine: () => Explorable, limits: Limits, edgesMax: number = 0, byCost: boolean = true) {
     this.#makeMachine = makeMachine
-    this.#limits = limits
-    this.#edgesMax = edgesMax
+    this.#newPass = (machine) => new Pass(machine, limits, this.#started, edgesMax, byCost)
     this.#machine = makeMachine()
-    this.#pass = new Pass(this.#machine, limits, this.#started, edgesMax)
+    this.#pass = this.#newPass(this.#machine)
   }
 
   advance(): boolean {
@@ -53,7 +57,7 @@ export class GraphSearch implements Search {
     }
     this.#passes++
     this.#machine = remake(this.#machine, this.#makeMachine)
-    this.#pass = new Pass(this.#machine, this.#limits, this.#started, this.#edgesMax)
+    this.#pass = this.#newPass(this.#machine)
     return true
   }
 
@@ -104,6 +108,7 @@ class Pass {
   #kept = new Uint8Array(1024)
   readonly #sources = new Sources()
   readonly #random: (() => number) | null
+  readonly #byCost: boolean
   #floor = 0
   #pauseAt = 0
   #events = 0
@@ -115,7 +120,8 @@ class Pass {
   #budgetAfterGrowth = -1
   #pruned = false
 
-  constructor(machine: Explorable, limits: Limits, started: number, edgesMax: number) {
+  constructor(machine: Explorable, limits: Limits, started: number, edgesMax: number, byCost: boolean) {
+    this.#byCost = byCost
     this.#machine = machine
     this.#limits = limits
     this.#started = started
@@ -206,7 +212,7 @@ class Pass {
       const node = this.#path[this.#path.length - 1]
       const choice = frame.choices[frame.next++]
       const current = this.#nodes.current(node)
-      const price = addCost(cost, costOf(machine, choice, current))
+      const price = this.#byCost ? addCost(cost, costOf(machine, choice, current)) : Math.floor(this.#path.length / STRIPE_EVENTS)
       this.#tick()
       const { edges } = frame
       const edge = 2 * (frame.next - 1)
@@ -226,7 +232,7 @@ class Pass {
         machine.undo()
         continue
       }
-      const last = choiceKind(choice) === DRAIN ? current : choiceVcpu(choice)
+      const last = !this.#byCost || choiceKind(choice) === DRAIN ? current : choiceVcpu(choice)
       const child = this.#nodes.find(machine.store.h0, machine.store.h1, last)
       if (edges !== null && child >= 0) edges[edge] = this.#nodes.state(child)
       if (child >= 0 && (this.#nodes.expanded(child) || this.#nodes.cost(child) <= price)) {
@@ -348,8 +354,9 @@ class Pass {
       const schedule = [...this.#nodes.choicesTo(least.node), least.choice]
       const { violation } = machine
       machine.undo()
-      const reasons = stopped ? ['the search was stopped: a schedule of lower cost may exist'] : []
-      return { ...common, verdict: 'violated', strength: 'complete', bounds: {}, reasons, violation, schedule, cost: unpackCost(least.price) }
+      const reasons = stopped || !this.#byCost ? ['the search was stopped: a schedule of lower cost may exist'] : []
+      const cost = this.#byCost ? unpackCost(least.price) : null
+      return { ...common, verdict: 'violated', strength: 'complete', bounds: {}, reasons, violation, schedule, cost }
     }
     const reasons = [...machine.weaknesses]
     if (problem !== null) reasons.push(problem)
@@ -357,7 +364,7 @@ class Pass {
     const covered = unpackCost(this.#level).preemptions - 1
     if (this.#stopped === 'limit') reasons.push(`the search was stopped by a limit (time, events or ${this.#limits.states ?? 'any number of'} states)`)
     if (this.#stopped === 'interrupted') reasons.push('the search was interrupted')
-    if (stopped) reasons.push(...this.#sources.describe())
+    if (stopped && this.#byCost) reasons.push(...this.#sources.describe())
     if (this.#pruned) reasons.push(`the search was limited to ${this.#limits.preemptions} preemptions`)
     const blank = { violation: null, schedule: null, cost: null, reasons }
     if (problem !== null || (cut && covered < 0)) return { ...common, ...blank, verdict: 'unknown', strength: 'bounded', bounds: {} }

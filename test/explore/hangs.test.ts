@@ -71,6 +71,8 @@ describe('traces of runs that go round', () => {
     const open = { ...recorded, schedule: recorded.schedule.slice(0, -1), checks: recorded.checks.slice(0, -1), cycleFrom: recorded.schedule.length - 2 }
     expect(replayTrace(open).divergence).not.toBeNull()
     expect(replayTrace({ ...recorded, cycleFrom: null }).divergence).not.toBeNull()
+    // The other vCPU has ended: it does not wait.
+    expect(replayTrace({ ...recorded, violation: { ...recorded.violation!, vcpu: 1 - recorded.violation!.vcpu } }).divergence).not.toBeNull()
   })
 
   it('are explained by the store that stayed in its buffer, and run from the schedule line', () => {
@@ -87,6 +89,21 @@ describe('traces of runs that go round', () => {
     expect(replayTrace(smaller)).toMatchObject({ divergence: null, violation: { kind: 'lost-wakeup' } })
     expect(reapply(recorded, image).outcome).toBe('fails')
     expect(reapply(recorded, object('lostwake-fence')).outcome).not.toBe('fails')
+  })
+})
+
+describe('who goes on for ever', () => {
+  it('is not taken to wait as long as others can see what it does', () => {
+    const server = '.vcpu p0\n.vcpu p1\np0:\n.again:\n mov eax, 1\n xchg [x], eax\n mov eax, 0\n xchg [x], eax\n cmp dword [y], 0\n jz .again\n ret\n'
+    const data = 'section .data\nalign 4\nx: dd 0\ny: dd 0\n'
+    const result = checkImage(assembly(`${server}p1:\n mov eax, [x]\n ret\n${data}`), model())
+    expect(result).toMatchObject({ verdict: 'holds', liveness: { covered: 'deadlock' } })
+    expect(result.liveness!.text).toContain('vCPU 0')
+    // The same without an effect waits.
+    const waiter = '.vcpu p0\n.vcpu p1\np0:\n.again:\n mov eax, [x]\n cmp dword [y], 0\n jz .again\n ret\n'
+    expect(checkImage(assembly(`${waiter}p1:\n mov dword [x], 1\n ret\n${data}`), model()).violation?.kind).toBe('deadlock')
+    // And without a way out it is a loop that may be meant.
+    expect(checkImage(assembly(`.vcpu p0\n.vcpu p1\np0:\n.again:\n mov eax, [x]\n jmp .again\np1:\n mov dword [x], 1\n ret\n${data}`), model()).verdict).toBe('holds')
   })
 })
 

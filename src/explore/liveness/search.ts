@@ -1,4 +1,7 @@
-/** The graph search, and after it the judgement of what goes on for ever. */
+/**
+ * The graph search, and after it the judgement of what goes on for ever. Most programs are right and small: unless the search is limited,
+ * it first goes through all states once, without order, and only where that finds a violation, or does not come to an end soon, by cost.
+ */
 import type { Limits, Progress, Search } from '../explorable.ts'
 import { GraphSearch } from '../graph.ts'
 import type { Verdict } from '../verdict.ts'
@@ -8,9 +11,25 @@ import { judgeLiveness, type Liveness, type LivenessOutcome, type LivenessReport
 /** Transitions that are kept: 8 bytes each. More where liveness was asked for. */
 const EDGES_MAX = 20_000_000
 const EDGES_ASKED_MAX = 120_000_000
+/** States that a search without order may see. */
+const PLAIN_STATES_MAX = 500_000
+
+export interface LiveOptions {
+  /** Transitions that are kept; above that liveness is not judged. */
+  readonly edgesMax?: number
+  /** Go by cost at once: where the search is limited, it is the order that makes it say something. */
+  readonly byCost?: boolean
+}
 
 export class LiveSearch implements Search {
-  readonly #search: GraphSearch
+  #search: GraphSearch
+  /** Makes the search by cost; null: it is that already. */
+  #byCost: (() => GraphSearch) | null
+  /** Violated, by a schedule that may not be the least. */
+  #first: Verdict | null = null
+  #events = 0
+  #seconds = 0
+  #stopped = false
   readonly #makeAside: () => Live
   readonly #liveness: Exclude<Liveness, 'off'>
   readonly #edgesMax: number
@@ -18,19 +37,28 @@ export class LiveSearch implements Search {
 
   /**
    * @param makeAside a machine at the start for what is no part of the search
-   * @param edgesMax transitions that are kept; above that liveness is not judged
    */
-  constructor(makeMachine: () => Live, makeAside: () => Live, limits: Limits, liveness: Exclude<Liveness, 'off'>, edgesMax?: number) {
+  constructor(makeMachine: () => Live, makeAside: () => Live, limits: Limits, liveness: Exclude<Liveness, 'off'>, { edgesMax, byCost = false }: LiveOptions = {}) {
     this.#makeAside = makeAside
     this.#liveness = liveness
     this.#edgesMax = edgesMax ?? (liveness === 'auto' ? EDGES_MAX : EDGES_ASKED_MAX)
-    this.#search = new GraphSearch(makeMachine, limits, this.#edgesMax)
+    this.#byCost = byCost ? null : () => new GraphSearch(makeMachine, limits, this.#edgesMax)
+    this.#search = this.#byCost === null ? new GraphSearch(makeMachine, limits, this.#edgesMax) : new GraphSearch(makeMachine, { ...limits, states: PLAIN_STATES_MAX }, this.#edgesMax, false)
   }
 
   advance(): boolean {
     if (this.#search.advance()) return true
+    const verdict = this.#search.verdict()
     const { graph } = this.#search
-    if (graph === null || this.#search.verdict().verdict !== 'holds') return false
+    if (this.#byCost !== null && !this.#stopped && verdict.verdict !== 'holds') {
+      if (verdict.verdict === 'violated') this.#first = verdict
+      this.#events += verdict.events
+      this.#seconds += verdict.seconds
+      this.#search = this.#byCost()
+      this.#byCost = null
+      return true
+    }
+    if (graph === null || verdict.verdict !== 'holds') return false
     this.#outcome = graph.full
       ? { violated: false, report: { covered: 'none', text: `not judged: there are more than ${this.#edgesMax} transitions${this.#liveness === 'auto' ? '; --liveness progress or termination takes more' : ''}` } }
       : judgeLiveness({ graph, search: this.#search, makeMachine: this.#makeAside, liveness: this.#liveness })
@@ -38,15 +66,18 @@ export class LiveSearch implements Search {
   }
 
   stop(): void {
+    this.#stopped = true
     this.#search.stop()
   }
 
   progress(): Progress {
-    return this.#search.progress()
+    const progress = this.#search.progress()
+    return { ...progress, events: progress.events + this.#events }
   }
 
   verdict(): Verdict {
-    const safety = this.#search.verdict()
+    const last = this.#search.verdict()
+    const safety = { ...(this.#first !== null && last.verdict !== 'violated' ? this.#first : last), events: last.events + this.#events, seconds: last.seconds + this.#seconds }
     const outcome = this.#outcome
     if (outcome?.violated) {
       const { lasso, violation, cost } = outcome
