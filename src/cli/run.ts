@@ -39,7 +39,7 @@ export function addRun(program: Command): void {
     .argument('<image>', 'file to boot')
     .option('--rom', 'the image is a ROM: the reset vector is in its last 16 bytes')
     .option('--vcpus <n>', 'vCPUs; all but the first wait for INIT and SIPI', '1')
-    .option('--memory-size <megabytes>', 'RAM', '64')
+    .option('--memory-size <megabytes>', 'RAM', '128')
     .option('--append <text>', 'command line of a Multiboot kernel', '')
     .option('--module <file>', 'a module for a Multiboot kernel (repeatable)', (value: string, all: string[] = []) => [...all, value])
     .option('--post <port>', 'port whose bytes are logged as POST codes', '0x80')
