@@ -19,8 +19,8 @@ export class BoardMemory {
   readonly #roms: Rom[] = []
   /** Page number to 1 where decoded code is cached; pages of RAM only. */
   readonly codePages: Uint8Array
-  /** Called before a page that `codePages` marks is written. */
-  onCodeWrite: (page: number) => void = () => {}
+  /** Called before bytes of a page that `codePages` marks are written. */
+  onCodeWrite: (physical: number, sizeBytes: number) => void = () => {}
   /** Below this address there is RAM that nothing overlays. */
   #plainEnd: number
 
@@ -70,7 +70,7 @@ export class BoardMemory {
   store(physical: number, sizeBytes: number, value: number): void {
     const at = physical >>> 0
     if (!this.#isRam(at)) return
-    if (this.codePages[at >>> 12] !== 0) this.onCodeWrite(at >>> 12)
+    if (this.codePages[at >>> 12] !== 0) this.onCodeWrite(at, sizeBytes)
     if (sizeBytes === 4 && (at & 3) === 0) this.#words[at >> 2] = value
     else for (let b = 0; b < sizeBytes; b++) this.ram[at + b] = value >>> (8 * b)
   }

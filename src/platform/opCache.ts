@@ -1,13 +1,14 @@
-/** Decoded operations by physical address; a write to a page drops what was decoded from it. */
+/** Decoded operations by physical address; a write drops those that it reaches. */
 import { decode, type Op } from '../cpu/decode.ts'
 import { PAGE, type BoardMemory } from './boardMemory.ts'
 
-/** Operations of one page and code size, at their offsets. */
+/** Bytes of an operation, at the most. */
+const LENGTH_MAX = 15
+
+/** Operations of one page and code size, at their offsets: always the same array. */
 export type PageOps = (Op | undefined)[]
 
 export class OpCache {
-  /** Counts pages dropped: whoever holds on to a `PageOps` looks here whether it still may. */
-  generation = 0
   readonly #memory: BoardMemory
   /** Per physical page, by code size. */
   readonly #pages = new Map<number, [PageOps | undefined, PageOps | undefined]>()
@@ -15,10 +16,10 @@ export class OpCache {
 
   constructor(memory: BoardMemory) {
     this.#memory = memory
-    memory.onCodeWrite = (page) => {
-      this.#pages.delete(page)
-      this.generation++
-      memory.codePages[page] = 0
+    memory.onCodeWrite = (at, sizeBytes) => {
+      const end = (at & (PAGE - 1)) + sizeBytes
+      for (const ops of this.#pages.get(at >>> 12)!)
+        if (ops !== undefined) ops.fill(undefined, Math.max(0, end - sizeBytes - LENGTH_MAX + 1), end)
     }
   }
 
@@ -52,7 +53,6 @@ export class CodePage {
   /** SEG_ATTR of CS and of SS (the privilege), for which it holds. */
   code = 0
   stack = 0
-  generation = -1
   ops: PageOps = []
 
   forget(): void {

@@ -201,7 +201,6 @@ export class System implements Board, Fabric {
     const bus = this.#buses[v]
     const { r } = cpu
     const { codePage } = bus
-    const ops = this.#ops
     let done = 0
     this.#spinning[v] = false
     let quiet = true
@@ -233,7 +232,7 @@ export class System implements Board, Fabric {
       const eip = r[EIP]
       const linear = (r[SEG_BASE + CS] + eip) | 0
       let op: Op | null | undefined
-      if ((linear & ~IN_PAGE) === codePage.linear && codePage.generation === ops.generation && codePage.code === r[SEG_ATTR + CS] && codePage.stack === r[SEG_ATTR + SS])
+      if ((linear & ~IN_PAGE) === codePage.linear && codePage.code === r[SEG_ATTR + CS] && codePage.stack === r[SEG_ATTR + SS])
         op = codePage.ops[linear & IN_PAGE]
       op ??= this.#fetch(cpu, codePage, linear)
       if (op !== null) cpu.execute(op)
@@ -462,7 +461,6 @@ export class System implements Board, Fabric {
     }
     const start = page.physical | (linear & IN_PAGE)
     const ops = this.#ops.page(start, code32)
-    page.generation = this.#ops.generation
     page.ops = ops
     return ops[linear & IN_PAGE] ?? this.#ops.decode(start, code32, ops) ?? this.#fetchAcross(cpu, start, code32)
   }

@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { classOf } from '../../src/cpu/classes.ts'
+import { assembleBytes } from '../../src/guest/asm/index.ts'
 import { InputError } from '../../src/guest/inputError.ts'
 import { Run, rerun } from '../../src/platform/run.ts'
 import { decodeRunTrace, encodeRunTrace, recordedSlicesMax } from '../../src/platform/runTrace.ts'
@@ -235,5 +236,18 @@ describe('the page that is executed from', () => {
   })
   it('is decoded again when another linear address writes it', () => {
     expect(run(optionsFor(rom(64, paged('mov byte [0x11001+value-code], 9')), { rom: true })).log.posts).toEqual([9])
+  })
+})
+
+describe('code beside data', () => {
+  // The stack lies in the page that executes; stores reach an instruction from before, within and behind it.
+  const flat = (code: string) => run(optionsFor(assembleBytes(`bits 16\n${code}\ncli\nhlt`))).log.posts
+  it('is decoded again where a store reaches it, and only there', () => {
+    expect(flat('mov sp, 0x7c00\nmov cx, 300\nx: push cx\ncall y\npop dx\nloop x\nmov al, 3\nout 0x80, al\njmp done\ny: ret\ndone:')).toEqual([3])
+    const patch = (store: string) => flat(`mov cx, 2\nagain: ${store}\nvalue: mov ax, 0x0101\nout 0x80, al\nmov si, 1\ndec cx\njnz again`)
+    // Executed once as it is, then changed by its last byte, its first byte and a store that ends in it.
+    expect(patch('mov [0x7c00+value+1], cl')).toEqual([2, 1])
+    expect(patch('mov word [0x7c00+value-1+1], 0x0701\nmov byte [0x7c00+value], 0xb8')).toEqual([7, 7])
+    expect(flat('mov cx, 2\nagain: cmp cx, 1\njne value\nmov dword [0x7c00+before], 0x09b09090\nbefore: nop\nnop\nvalue: mov al, 5\nout 0x80, al\ndec cx\njnz again')).toEqual([5, 9])
   })
 })
