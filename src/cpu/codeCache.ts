@@ -7,7 +7,7 @@
  */
 import type { CpuClass } from './classes.ts'
 import { decode, Op } from './decode.ts'
-import { BlockOp, placeInBlock } from './forms.ts'
+import { BlockOp, joinLast, placeInBlock } from './forms.ts'
 import { quietFlags } from './quietFlags.ts'
 
 const PAGE_BYTES = 4096
@@ -23,6 +23,10 @@ export class Block {
   readonly first: Op
   /** What is executed in a row; empty where `first` goes alone. */
   readonly ops: readonly BlockOp[]
+  /** Instructions in `ops`. */
+  readonly count: number
+  /** Linear address behind them. */
+  readonly end: number
   /** The bytes that it was decoded from. */
   readonly bytes: Uint8Array
   /** Version of the page that the bytes were last compared with. */
@@ -33,17 +37,19 @@ export class Block {
   next!: Block
   other!: Block
 
-  constructor(eip: number, page: number, code32: boolean, first: Op, ops: readonly BlockOp[], bytes: Uint8Array) {
+  constructor(eip: number, page: number, code32: boolean, first: Op, ops: readonly BlockOp[], count: number, bytes: Uint8Array) {
     this.eip = eip
     this.page = page
     this.code32 = code32
     this.first = first
     this.ops = ops
+    this.count = count
+    this.end = ops.length === 0 ? eip : (eip + ops[ops.length - 1].end) | 0
     this.bytes = bytes
   }
 }
 /** Follows every block at first, and is of a version that no page has. */
-const NO_BLOCK = new Block(0, 0, true, new Op(), [], new Uint8Array(0))
+const NO_BLOCK = new Block(0, 0, true, new Op(), [], 0, new Uint8Array(0))
 
 export class CodeCache {
   /** Version of each page; as floating point they never wrap. */
@@ -118,7 +124,9 @@ export class CodeCache {
       if (place === 'last' || length === room) break
     }
     quietFlags(ops)
-    const block = new Block(eip, page, code32, first, ops, this.#memory.slice(from, from + Math.max(length, first.length)))
+    const count = ops.length
+    joinLast(ops)
+    const block = new Block(eip, page, code32, first, ops, count, this.#memory.slice(from, from + Math.max(length, first.length)))
     block.version = this.versions[page]
     block.next = block.other = NO_BLOCK
     const blocks = (this.#blocks[page] ??= [])

@@ -65,33 +65,36 @@ export const IMUL_RM = 53
 export const IMUL_3 = 54
 export const MOVZX_8 = 55
 export const MOVZX_16 = 56
-/** Of a byte or word, as the access is. */
-export const MOVZX_M = 57
-export const MOVSX_8 = 58
-export const MOVSX_8M = 59
-export const MOVSX_16 = 60
-export const MOVSX_16M = 61
-export const SET = 62
-export const CMOV = 63
-export const CDQ = 64
-export const PUSH = 65
-export const POP = 66
-export const LEAVE = 67
-// The last of a block.
-export const JCC = 68
-export const JMP = 69
-export const JMP_R = 70
-export const CALL = 71
-export const RET = 72
+export const MOVZX_8M = 57
+export const MOVZX_16M = 58
+export const MOVSX_8 = 59
+export const MOVSX_8M = 60
+export const MOVSX_16 = 61
+export const MOVSX_16M = 62
+export const SET = 63
+export const CMOV = 64
+export const CDQ = 65
+export const PUSH = 66
+export const POP = 67
+export const LEAVE = 68
+// The last of a block; a comparison or DEC together with the jump behind it.
+export const JCC = 69
+export const CMP_JCC = 70
+export const TEST_JCC = 71
+export const DEC_JCC = 72
+export const JMP = 73
+export const JMP_M = 74
+export const JMP_R = 75
+export const CALL = 76
+export const RET = 77
 // Without flags, where nobody can see them (quietFlags.ts).
-export const SUB_Q = 73
-export const AND_Q = 74
-export const OR_Q = 75
-export const XOR_Q = 76
-export const SHR_Q = 77
-export const SAR_Q = 78
-export const ROL_Q = 79
-export const JMP_M = 80
+export const SUB_Q = 78
+export const AND_Q = 79
+export const OR_Q = 80
+export const XOR_Q = 81
+export const SHR_Q = 82
+export const SAR_Q = 83
+export const ROL_Q = 84
 
 /** Bit of `runBlocks`' segments: SS is flat, and ESP the stack pointer. */
 export const STACK = 1 << 8

@@ -14,7 +14,7 @@ import {
   GENERIC, NOP, MOV_R, MOV_RM, MOV_M, MOV_R8, MOV_R8M, MOV_M8, MOV_M16, LEA, ADD_R, ADD_RM, ADD_M, SUB_R, SUB_RM, SUB_M, AND_R, AND_RM,
   AND_M, OR_R, OR_RM, OR_M, XOR_R, XOR_RM, XOR_M, CMP_R, CMP_RM, CMP_M, TEST_R, TEST_M, ALU_R, ALU_RM, ALU_M, ALU_R8, ALU_R8M, ALU_M8,
   CMP_R8, CMP_R8M, CMP_M8, TEST_R8, TEST_M8, INC_R, INC_M, DEC_R, DEC_M, NEG_R, NOT_R, SHL_R, SHR_R, SAR_R, ROL_R, ROR_R, IMUL_R, IMUL_RM,
-  IMUL_3, MOVZX_8, MOVZX_16, MOVZX_M, MOVSX_8, MOVSX_8M, MOVSX_16, MOVSX_16M, SET, CMOV, CDQ, PUSH, POP, LEAVE, JCC, JMP, JMP_M, JMP_R, CALL,
+  IMUL_3, MOVZX_8, MOVZX_16, MOVZX_8M, MOVZX_16M, MOVSX_8, MOVSX_8M, MOVSX_16, MOVSX_16M, SET, CMOV, CDQ, PUSH, POP, LEAVE, JCC, CMP_JCC, TEST_JCC, DEC_JCC, JMP, JMP_M, JMP_R, CALL,
   RET, STACK,
 } from './formNumbers.ts'
 import { handlerOf } from './handlers.ts'
@@ -30,7 +30,7 @@ export class BlockOp {
   form = GENERIC
   /** Bytes from the start of the block to it, and to the next one. */
   readonly start: number
-  readonly end: number
+  end: number
   /** Destination: register; for bytes the index in the registers' bytes. */
   a = 0
   /** Source: register plus value. */
@@ -217,7 +217,7 @@ const RESOLVE = new Map<string, Resolve>([
   ['rol', shifted(ROL_R)],
   ['ror', shifted(ROR_R)],
   ['imul', imul],
-  ['movzx', extended(MOVZX_8, MOVZX_16, MOVZX_M, MOVZX_M)],
+  ['movzx', extended(MOVZX_8, MOVZX_16, MOVZX_8M, MOVZX_16M)],
   ['movsx', extended(MOVSX_8, MOVSX_16, MOVSX_8M, MOVSX_16M)],
   ['lea', (to, op) => {
     if (op.a.size !== 4) return GENERIC
@@ -262,6 +262,23 @@ const RESOLVE = new Map<string, Resolve>([
     return op.opSize === 4 ? RET : GENERIC
   }],
 ])
+
+/** Joins a comparison at the end of a block with the jump that goes by it. */
+export function joinLast(ops: BlockOp[]): void {
+  const jump = ops[ops.length - 1]
+  const compare = ops[ops.length - 2]
+  if (ops.length < 2 || jump.form !== JCC) return
+  switch (compare.form) {
+    case CMP_R: compare.form = CMP_JCC; break
+    case TEST_R: compare.form = TEST_JCC; break
+    case DEC_R: compare.form = DEC_JCC; break
+    default: return
+  }
+  compare.kind = jump.kind
+  compare.disp = jump.value
+  compare.end = jump.end
+  ops.pop()
+}
 
 /** Mnemonics whose instructions change nothing but general registers, status flags, DF and memory: they may stand in a block. */
 const IN_BLOCK = new Set([

@@ -11,7 +11,7 @@ import {
   STACK, GENERIC, NOP, MOV_R, MOV_RM, MOV_M, MOV_R8, MOV_R8M, MOV_M8, MOV_M16, LEA, ADD_R, ADD_RM, ADD_M, SUB_R, SUB_RM, SUB_M, AND_R,
   AND_RM, AND_M, OR_R, OR_RM, OR_M, XOR_R, XOR_RM, XOR_M, CMP_R, CMP_RM, CMP_M, TEST_R, TEST_M, ALU_R, ALU_RM, ALU_M, ALU_R8, ALU_R8M,
   ALU_M8, CMP_R8, CMP_R8M, CMP_M8, TEST_R8, TEST_M8, INC_R, INC_M, DEC_R, DEC_M, NEG_R, NOT_R, SHL_R, SHR_R, SAR_R, ROL_R, ROR_R, IMUL_R,
-  IMUL_RM, IMUL_3, MOVZX_8, MOVZX_M, MOVSX_8, MOVSX_8M, MOVZX_16, MOVSX_16, MOVSX_16M, SET, CMOV, CDQ, PUSH, POP, LEAVE, JCC, JMP, JMP_M, JMP_R,
+  IMUL_RM, IMUL_3, MOVZX_8, MOVZX_8M, MOVZX_16M, MOVSX_8, MOVSX_8M, MOVZX_16, MOVSX_16, MOVSX_16M, SET, CMOV, CDQ, PUSH, POP, LEAVE, JCC, CMP_JCC, TEST_JCC, DEC_JCC, JMP, JMP_M, JMP_R,
   CALL, RET, SUB_Q, AND_Q, OR_Q, XOR_Q, SHR_Q, SAR_Q, ROL_Q,
 } from './formNumbers.ts'
 import {
@@ -67,72 +67,68 @@ export function runBlocks(cpu: Cpu, start: Block, budget: number, code: Code, me
   cpu.stop = 0
   for (;;) {
     const ops = block.ops
-    const count = ops.length
-    if (count === 0 || count > budget - done) {
+    if (ops.length === 0 || block.count > budget - done) {
       r[EIP] = block.eip
       return done
     }
     cache.running = block
-    let eip = (block.eip + ops[count - 1].end) | 0
-    for (let k = 0; k < count; k++) {
+    let eip = block.end
+    for (let k = 0; k < ops.length; k++) {
       const op = ops[k]
       let how = op.form
-      /** Of the memory operand: its index in `bytes`, its value. */
+      /** Index in `bytes` of the memory operand. */
       let at = 0
-      let m = 0
       if (op.need !== 0) {
         const linear = (r[op.base] + (r[op.index] << op.scale) + op.disp) | 0
         const entry = (flat & op.segment) !== 0 ? pages[linear >>> 12] : 0
-        if ((entry & op.need) === op.need && (linear & op.align) === 0) {
-          at = (entry & -4096) | (linear & 4095)
-          m = op.align === 3 ? words[at >> 2] : op.align === 0 ? bytes[at] : halves[at >> 1]
-        } else how = GENERIC
+        if ((entry & op.need) === op.need && (linear & op.align) === 0) at = (entry & -4096) | (linear & 4095)
+        else how = GENERIC
       }
       switch (how) {
         case NOP: break
         case MOV_R: r[op.a] = r[op.b] + op.value; break
-        case MOV_RM: r[op.a] = m; break
+        case MOV_RM: r[op.a] = words[at >> 2]; break
         case MOV_M: words[at >> 2] = r[op.b] + op.value; break
         case MOV_R8: r8[op.a] = r8[op.b] + op.value; break
-        case MOV_R8M: r8[op.a] = m; break
+        case MOV_R8M: r8[op.a] = bytes[at]; break
         case MOV_M8: bytes[at] = r8[op.b] + op.value; break
         case MOV_M16: halves[at >> 1] = r[op.b] + op.value; break
         case LEA: r[op.a] = r[op.base] + (r[op.index] << op.scale) + op.disp; break
         case ADD_R: r[op.a] = add(r, r[op.a], (r[op.b] + op.value) | 0, 4); break
-        case ADD_RM: r[op.a] = add(r, r[op.a], m, 4); break
-        case ADD_M: words[at >> 2] = add(r, m, (r[op.b] + op.value) | 0, 4); break
+        case ADD_RM: r[op.a] = add(r, r[op.a], words[at >> 2], 4); break
+        case ADD_M: words[at >> 2] = add(r, words[at >> 2], (r[op.b] + op.value) | 0, 4); break
         case SUB_R: r[op.a] = sub(r, r[op.a], (r[op.b] + op.value) | 0, 4); break
-        case SUB_RM: r[op.a] = sub(r, r[op.a], m, 4); break
-        case SUB_M: words[at >> 2] = sub(r, m, (r[op.b] + op.value) | 0, 4); break
+        case SUB_RM: r[op.a] = sub(r, r[op.a], words[at >> 2], 4); break
+        case SUB_M: words[at >> 2] = sub(r, words[at >> 2], (r[op.b] + op.value) | 0, 4); break
         case AND_R: r[op.a] = logical(r, r[op.a] & (r[op.b] + op.value), 4); break
-        case AND_RM: r[op.a] = logical(r, r[op.a] & m, 4); break
-        case AND_M: words[at >> 2] = logical(r, m & (r[op.b] + op.value), 4); break
+        case AND_RM: r[op.a] = logical(r, r[op.a] & words[at >> 2], 4); break
+        case AND_M: words[at >> 2] = logical(r, words[at >> 2] & (r[op.b] + op.value), 4); break
         case OR_R: r[op.a] = logical(r, r[op.a] | (r[op.b] + op.value), 4); break
-        case OR_RM: r[op.a] = logical(r, r[op.a] | m, 4); break
-        case OR_M: words[at >> 2] = logical(r, m | (r[op.b] + op.value), 4); break
+        case OR_RM: r[op.a] = logical(r, r[op.a] | words[at >> 2], 4); break
+        case OR_M: words[at >> 2] = logical(r, words[at >> 2] | (r[op.b] + op.value), 4); break
         case XOR_R: r[op.a] = logical(r, r[op.a] ^ (r[op.b] + op.value), 4); break
-        case XOR_RM: r[op.a] = logical(r, r[op.a] ^ m, 4); break
-        case XOR_M: words[at >> 2] = logical(r, m ^ (r[op.b] + op.value), 4); break
+        case XOR_RM: r[op.a] = logical(r, r[op.a] ^ words[at >> 2], 4); break
+        case XOR_M: words[at >> 2] = logical(r, words[at >> 2] ^ (r[op.b] + op.value), 4); break
         case CMP_R: sub(r, r[op.a], (r[op.b] + op.value) | 0, 4); break
-        case CMP_RM: sub(r, r[op.a], m, 4); break
-        case CMP_M: sub(r, m, (r[op.b] + op.value) | 0, 4); break
+        case CMP_RM: sub(r, r[op.a], words[at >> 2], 4); break
+        case CMP_M: sub(r, words[at >> 2], (r[op.b] + op.value) | 0, 4); break
         case TEST_R: logical(r, r[op.a] & (r[op.b] + op.value), 4); break
-        case TEST_M: logical(r, m & (r[op.b] + op.value), 4); break
+        case TEST_M: logical(r, words[at >> 2] & (r[op.b] + op.value), 4); break
         case ALU_R: r[op.a] = alu(r, op.kind, r[op.a], (r[op.b] + op.value) | 0, 4); break
-        case ALU_RM: r[op.a] = alu(r, op.kind, r[op.a], m, 4); break
-        case ALU_M: words[at >> 2] = alu(r, op.kind, m, (r[op.b] + op.value) | 0, 4); break
+        case ALU_RM: r[op.a] = alu(r, op.kind, r[op.a], words[at >> 2], 4); break
+        case ALU_M: words[at >> 2] = alu(r, op.kind, words[at >> 2], (r[op.b] + op.value) | 0, 4); break
         case ALU_R8: r8[op.a] = alu(r, op.kind, r8[op.a], r8[op.b] + op.value, 1); break
-        case ALU_R8M: r8[op.a] = alu(r, op.kind, r8[op.a], m, 1); break
-        case ALU_M8: bytes[at] = alu(r, op.kind, m, r8[op.b] + op.value, 1); break
+        case ALU_R8M: r8[op.a] = alu(r, op.kind, r8[op.a], bytes[at], 1); break
+        case ALU_M8: bytes[at] = alu(r, op.kind, bytes[at], r8[op.b] + op.value, 1); break
         case CMP_R8: sub(r, r8[op.a], r8[op.b] + op.value, 1); break
-        case CMP_R8M: sub(r, r8[op.a], m, 1); break
-        case CMP_M8: sub(r, m, r8[op.b] + op.value, 1); break
+        case CMP_R8M: sub(r, r8[op.a], bytes[at], 1); break
+        case CMP_M8: sub(r, bytes[at], r8[op.b] + op.value, 1); break
         case TEST_R8: logical(r, r8[op.a] & (r8[op.b] + op.value), 1); break
-        case TEST_M8: logical(r, m & (r8[op.b] + op.value), 1); break
+        case TEST_M8: logical(r, bytes[at] & (r8[op.b] + op.value), 1); break
         case INC_R: r[op.a] = inc(r, r[op.a], 4); break
-        case INC_M: words[at >> 2] = inc(r, m, 4); break
+        case INC_M: words[at >> 2] = inc(r, words[at >> 2], 4); break
         case DEC_R: r[op.a] = dec(r, r[op.a], 4); break
-        case DEC_M: words[at >> 2] = dec(r, m, 4); break
+        case DEC_M: words[at >> 2] = dec(r, words[at >> 2], 4); break
         case NEG_R: r[op.a] = neg(r, r[op.a], 4); break
         case NOT_R: r[op.a] = ~r[op.a]; break
         case SHL_R: {
@@ -161,15 +157,16 @@ export function runBlocks(cpu: Cpu, start: Block, budget: number, code: Code, me
           break
         }
         case IMUL_R: r[op.a] = imul(r, r[op.a], r[op.b], 4); break
-        case IMUL_RM: r[op.a] = imul(r, r[op.a], m, 4); break
+        case IMUL_RM: r[op.a] = imul(r, r[op.a], words[at >> 2], 4); break
         case IMUL_3: r[op.a] = imul(r, r[op.b], op.value, 4); break
         case MOVZX_8: r[op.a] = r8[op.b]; break
-        case MOVZX_M: r[op.a] = m; break
+        case MOVZX_8M: r[op.a] = bytes[at]; break
+        case MOVZX_16M: r[op.a] = halves[at >> 1]; break
         case MOVSX_8: r[op.a] = (r8[op.b] << 24) >> 24; break
-        case MOVSX_8M: r[op.a] = (m << 24) >> 24; break
+        case MOVSX_8M: r[op.a] = (bytes[at] << 24) >> 24; break
         case MOVZX_16: r[op.a] = r[op.b] & 0xffff; break
         case MOVSX_16: r[op.a] = (r[op.b] << 16) >> 16; break
-        case MOVSX_16M: r[op.a] = (m << 16) >> 16; break
+        case MOVSX_16M: r[op.a] = (halves[at >> 1] << 16) >> 16; break
         case SET: r8[op.a] = condition(r[EFLAGS], op.kind) ? 1 : 0; break
         case CMOV: if (condition(r[EFLAGS], op.kind)) r[op.a] = r[op.b]; break
         case CDQ: r[EDX] = r[EAX] >> 31; break
@@ -179,20 +176,32 @@ export function runBlocks(cpu: Cpu, start: Block, budget: number, code: Code, me
           break
         case POP:
           r[ESP] += 4
-          r[op.a] = m
+          r[op.a] = words[at >> 2]
           break
         case LEAVE:
           r[ESP] = r[EBP] + 4
-          r[EBP] = m
+          r[EBP] = words[at >> 2]
           break
         case JCC:
           if (condition(r[EFLAGS], op.kind)) eip = (eip + op.value) | 0
+          break
+        case CMP_JCC:
+          sub(r, r[op.a], (r[op.b] + op.value) | 0, 4)
+          if (condition(r[EFLAGS], op.kind)) eip = (eip + op.disp) | 0
+          break
+        case TEST_JCC:
+          logical(r, r[op.a] & (r[op.b] + op.value), 4)
+          if (condition(r[EFLAGS], op.kind)) eip = (eip + op.disp) | 0
+          break
+        case DEC_JCC:
+          r[op.a] = dec(r, r[op.a], 4)
+          if (condition(r[EFLAGS], op.kind)) eip = (eip + op.disp) | 0
           break
         case JMP:
           eip = (eip + op.value) | 0
           break
         case JMP_M:
-          eip = m
+          eip = words[at >> 2]
           break
         case JMP_R:
           eip = r[op.b]
@@ -204,7 +213,7 @@ export function runBlocks(cpu: Cpu, start: Block, budget: number, code: Code, me
           break
         case RET:
           r[ESP] += 4 + op.value
-          eip = m
+          eip = words[at >> 2]
           break
         case SUB_Q: r[op.a] -= r[op.b]; break
         case AND_Q: r[op.a] &= r[op.b] + op.value; break
@@ -223,10 +232,10 @@ export function runBlocks(cpu: Cpu, start: Block, budget: number, code: Code, me
             r[EIP] = cpu.next
             return done + k + 1
           }
-          if (k === count - 1) eip = cpu.next
+          if (k === ops.length - 1) eip = cpu.next
       }
     }
-    done += count
+    done += block.count
     let next = block.next
     if (next.eip !== eip || next.version !== versions[next.page]) {
       next = block.other

@@ -148,6 +148,7 @@ describe('a program that changes its own code:', () => {
 describe('plain runs', () => {
   const faults = assembled(`
 .handler 0, divided
+.handler 1, stepped
 .handler 3, breakpoint
 main: mov ecx, 400
   xor esi, esi
@@ -171,12 +172,23 @@ main: mov ecx, 400
   pop edx
   bt edi, ecx
   setc byte [cell]
+  mov eax, ss
+  mov ss, eax
+  inc esi
   pushf
-  popf
+  test cl, 31
+  jnz .straight
+  or dword [esp], 0x100
+.straight: popf
+  inc esi
+  adc esi, 2
   loop .next
   cmp esi, 0
   ret
 divided: mov ebx, 5
+  iret
+stepped: add esi, 3
+  and dword [esp + 8], 0xfffffeff
   iret
 breakpoint: inc esi
   iret

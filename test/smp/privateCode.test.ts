@@ -1,0 +1,124 @@
+// Blocks of private code under the explorer: the same outcomes and states as one instruction at a time.
+import { describe, expect, it } from 'vitest'
+import { assembleImage } from '../../src/guest/asm/index.ts'
+import type { MachineImage } from '../../src/smp/image.ts'
+import { Machine } from '../../src/smp/machine.ts'
+import { PageMap } from '../../src/smp/memory.ts'
+import { makeModel } from '../../src/smp/model.ts'
+import { Sharing } from '../../src/smp/sharing.ts'
+
+/** How steps are taken: one instruction at a time, in blocks where that is possible, or those that are remembered done again. */
+type Way = 'single' | 'blocks' | 'remembered'
+
+/** Every final state of the words named, and how many states there are on the way. */
+function explore(image: MachineImage, names: readonly string[], fetch: string, way: Way) {
+  const pages = new PageMap(image.regions)
+  const sharing = new Sharing(pages.sizeBytes / 4, image.vcpus.length)
+  const model = makeModel({ fetch, localSteps: 64 })
+  for (;;) {
+    sharing.grown = false
+    const machine = new Machine(image, model, { sharing, pages, memo: way === 'remembered' })
+    // An observer looks at each instruction, so there are no blocks.
+    if (way === 'single') machine.observer = () => {}
+    const found = new Set<string>()
+    const seen = new Set<string>()
+    const choices = new Int32Array(256)
+    const visit = (): void => {
+      const key = `${machine.store.h0},${machine.store.h1}`
+      if (seen.has(key)) return
+      seen.add(key)
+      expect([machine.store.h0, machine.store.h1]).toEqual(machine.store.fullHash())
+      const list = Array.from(choices.subarray(0, machine.enabled(choices)))
+      if (list.length === 0) found.add(machine.violation?.kind ?? names.map((name) => `${name}=${machine.memory.load(machine.memory.index(image.symbols.find((one) => one.name === name)!.address), 4)}`).join(' '))
+      for (const choice of list) {
+        machine.take(choice)
+        visit()
+        machine.undo()
+      }
+    }
+    visit()
+    if (!sharing.grown) return { outcomes: [...found].sort(), states: seen.size }
+  }
+}
+
+const data = (names: readonly string[]) => `section .data\n${names.map((name) => `align 4\n${name}: dd 0`).join('\n')}\n`
+
+const PROGRAMS: Readonly<Record<string, { readonly text: string; readonly names: readonly string[]; readonly outcomes: number }>> = {
+  'store buffering in loops': {
+    text: `.vcpu p0\n.vcpu p1
+p0: mov ecx, 2
+.next: mov [x], ecx
+  mov eax, [y]
+  lea ebx, [ebx + eax * 4]
+  dec ecx
+  jnz .next
+  mov [r0], ebx
+  ret
+p1: mov dword [y], 1
+  mov eax, [x]
+  mov [r1], eax
+  ret`,
+    names: ['r0', 'r1'],
+    outcomes: 9,
+  },
+  'code that another vCPU rewrites': {
+    text: `.vcpu p0\n.vcpu p1
+p0: mov ecx, 2
+  xor eax, eax
+.next: add eax, eax
+.patched: add eax, 1
+  dec ecx
+  jnz .next
+  mov [r0], eax
+  ret
+p1: mov byte [p0.patched + 2], 3
+  ret`,
+    names: ['r0'],
+    outcomes: 3,
+  },
+  'code that its own vCPU rewrites, while another one runs it': {
+    text: `.vcpu p0\n.vcpu p1
+p0: call work
+  mov byte [work.patched + 2], 3
+  call work
+  mov [r0], eax
+  ret
+p1: xor eax, eax
+  call work
+  mov [r1], eax
+  ret
+work: mov eax, 0
+.patched: add eax, 1
+  ret`,
+    names: ['r0', 'r1'],
+    outcomes: 2,
+  },
+  'code that only its own vCPU runs and rewrites': {
+    text: `.vcpu p0\n.vcpu p1
+p0: mov ecx, 3
+  xor eax, eax
+.next: mov [.patched + 2], cl
+.patched: add eax, 0
+  loop .next
+  mov [x], eax
+  mov ebx, [y]
+  mov [r0], ebx
+  ret
+p1: mov dword [y], 1
+  mov eax, [x]
+  mov [r1], eax
+  ret`,
+    names: ['r0', 'r1'],
+    outcomes: 4,
+  },
+}
+
+describe('blocks of private code', () => {
+  it.each(Object.entries(PROGRAMS).flatMap(([name, program]) => ['coherent', 'ordered:16', 'byte'].map((fetch) => [name, fetch, program] as const)))('%s, %s', (_name, fetch, { text, names, outcomes }) => {
+    const image = assembleImage(`${text}\n${data(['x', 'y', 'r0', 'r1'])}`, { title: 'private code' })
+    const single = explore(image, names, fetch, 'single')
+    expect(explore(image, names, fetch, 'blocks')).toEqual(single)
+    expect(explore(image, names, fetch, 'remembered')).toEqual(single)
+    expect(single.outcomes).toHaveLength(outcomes)
+  })
+})
