@@ -1,12 +1,15 @@
 /** `xmcheck bench ...`: how fast the machine is, and that its ways of running agree. One sub-subcommand a subject. */
 import { Option, type Command } from 'commander'
-import { CPU_CLASSES } from '../cpu/classes.ts'
+import { classOf, CPU_CLASSES } from '../cpu/classes.ts'
+import { FIXED_FLAGS } from '../cpu/undefinedFlags.ts'
 import { loadObjects } from '../guest/loadObjects.ts'
 import { parseVcpus } from '../guest/linkOptions.ts'
 import { PlainRun, type PlainRecording } from '../platform/plainRun.ts'
-import { runSteps } from '../platform/stepRun.ts'
-import type { MachineImage } from '../smp/image.ts'
-import { makeModel, type Model } from '../smp/model.ts'
+import { Run, rerun } from '../platform/run.ts'
+import { makeScheduler } from '../platform/scheduler.ts'
+import { runSteps, type StepOutcome } from '../platform/stepRun.ts'
+import type { SystemOptions } from '../platform/system.ts'
+import { makeModel } from '../smp/model.ts'
 import { addOutputFlags, numberFlag, type OutputFlags } from './common.ts'
 import { EXIT, UsageError } from './errors.ts'
 import { packageFile, readFile } from './files.ts'
@@ -44,17 +47,19 @@ interface CpuFlags extends OutputFlags {
   readonly mode?: readonly Mode[]
   readonly cpu?: string
   readonly vcpus?: string
+  readonly rom?: boolean
   readonly maxInstructions: string
 }
 
 function addCpu(bench: Command): void {
   const command = bench
     .command('cpu')
-    .description('guest instructions per second: plain run, recording run, and step by step as the explorer goes; all must end in one state')
-    .argument('[objects...]', 'object files as for xmcheck check, with one vCPU; default: sieve, mixing, list walk, copy, recursion')
+    .description('guest MIPS in a plain run, a recording run (the recording must replay) and step by step as the explorer goes; all must end in one state. Speed is by processor time; the fixed loop relates machines')
+    .argument('[files...]', 'objects as for xmcheck check, with one vCPU, or an image as for xmcheck run, which has no steps; default: sieve, mixing, list walk, copy, recursion')
     .addOption(new Option('--mode <name...>', 'only these').choices(MODES))
     .addOption(new Option('--cpu <class>', 'CPU class').choices(Object.keys(CPU_CLASSES)))
     .option('--vcpus <name>', 'entry function instead of the declared one')
+    .option('--rom', 'the image is a ROM')
     .option('--max-instructions <n>', 'stop after so many', '10000000000')
   addOutputFlags(command).action(benchCpu)
 }
@@ -62,25 +67,30 @@ function addCpu(bench: Command): void {
 interface Result {
   readonly instructions: number
   readonly hash: number
-  readonly seconds: number
+  readonly time: Time
+  /** Steps of the transition interface. */
+  readonly steps?: number
 }
 
 function benchCpu(paths: readonly string[], flags: CpuFlags): void {
-  const files = paths.length > 0 ? paths : [packageFile('examples/bench/compute.o')]
-  const image = loadObjects(
-    files.map((path) => ({ name: path, bytes: readFile(path) })),
-    { title: files.join(' '), ...(flags.vcpus ? { vcpus: parseVcpus(flags.vcpus) } : {}) },
-  )
-  const model = makeModel(flags.cpu === undefined ? {} : { cpu: flags.cpu })
+  const files = (paths.length > 0 ? paths : [packageFile('examples/bench/compute.o')]).map((path) => ({ name: path, bytes: readFile(path) }))
   const limit = numberFlag('--max-instructions', flags.maxInstructions, 1, Number.MAX_SAFE_INTEGER)!
+  const guest = files.length > 1 || isObject(files[0].bytes) ? objectGuest(files, flags, limit) : imageGuest(files[0], flags, limit)
   const rows: BenchRow[] = [{ name: 'calibration', metric: 'fixed loop', value: calibrate(), unit: 'ns a turn' }]
   const results: Result[] = []
   for (const mode of flags.mode ?? MODES) {
-    const result = RUN[mode](image, model, limit)
+    const run = guest[mode]
+    if (run === undefined) {
+      if (flags.mode !== undefined) throw new UsageError(`${files[0].name} is booted: the explorer has no devices to step it with`)
+      continue
+    }
+    const result = run()
     results.push(result)
     rows.push(
-      { name: mode, metric: 'speed', value: result.instructions / result.seconds / 1e6, unit: 'MIPS' },
+      { name: mode, metric: 'speed', value: result.instructions / result.time.processor / 1e6, unit: 'MIPS' },
+      { name: mode, metric: 'as time passed', value: result.instructions / result.time.elapsed / 1e6, unit: 'MIPS' },
       { name: mode, metric: 'instructions', value: result.instructions, unit: '' },
+      ...(result.steps === undefined ? [] : [{ name: mode, metric: 'steps', value: result.steps, unit: '' }]),
       { name: mode, metric: 'state', value: `0x${result.hash.toString(16).padStart(8, '0')}`, unit: 'hash' },
     )
   }
@@ -92,10 +102,19 @@ function benchCpu(paths: readonly string[], flags: CpuFlags): void {
   }
 }
 
-/** Processor time of this process: what others do on the machine does not count in full. */
-function cpuSeconds(): number {
-  const { user, system } = process.cpuUsage()
-  return (user + system) / 1e6
+/** In seconds. */
+interface Time {
+  /** Of this process: what others do on the machine does not count in full, what the JavaScript engine compiles does. */
+  readonly processor: number
+  readonly elapsed: number
+}
+
+function timed(work: () => void): Time {
+  const started = performance.now()
+  const before = process.cpuUsage()
+  work()
+  const { user, system } = process.cpuUsage(before)
+  return { processor: (user + system) / 1e6, elapsed: (performance.now() - started) / 1e3 }
 }
 
 /** What one turn of a fixed loop of four dependent operations takes, the best of a few times: to compare machines, and moments. */
@@ -103,49 +122,89 @@ function calibrate(): number {
   const turns = 2e7
   let best = Infinity
   for (let repeat = 0, h = 1; repeat < 5; repeat++) {
-    const started = cpuSeconds()
-    for (let k = 0; k < turns; k++) h = Math.imul(h ^ k, 0x9e3779b1)
-    if (h !== 0.5) best = Math.min(best, cpuSeconds() - started)
+    const { processor } = timed(() => {
+      for (let k = 0; k < turns; k++) h = Math.imul(h ^ k, 0x9e3779b1)
+    })
+    best = Math.min(best, processor)
   }
   return (best * 1e9) / turns
 }
 
-type Runner = (image: MachineImage, model: Model, limit: number) => Result
-const RUN: Readonly<Record<Mode, Runner>> = { plain, record, step }
-
-function plain(image: MachineImage, model: Model, limit: number): Result {
-  const run = new PlainRun(image, model)
-  const started = cpuSeconds()
-  run.advance(limit)
-  const seconds = cpuSeconds() - started
-  check(run)
-  return { instructions: run.instructions, hash: run.hash(), seconds }
+/** How one guest is run in each mode that it can be run in. */
+type Guest = Readonly<Partial<Record<Mode, () => Result>>>
+interface GuestFile {
+  readonly name: string
+  readonly bytes: Uint8Array
 }
 
-/** Records, and then replays the recording outside the time that counts. */
-function record(image: MachineImage, model: Model, limit: number): Result {
-  const run = new PlainRun(image, model)
-  const started = cpuSeconds()
-  const recording: PlainRecording = run.record(limit)
-  const seconds = cpuSeconds() - started
-  check(run)
-  const again = new PlainRun(image, model)
-  const slice = again.replay(recording)
-  if (slice >= 0 || again.hash() !== run.hash()) throw new Error(`the recording does not replay: slice ${slice} of ${recording.slices.length}`)
-  return { instructions: run.instructions, hash: run.hash(), seconds }
+/** ELF, type REL. */
+function isObject(bytes: Uint8Array): boolean {
+  return [0x7f, 0x45, 0x4c, 0x46].every((byte, k) => bytes[k] === byte) && bytes[16] === 1
 }
 
-function step(image: MachineImage, model: Model, limit: number): Result {
-  const started = cpuSeconds()
-  const { instructions, hash, violation } = runSteps(image, model, limit)
-  const seconds = cpuSeconds() - started
-  if (violation !== null) throw new UsageError(`${image.title}: ${violation}`)
-  return { instructions, hash, seconds }
+function objectGuest(files: readonly GuestFile[], flags: CpuFlags, limit: number): Guest {
+  if (flags.rom) throw new UsageError('--rom is for images')
+  const title = files.map(({ name }) => name).join(' ')
+  const image = loadObjects(files, { title, ...(flags.vcpus ? { vcpus: parseVcpus(flags.vcpus) } : {}) })
+  const model = makeModel(flags.cpu === undefined ? {} : { cpu: flags.cpu })
+  const ended = (run: PlainRun, time: Time): Result => {
+    const { stopped, instructions } = run
+    if (stopped !== null) throw new UsageError(`${stopped.kind}: ${stopped.message} (after ${instructions} instructions)`)
+    if (!run.ended) throw new UsageError(`not at its end after ${instructions} instructions (--max-instructions)`)
+    return { instructions, hash: run.hash(), time }
+  }
+  return {
+    plain: () => {
+      const run = new PlainRun(image, model)
+      return ended(run, timed(() => run.advance(limit)))
+    },
+    record: () => {
+      const run = new PlainRun(image, model)
+      let recording: PlainRecording = { slices: [], checks: [] }
+      const result = ended(run, timed(() => (recording = run.record(limit))))
+      const again = new PlainRun(image, model)
+      const slice = again.replay(recording)
+      if (slice >= 0 || again.hash() !== result.hash) throw new Error(`the recording does not replay: slice ${slice} of ${recording.slices.length}`)
+      return result
+    },
+    step: () => {
+      let outcome: StepOutcome | null = null
+      const time = timed(() => (outcome = runSteps(image, model, limit)))
+      const { violation, ...result } = outcome! as StepOutcome
+      if (violation !== null) throw new UsageError(`${title}: ${violation}`)
+      return { ...result, time }
+    },
+  }
 }
 
-/** @throws UsageError where the program did not run to its end */
-function check(run: PlainRun): void {
-  const { stopped, instructions } = run
-  if (stopped !== null) throw new UsageError(`${stopped.kind}: ${stopped.message} (after ${instructions} instructions)`)
-  if (!run.ended) throw new UsageError(`not at its end after ${instructions} instructions (--max-instructions)`)
+/** On the platform, with its defaults (xmcheck run). */
+function imageGuest(image: GuestFile, flags: CpuFlags, limit: number): Guest {
+  if (flags.vcpus !== undefined) throw new UsageError('--vcpus is for objects')
+  const options: SystemOptions = {
+    image, rom: flags.rom === true, vcpus: 1, commandLine: '', modules: [], cpu: classOf(flags.cpu ?? 'p4'), undefinedFlags: FIXED_FLAGS,
+    memoryBytes: 64 << 20, postPort: 0x80, asciiPort: 0xe9, exitPort: 0xf4,
+  }
+  const silent = { text: () => {}, post: () => {} }
+  const start = (slicesMax: number | null) => new Run(options, silent, makeScheduler('round-robin', 1), limit, slicesMax)
+  const finished = (run: Run, time: Time): Result => {
+    const { exit, instructions, hash } = run.outcome()
+    if (exit.kind === 'limit') throw new UsageError(`${image.name}: ${exit.message}`)
+    return { instructions, hash: hash >>> 0, time }
+  }
+  const toEnd = (run: Run) => timed(() => {
+    while (run.advance());
+  })
+  return {
+    plain: () => {
+      const run = start(null)
+      return finished(run, toEnd(run))
+    },
+    record: () => {
+      const run = start(Infinity)
+      const result = finished(run, toEnd(run))
+      const { divergence, system } = rerun(options, silent, run.recording)
+      if (divergence !== null || system.hash() >>> 0 !== result.hash) throw new Error(`the recording does not replay: ${divergence?.message ?? 'it ends in another state'}`)
+      return result
+    },
+  }
 }

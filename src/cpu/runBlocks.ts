@@ -19,14 +19,13 @@ import {
   EVENT_VALID, GS, RF, SEG_ATTR, SEG_BASE, SEG_LIMIT, SHADOW, SS, TF,
 } from './registers.ts'
 
-/** Nothing has to be looked at between instructions, code is flat (32 bits, base 0, no limit), and undefined flags are as the forms leave them. */
-export function canRunBlocks({ r, undefinedFlags, is386 }: Cpu): boolean {
+/** Nothing has to be looked at between instructions, code is flat (32 bits, base 0, no limit), and undefined flags are as the handlers leave them. */
+export function canRunBlocks({ r, undefinedFlags }: Cpu): boolean {
   return (
     ((r[EFLAGS] & (TF | RF)) | (r[SHADOW] & 3) | (r[DR7] & 0xff) | (r[EVENT] & EVENT_VALID) | r[SEG_BASE + CS] | ~r[SEG_LIMIT + CS]) === 0 &&
     (r[SEG_ATTR + CS] & ATTR_BIG) !== 0 &&
     r[ACTIVITY] === ACTIVE &&
-    undefinedFlags.kind === 'fixed' &&
-    !is386
+    undefinedFlags.kind === 'fixed'
   )
 }
 
