@@ -143,6 +143,10 @@ class Pass {
   #length = 0
   readonly #drained: Int32Array
   #anyOwn = false
+  /** In some execution a vCPU works in a loop for ever. */
+  #endless = false
+  /** Some event could have gone another way. */
+  #anyForked = false
   #entering = true
   #over = false
   #problem: string | null = null
@@ -212,6 +216,7 @@ class Pass {
     return {
       ...common,
       bounds,
+      ...(this.#endless || this.#pruned ? { liveness: { covered: 'none', text: this.#pruned ? 'not judged: executions beyond the bounds were left out' : 'not judged: a vCPU goes on in a loop for ever' } } : {}),
       verdict: unfinished ? 'unknown' : 'holds',
       strength: unfinished || weaknesses.size > 0 || this.#pruned ? 'bounded' : 'complete',
       reasons: [...problems, ...weaknesses],
@@ -257,6 +262,7 @@ class Pass {
     if (choiceKind(choice) !== DRAIN && this.#machine.alternatives(choiceVcpu(choice)) > 1) {
       if (planned) this.#addAlternatives(choice, d)
       choice |= FORKED
+      this.#anyForked = true
     }
     this.#take(choice, actual, d, below)
     return true
@@ -626,7 +632,10 @@ class Pass {
     if (waiting.length === 0) return 'complete'
     const loops = waiting.map((v) => this.#loopOf(v))
     if (loops.includes('leaves')) return 'discarded'
-    if (!loops.includes('waits')) return 'complete'
+    if (!loops.includes('waits')) {
+      this.#endless = true
+      return 'complete'
+    }
     const who = waiting.map((v) => `vCPU ${v} at ${this.#machine.symbolize(this.#machine.registersOf(v)[EIP])}`)
     const eip = this.#machine.registersOf(waiting[0])[EIP] >>> 0
     this.#violation = { kind: 'deadlock', message: `nobody can go on: ${who.join('; ')} in a loop that waits for others`, vcpu: waiting[0], eip }
@@ -792,7 +801,8 @@ class Pass {
         }
         return
       }
-      if (this.#length === 0) return
+      // Below what is planned everything is free, unless some alternatives sleep there: then the way is shown.
+      if (this.#length === 0 || (tree.child[matched] === 0 && !this.#anyForked)) return
       if (choiceKind(tree.choice[matched]) === DRAIN) this.#drained[choiceVcpu(tree.choice[matched])]++
       parent = matched
       first = tree.child[matched]

@@ -118,6 +118,7 @@ export class Trail {
     const process = processOf(choice)
     const vcpu = process >> 1
     const previous = this.#last[process]
+    this.#process = process
     this.choice[d] = choice
     this.process[d] = process
     this.index[d] = previous < 0 ? 1 : this.index[previous] + 1
@@ -159,7 +160,7 @@ export class Trail {
     const d = --this.depth
     const process = this.process[d]
     const vcpu = process >> 1
-    this.codeWriters.length -= this.codeWrites[d]
+    if (this.codeWrites[d] > 0) this.codeWriters.length -= this.codeWrites[d]
     this.#last[process] = this.#previous[d]
     this.#enqueued[vcpu] -= this.#added[d]
     if ((process & 1) === 1) this.drained[vcpu]--
@@ -187,6 +188,8 @@ export class Trail {
     return this.#races
   }
   #races = 0
+  /** Of the event that is looked at. */
+  #process = 0
 
   #enqueue(vcpu: number, stores: number, event: number): void {
     for (let k = 0; k < stores; k++) {
@@ -216,24 +219,11 @@ export class Trail {
   /** Conflicts of the cells that were read last with the accesses so far. */
   #orderAccesses(vcpu: number): OwnReads | null {
     const cells = this.#cells
-    let ownCells: number[] | null = null
-    let ownStores: number[] | null = null
-    const noteOwn = (cell: number, store: number, before: number) => {
-      if (ownCells === null) {
-        ownCells = []
-        ownStores = []
-        for (let k = 0; k < before; k++) {
-          ownCells.push(cells.cells[k])
-          ownStores.push(-1)
-        }
-      }
-      ownCells.push(cell)
-      ownStores!.push(store)
-    }
+    this.#ownCells = null
     for (let k = 0; k < cells.count; k++) {
       const cell = cells.cells[k]
       if (cells.sources[k] >= 0) {
-        noteOwn(cell, this.drained[vcpu] + cells.sources[k], k)
+        this.#noteOwn(cell, this.drained[vcpu] + cells.sources[k], k)
         continue
       }
       const granule = cellGranule(cell)
@@ -262,17 +252,36 @@ export class Trail {
             else if (kind === CELL_READ) {
               // Reads an own store that has drained: as if forwarded.
               others &= ~bytes
-              noteOwn(makeCell(granule, bytes, CELL_READ), this.#storeOf(event), k)
+              this.#noteOwn(makeCell(granule, bytes, CELL_READ), this.#storeOf(event), k)
             }
-          } else if ((this.process[event] & 1) === 0 && kind === CELL_WRITE) this.#order(event, false)
+          // A page walk writes past the buffer: own stores from before it may drain on either side of it.
+          } else if (kind === CELL_WRITE) this.#order(event, (this.#process & 1) === 1 && this.#enqueuedBefore(vcpu, event))
         } else if (kind === CELL_WRITE) {
           if (!own) this.#order(event, true)
           else if (cellKind(other) === CELL_MEMORY_READ) this.#order(event, true)
         }
       }
-      if (ownCells !== null && others !== 0) noteOwn(makeCell(granule, others, kind), -1, k)
+      if (this.#ownCells !== null && others !== 0) this.#noteOwn(makeCell(granule, others, kind), -1, k)
     }
-    return ownCells === null ? null : { cells: Int32Array.from(ownCells), stores: Int32Array.from(ownStores!) }
+    return this.#ownCells === null ? null : { cells: Int32Array.from(this.#ownCells), stores: Int32Array.from(this.#ownStores) }
+  }
+  /** Cells of the event that is looked at, from the first that reads an own store on. */
+  #ownCells: number[] | null = null
+  #ownStores: number[] = []
+
+  /** Cell number `before` of the event reads own store `store` (-1: none). */
+  #noteOwn(cell: number, store: number, before: number): void {
+    if (this.#ownCells === null) {
+      this.#ownCells = Array.from(this.#cells.cells.subarray(0, before))
+      this.#ownStores = this.#ownCells.map(() => -1)
+    }
+    this.#ownCells.push(cell)
+    this.#ownStores.push(store)
+  }
+
+  /** The store of `vcpu` that drains next was enqueued before its event `e`. */
+  #enqueuedBefore(vcpu: number, e: number): boolean {
+    return this.#enqueuer[vcpu][this.drained[vcpu]] < e
   }
 
   /** Which store of its vCPU the drain `event` was. */
@@ -283,8 +292,9 @@ export class Trail {
   #setClock(d: number, process: number): void {
     const { processes, clocks } = this
     const at = d * processes
-    clocks.fill(0, at, at + processes)
-    for (let k = 0; k < this.#predCount; k++) {
+    const first = this.#predCount === 0 ? -1 : this.#preds[0] * processes
+    for (let p = 0; p < processes; p++) clocks[at + p] = first < 0 ? 0 : clocks[first + p]
+    for (let k = 1; k < this.#predCount; k++) {
       const from = this.#preds[k] * processes
       for (let p = 0; p < processes; p++) if (clocks[from + p] > clocks[at + p]) clocks[at + p] = clocks[from + p]
     }
