@@ -66,6 +66,7 @@
  *  XM_KICK(vcpu)
  *  XM_IPI(vcpu, vector) makes an interrupt pending there; XM_SEND_NMI(vcpu) an NMI
  *  XM_LOG(text, value)  shows in timelines
+ *  XM_BEGIN("name")     XM_END("name"): an interval that `xmcheck cost` measures, per vCPU
  *  XM_CALL_SITE(site, fn)  a 5-byte `call fn` with label `site` at its opcode. fn takes no arguments and returns
  *                       nothing. The label is global, so put it into a function that is not inlined.
  *  xm_vcpu()            number of the calling vCPU
@@ -232,6 +233,9 @@ struct xm_record {
 #define XM_IPI(vcpu, vector) ((void)XM_CALL_(XM_CALL_IPI, vcpu, vector))
 #define XM_SEND_NMI(vcpu) ((void)XM_CALL_(XM_CALL_NMI, vcpu, 0))
 #define XM_LOG(text, value) ((void)XM_CALL_(XM_CALL_LOG, value, text))
+
+#define XM_BEGIN(name) XM_LOG("begin " name, 0)
+#define XM_END(name) XM_LOG("end " name, 0)
 
 #define XM_CALL_SITE(site, fn)                                                                                         \
 	__asm__ __volatile__(".globl " #site "\n" #site ":\n\t.byte 0xe8\n\t.long %c0 - (. + 4)"                       \

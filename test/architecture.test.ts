@@ -15,8 +15,10 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   replay: ['explore', 'smp', 'cpu'],
   platform: ['cpu', 'smp', 'guest', 'replay', 'explore'],
   litmus: ['guest', 'explore', 'smp', 'cpu'],
-  catalogue: [],
-  cli: ['catalogue', 'cpu', 'smp', 'explore', 'guest', 'patching', 'replay', 'litmus', 'platform'],
+  catalogue: ['cost', 'smp'],
+  cost: ['smp', 'cpu'],
+  mutation: ['smp', 'cpu'],
+  cli: ['catalogue', 'cost', 'mutation', 'cpu', 'smp', 'explore', 'guest', 'patching', 'replay', 'litmus', 'platform'],
 }
 const files = readdirSync(src, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.ts') && name.includes('/'))
 const importsOf = (file: string) => [...readFileSync(join(src, file), 'utf8').matchAll(/(?:from|import) '([^']+)'/g)].map((match) => match[1])

@@ -13,6 +13,7 @@ struct descriptor {
 	const unsigned char *site;
 };
 static struct descriptor *volatile current;
+#define REUSED ((const unsigned char *)-1)
 #ifdef FIXED
 static struct descriptor descriptor;
 #endif
@@ -40,7 +41,9 @@ __attribute__((used)) static void breakpoint(struct xm_int3_frame *frame)
 #endif
 	if (!increment_unless_zero(&found->references))
 		return;
-	if ((unsigned int)xm_load(&found->site) == frame->eip - 1)
+	const unsigned char *const site = xm_load(&found->site);
+	XM_ASSERT(site != REUSED && "what is referenced is not reused");
+	if ((unsigned int)site == frame->eip - 1)
 		XM_FAIL();
 	xm_lock_dec(&found->references);
 }
@@ -51,7 +54,7 @@ __attribute__((noinline)) static void text_poke(void)
 #ifndef FIXED
 	struct descriptor descriptor;
 #endif
-	descriptor.site = 0;
+	xm_store(&descriptor.site, 0);
 	xm_store(&descriptor.references, 1);
 	current = &descriptor;
 	/* ... the poking itself ... */
@@ -59,7 +62,9 @@ __attribute__((noinline)) static void text_poke(void)
 	if (!xm_lock_dec(&descriptor.references))
 		while (descriptor.references != 0)
 			xm_pause();
-#ifndef FIXED
+#ifdef FIXED
+	xm_store(&descriptor.site, REUSED); /* the next batch */
+#else
 	XM_FREE(&descriptor, sizeof descriptor); /* the frame is gone */
 #endif
 }

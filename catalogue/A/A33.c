@@ -5,6 +5,7 @@
  *
  * variant aligned: -DBEFORE=0
  * variant misaligned: -DBEFORE=62
+ * variant p-descheduled: -DBEFORE=0 -DREPEAT=2000 measure pcpus=2,1 quantum=1000,4000
  */
 #include "xmpatch.h"
 
@@ -20,17 +21,34 @@ XM_FORM_CALL(call_new, site, new_method);
 XM_FORM_BYTES(guard, "0xeb, 0xfe, 0xeb, 0xfe, 0x90"); /* two jumps to themselves; the fifth byte is never executed */
 XM_FORMS(site, 5, call_old, guard, call_new);
 
+#ifndef REPEAT
+#define REPEAT 1
+#endif
+static volatile unsigned int done;
+
 static void patcher(void)
 {
-	xm_store((unsigned int *)site, *(const unsigned int *)guard);
-	xm_store((unsigned char *)site + 4, call_new[4]);
-	xm_store((unsigned int *)site, *(const unsigned int *)call_new);
+	for (int n = 0; n < REPEAT; n++) {
+		const unsigned char *const bytes = n & 1 ? call_old : call_new;
+		xm_store((unsigned int *)site, *(const unsigned int *)guard);
+		xm_store((unsigned char *)site + 4, bytes[4]);
+		xm_store((unsigned int *)site, *(const unsigned int *)bytes);
+	}
+	done = 1;
 }
 
 static void java_thread(void)
 {
+#if REPEAT > 1
+	while (!done) {
+		XM_BEGIN("call");
+		call_it();
+		XM_END("call");
+	}
+#else
 	call_it();
 	call_it();
+#endif
 }
 
 XM_VCPU(patcher);

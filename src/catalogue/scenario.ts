@@ -9,6 +9,7 @@
  * variant independent-chunks: -DNO_SYNC2 --fetch independent:4
  * variant in-order-chunks: -DNO_SYNC2 --fetch ordered:4
  * variant NAME/CASE: ...        one variant may have several cases: all of them must get its verdict
+ * variant NAME: -DX measure pcpus=1 quantum=1000,4000   runs in virtual time and reports counts (docs/catalogue.md)
  * survivor MUTANT: REASON       a mutant of the code that rightly holds
  * ```
  *

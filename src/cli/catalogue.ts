@@ -3,7 +3,9 @@ import chalk from 'chalk'
 import { Command } from 'commander'
 import { createTwoFilesPatch } from 'diff'
 import { agrees, readExpectations, type Expectation, type Outcome } from '../catalogue/compare.ts'
+import { measure, measurementOf } from '../catalogue/measure.ts'
 import { readScenario, ScenarioError, sourceOf, type Scenario, type ScenarioVariant } from '../catalogue/scenario.ts'
+import { formatCount } from '../cost/format.ts'
 import { startCheck, type CheckResult } from '../explore/check.ts'
 import { loadObjects } from '../guest/loadObjects.ts'
 import { formatLadder, type Ladder } from '../patching/ladder.ts'
@@ -26,7 +28,8 @@ type VariantFlags = ModelFlags & SearchFlags
 
 interface CaseReport {
   readonly variant: ScenarioVariant
-  readonly result: CheckResult
+  /** Null: measured, not explored. */
+  readonly result: CheckResult | null
   readonly outcome: Outcome
   readonly trace: string | null
   readonly ladder: Ladder | null
@@ -124,6 +127,8 @@ function flagsOf(scenario: Scenario, { name, options }: ScenarioVariant): Varian
 }
 
 async function runCase(scenario: Scenario, variant: ScenarioVariant, flags: Flags): Promise<CaseReport> {
+  const measurement = measurementOf(variant)
+  if (measurement !== null) return { variant, result: null, outcome: measured(measure(imageOf(scenario, variant), measurement)), trace: null, ladder: null }
   const variantFlags = flagsOf(scenario, variant)
   const options = checkOptionsOf(variantFlags)
   const image = imageOf(scenario, variant)
@@ -139,12 +144,19 @@ async function runCase(scenario: Scenario, variant: ScenarioVariant, flags: Flag
   return { variant, result, outcome: { ...result, stated, metrics: {} }, trace, ladder }
 }
 
+const measured = (metrics: Record<string, number>): Outcome => ({ verdict: 'unknown', strength: 'sampled', bounds: {}, stated: {}, metrics })
+
 const nameOf = ({ id }: Scenario, variant: ScenarioVariant) => [id, variant.name, variant.case].filter((part) => part !== '').join('.')
 
 function printVariant({ name, expected, ok, cases }: VariantReport): void {
   const mark = ok ? chalk.green('as expected') : chalk.red(`expected ${expected}`)
   if (cases.length === 0) return line(`      ${name.padEnd(32)} ${chalk.yellow('not built yet')}, expected ${expected}`)
-  cases.forEach(({ variant, result, trace, ladder }) => {
+  cases.forEach(({ variant, result, trace, ladder, outcome }) => {
+    if (result === null) {
+      line(`      ${(variant.case ? `${name}/${variant.case}` : name).padEnd(32)} ${'measured'.padEnd(34)} ${mark}`)
+      for (const [metric, value] of Object.entries(outcome.metrics)) line(`        ${metric.padEnd(40)} ${formatCount(value).padStart(12)}`)
+      return
+    }
     const what = result.violation ? `violated: ${result.violation.kind}` : `${result.verdict}, ${result.strength}`
     const label = variant.case ? `${name}/${variant.case}` : name
     line(`      ${label.padEnd(32)} ${what.padEnd(34)} ${mark}  ${chalk.dim(`${result.states} states, ${result.seconds.toFixed(2)} s`)}`)
@@ -159,7 +171,7 @@ function variantJson({ name, expected, ok, cases }: VariantReport): unknown {
   return {
     name, expected, ok,
     cases: cases.map(({ variant, result, trace, ladder, outcome }) => ({
-      case: variant.case, defines: variant.defines, options: variant.options, ...verdictJson(result, trace), ladder, metrics: outcome.metrics,
+      case: variant.case, defines: variant.defines, options: variant.options, ...(result === null ? {} : verdictJson(result, trace)), ladder, metrics: outcome.metrics,
     })),
   }
 }
@@ -205,7 +217,8 @@ function exportVariants(dir: string, chosen: readonly Expectation[], scenarios: 
       const name = nameOf(scenario, variant)
       writeFile(`${dir}/${name}.o`, readFile(packageFile('catalogue', variant.object)))
       writeFile(`${dir}/${name}.c`, new TextEncoder().encode(`/* ${id}  ${scenario.title}\n   ${scenario.source} */\n${sourceOf(text, scenario, variant)}`))
-      commands.push(['xmcheck check', `${name}.o`, ...variant.options].join(' '))
+      const { options } = variant
+      commands.push(options[0] === 'measure' ? `xmcheck cost run ${name}.o` : ['xmcheck check', `${name}.o`, ...options].join(' '))
     }
   }
   writeFile(`${dir}/commands.txt`, new TextEncoder().encode(`${commands.join('\n')}\n`))

@@ -9,10 +9,12 @@ import { addBench } from './bench.ts'
 import { addCatalogue } from './catalogue.ts'
 import { addCheck } from './check.ts'
 import { DivergedError, EXIT, UsageError } from './errors.ts'
+import { addCost } from './cost.ts'
 import { addExplain } from './explain.ts'
 import { addList } from './list.ts'
 import { addLitmus } from './litmus.ts'
 import { addMinimize } from './minimize.ts'
+import { addMutate } from './mutate.ts'
 import { addRelink } from './relink.ts'
 import { addReplay } from './replay.ts'
 
@@ -26,6 +28,8 @@ const COMMANDS = [
   addRelink,
   addCheck,
   addCatalogue,
+  addCost,
+  addMutate,
   addReplay,
   addMinimize,
   addExplain,

@@ -57,6 +57,8 @@ export interface MachineOptions {
   readonly looksAtRegisters?: boolean
   /** Steps are remembered (stepMemo.ts); default yes. */
   readonly memo?: boolean
+  /** Told of the initial steps too. */
+  readonly observer?: Observer
 }
 
 /** How often things that a verdict must not be vacuous about were reached, over all executions. */
@@ -148,6 +150,7 @@ export class Machine {
     const vcpus = image.vcpus.length
     const ghostWords = monitors.reduce((sum, monitor) => sum + monitor.ghostWords(vcpus), 0)
     const history = historyWords(vcpus, model.fetchHistory)
+    this.observer = options.observer ?? null
     this.image = image
     this.model = model
     this.coverage = options.coverage ?? { points: new Map(), sites: new Map(), cut: 0 }
@@ -520,6 +523,13 @@ export class Machine {
   /** The store buffer of vCPU `v`, to look at. */
   buffer(v: number): StoreBuffer {
     return this.#buses[v].buffer
+  }
+
+  /** The NUL-terminated string at `address`, or ''. */
+  textAt(address: number): string {
+    let text = ''
+    for (let at = this.memory.index(address); at >= 0 && text.length < 256 && this.memory.u8[at] !== 0; at++) text += String.fromCharCode(this.memory.u8[at])
+    return text
   }
 
   // --- for the buses and monitors ---------------------------------------------------------------------

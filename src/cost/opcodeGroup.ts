@@ -1,0 +1,26 @@
+/** What a table of costs wants to know of an instruction. */
+import { IMM, MEM, type Op } from '../cpu/decode.ts'
+
+export interface OpcodeGroup {
+  /** Mnemonic; `j` for every conditional jump. */
+  readonly name: string
+  /** A call or jump through a register or memory. */
+  readonly indirect: boolean
+  readonly pause: boolean
+  /** LOCK prefix, or XCHG with memory. */
+  readonly locked: boolean
+}
+
+const known = new WeakMap<Op, OpcodeGroup>()
+
+export function opcodeGroup(op: Op): OpcodeGroup {
+  let group = known.get(op)
+  if (group === undefined) {
+    const mnemonic = op.row?.mnemonic ?? ''
+    const conditional = mnemonic.startsWith('j') && mnemonic !== 'jmp'
+    const indirect = (mnemonic === 'call' || mnemonic === 'jmp') && op.a.kind !== IMM
+    group = { name: conditional ? 'j' : mnemonic, indirect, pause: mnemonic === 'pause', locked: op.lock || (mnemonic === 'xchg' && (op.a.kind === MEM || op.b.kind === MEM)) }
+    known.set(op, group)
+  }
+  return group
+}

@@ -1,0 +1,94 @@
+/** The studies of `xmcheck cost`: guest programs, how they are run, and what of the counts is shown. */
+import type { MachineImage } from '../smp/image.ts'
+import { bar, formatCount, formatTable } from './format.ts'
+import { runCost, type CostResult } from './run.ts'
+import { barsSvg } from './svg.ts'
+import { COST_TABLES, type CostTable } from './table.ts'
+
+/** One run of a study. */
+export interface StudyRun {
+  readonly label: string
+  /** Of cost/objects. */
+  readonly object: string
+  /** Cost table; the user's replaces all of them. */
+  readonly table: string
+  readonly pcpus: number
+  readonly quantum: number
+  /** What the counts are divided by: operations of the guest. */
+  readonly operations: number
+}
+
+export interface StudyRow extends StudyRun {
+  readonly result: CostResult
+}
+
+export interface Study {
+  readonly title: string
+  readonly runs: readonly StudyRun[]
+  print(rows: readonly StudyRow[]): string
+  draw(rows: readonly StudyRow[]): string
+}
+
+/** Runs all of a study; `costs` replaces the tables (the runs that differ in nothing else fall together). */
+export function runStudy(study: Study, imageOf: (object: string) => MachineImage, costs: CostTable | null): StudyRow[] {
+  const runs = costs === null ? study.runs : study.runs.filter((run, k) => study.runs.findIndex((one) => same(one, run)) === k)
+  return runs.map((run) => {
+    const table = costs ?? COST_TABLES[run.table]
+    const options = { table, pcpus: run.pcpus, quantum: run.quantum, cyclesMax: 1e10, eventsMax: 20_000_000 }
+    return { ...run, table: table.name, result: runCost(imageOf(run.object), options) }
+  })
+}
+
+const same = (a: StudyRun, b: StudyRun) => a.label === b.label && a.object === b.object && a.pcpus === b.pcpus && a.quantum === b.quantum
+
+const CLASSES = Object.keys(COST_TABLES)
+const PATCHING_PASSES = 1000
+/** Operations of one pass: save, disable, restore, enable. */
+const PATCHING_OPERATIONS = 4
+const FORMS: readonly (readonly [string, string])[] = [
+  ['empty loop', 'patching-EMPTY.o'],
+  ['pv_ops: indirect call', 'patching-INDIRECT.o'],
+  ['pv_ops patched to direct call', 'patching-DIRECT.o'],
+  ['pv_ops patched to native, padded with NOPs', 'patching-PATCHED.o'],
+  ['the same, padded with one-byte NOPs', 'patching-PATCHED-ONE_BYTE.o'],
+  ['native, compiled in', 'patching-NATIVE.o'],
+]
+
+const perOperation = (row: StudyRow, empty: StudyRow, value: (result: CostResult) => number) => (value(row.result) - value(empty.result)) / row.operations
+
+export const STUDIES: Readonly<Record<string, Study>> = {
+  patching: {
+    title: 'Is patching worth it? Cycles of one interrupt-flag operation (save, disable, restore, enable), by the form that it takes',
+    runs: FORMS.flatMap(([label, object]) =>
+      CLASSES.map((table) => ({ label, object, table, pcpus: 0, quantum: 1e9, operations: PATCHING_PASSES * PATCHING_OPERATIONS })),
+    ),
+    print(rows) {
+      const tables = [...new Set(rows.map((row) => row.table))]
+      const at = (label: string, table: string) => rows.find((row) => row.label === label && row.table === table)!
+      const empty = (table: string) => at(FORMS[0][0], table)
+      const lines = FORMS.slice(1).map(([label]) => [
+        label,
+        formatCount(perOperation(at(label, tables[0]), empty(tables[0]), (result) => result.total.instructions)),
+        ...tables.map((table) => formatCount(perOperation(at(label, table), empty(table), (result) => result.cycles))),
+      ])
+      return formatTable([['form', 'instructions', ...tables], ...lines])
+    },
+    draw(rows) {
+      const tables = [...new Set(rows.map((row) => row.table))]
+      const groups = tables.map((table) => ({
+        name: table,
+        bars: FORMS.slice(1).map(([label]) => {
+          const row = rows.find((one) => one.label === label && one.table === table)!
+          return { label, value: perOperation(row, rows.find((one) => one.label === FORMS[0][0] && one.table === table)!, (result) => result.cycles) }
+        }),
+      }))
+      return barsSvg(this.title, 'cycles of one operation', groups)
+    },
+  },
+}
+
+/** A chart of bars for the terminal. */
+export function chart(title: string, rows: readonly { readonly label: string; readonly value: number }[]): string {
+  const most = Math.max(...rows.map((row) => row.value))
+  return `${title}\n${formatTable(rows.map((row) => [row.label, formatCount(row.value), bar(row.value, most, 40).padEnd(40)]))}`
+}
