@@ -64,6 +64,7 @@
  *                       before it is rewritten again
  *  XM_BLOCK()           wait until somebody kicks this vCPU; a kick that came earlier counts, once
  *  XM_KICK(vcpu)
+ *  XM_POLL(&byte)       a hypervisor blocks this vCPU until the byte is not 0 (an event bit), or an interrupt was taken
  *  XM_IPI(vcpu, vector) makes an interrupt pending there; XM_SEND_NMI(vcpu) an NMI
  *  XM_LOG(text, value)  shows in timelines
  *  XM_BEGIN("name")     XM_END("name"): an interval that `xmcheck cost` measures, per vCPU
@@ -106,6 +107,7 @@
 #define XM_CALL_VCPU 14
 #define XM_CALL_LOG 15
 #define XM_CALL_PATCHED 16
+#define XM_CALL_POLL 17
 
 /* Spelled in bytes: assemblers would choose a shorter form, or refuse it for -march=i386. */
 #define XM_NOPL_(number) ".byte 0x0f, 0x1f, 0x80\n\t.long 0x584D0000 + " XM_TEXT_(number) "\n\t"
@@ -229,6 +231,7 @@ struct xm_record {
 #define XM_ALLOC(pointer, bytes) ((void)XM_CALL_(XM_CALL_ALLOC, pointer, bytes))
 #define XM_PATCHED(site, bytes) ((void)XM_CALL_(XM_CALL_PATCHED, site, bytes))
 #define XM_BLOCK() ((void)XM_CALL_(XM_CALL_BLOCK, 0, 0))
+#define XM_POLL(byte) ((void)XM_CALL_(XM_CALL_POLL, byte, 0))
 #define XM_KICK(vcpu) ((void)XM_CALL_(XM_CALL_KICK, vcpu, 0))
 #define XM_IPI(vcpu, vector) ((void)XM_CALL_(XM_CALL_IPI, vcpu, vector))
 #define XM_SEND_NMI(vcpu) ((void)XM_CALL_(XM_CALL_NMI, vcpu, 0))

@@ -38,7 +38,11 @@ export const GUEST_CALLS = {
   log: 15,
   /** EAX = patch site, EDX = address of its bytes: from here on nobody may execute anything else there (`stale-code`); EDX = 0 ends it. */
   patched: 16,
+  /** EAX = address of a byte: blocks until it is not 0 (an event bit that a hypervisor polls), or an interrupt was taken. */
+  poll: 17,
 } as const
 
 /** High half of the displacement that marks a call to the checker ("XM"). */
 export const GUEST_CALL_TAG = 0x584d
+/** Length of the instruction that makes a call. */
+export const GUEST_CALL_BYTES = 7

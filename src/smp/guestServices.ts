@@ -1,8 +1,9 @@
 /** What the machine does for a call from the guest (guestCalls.ts). */
 import { EIP } from '../cpu/registers.ts'
-import { AT_BLOCK, AT_CHOOSE, AT_CUT, AT_MARK, AT_SEND, BUFFER_COUNT, ENDED, IRR, KICKED, NMI_PENDING, STATUS } from './layout.ts'
-import { FP_LIFETIME, FP_RESOURCE_WRITE, RESOURCE_MARKS, RESOURCE_VCPU } from './footprint.ts'
+import { AT_BLOCK, AT_CHOOSE, AT_CUT, AT_MARK, AT_POLL, AT_SEND, BUFFER_COUNT, ENDED, IRR, KICKED, NMI_PENDING, STATUS } from './layout.ts'
+import { FP_LIFETIME, FP_MEMORY_READ, FP_RESOURCE_WRITE, RESOURCE_MARKS, RESOURCE_VCPU } from './footprint.ts'
 import { GUEST_CALLS } from './guestCalls.ts'
+import { READ } from './image.ts'
 import type { Machine } from './machine.ts'
 import type { VcpuBus } from './vcpuBus.ts'
 import { WAKE_IPI, WAKE_KICK, WAKE_NMI, wakeBy } from './wakes.ts'
@@ -92,6 +93,8 @@ export function callGuest(machine: Machine, vcpu: number, bus: VcpuBus, call: nu
       machine.footprint.add(FP_RESOURCE_WRITE, RESOURCE_VCPU + vcpu, 0)
       machine.observer?.({ kind: 'block', vcpu, address: 0, sizeBytes: 0, value: 0 })
       return eax
+    case GUEST_CALLS.poll:
+      return poll(machine, vcpu, bus, eax)
     case GUEST_CALLS.vcpu:
       return vcpu
     case GUEST_CALLS.log:
@@ -101,6 +104,26 @@ export function callGuest(machine: Machine, vcpu: number, bus: VcpuBus, call: nu
       machine.violate('bad-call', vcpu, `call ${call} to the checker: there is none of that number`)
       return 0
   }
+}
+
+/** Entering the hypervisor empties the store buffer; then the byte decides. */
+function poll(machine: Machine, vcpu: number, bus: VcpuBus, address: number): number {
+  const { memory } = machine
+  const at = memory.index(address)
+  if (at < 0 || !memory.allows(address, READ)) {
+    machine.violate('bad-call', vcpu, `polls ${machine.symbolize(address)}, which is not memory`)
+    return 0
+  }
+  machine.polls = true
+  if (machine.running()) machine.sharing.noteRead(memory.granule(at), memory.granule(at), 1 << vcpu)
+  if (machine.wordOf(vcpu, BUFFER_COUNT) > 0 || memory.u8[at] === 0) {
+    bus.park(AT_POLL, address, 1, 1)
+    return 0
+  }
+  if (machine.running() && !bus.gate(AT_POLL, address, 1, 1)) return 0
+  machine.footprint.add(FP_MEMORY_READ, address, 1)
+  machine.observer?.({ kind: 'block', vcpu, address: address >>> 0, sizeBytes: 1, value: memory.u8[at] })
+  return memory.u8[at]
 }
 
 function send(

@@ -96,10 +96,12 @@ export const AT_HALT = 13
 export const AT_END = 14
 /** An assumption that does not hold: the execution is cut there, but what others do before still counts. */
 export const AT_CUT = 15
+/** Waits for a byte of memory to be other than 0. */
+export const AT_POLL = 16
 
 export const PENDING_NAMES = [
   'nothing', 'boundary', 'fetch', 'load', 'store', 'locked', 'fence', 'serialize', 'choose', 'send', 'block',
-  'mark', 'local', 'halt', 'end', 'cut',
+  'mark', 'local', 'halt', 'end', 'cut', 'poll',
 ] as const
 
 /** Word offsets of one machine. */

@@ -26,11 +26,12 @@ import { CodeWindow } from './codeWindow.ts'
 import type { Observer } from './events.ts'
 import { FetchView, historyWords, WINDOW } from './fetchView.ts'
 import { Footprint, FP_CODE_SEEN, FP_FETCH, FP_MEMORY_READ, FP_RESOURCE_WRITE, FP_STALE_FETCH, FP_WRITE, RESOURCE_HISTORY, RESOURCE_VCPU } from './footprint.ts'
+import { GUEST_CALL_BYTES } from './guestCalls.ts'
 import { callGuest } from './guestServices.ts'
 import { EXECUTE, type MachineImage } from './image.ts'
 import {
   ANSWER_COUNT, AT_BLOCK, AT_BOUNDARY, AT_END, AT_FENCE, AT_FETCH, AT_HALT, AT_LOAD, AT_LOCAL, AT_LOCKED, AT_MARK, AT_NOTHING,
-  AT_SEND, AT_SERIALIZE, AT_STORE, BUFFER_COUNT, ENDED, FETCHED_BYTES, FETCHED_LENGTH, GLOBAL_WORDS, ICOUNT, IRR, KICKED, layOut,
+  AT_POLL, AT_SEND, AT_SERIALIZE, AT_STORE, BUFFER_COUNT, ENDED, FETCHED_BYTES, FETCHED_LENGTH, GLOBAL_WORDS, ICOUNT, IRR, KICKED, layOut,
   NMI_PENDING, PENDING, PENDING_ADDRESS, PENDING_NAMES, PENDING_SIZE, PENDING_WAYS, PHASE, PHASE_DONE, PHASE_FINAL,
   PHASE_INIT, PHASE_RUN, POSED, QUIET_WORDS, RUNNABLE, STATUS, VCPU_WORDS, WAKE_CAME, WAKE_TAKEN, WAKE_WHAT, type Layout,
 } from './layout.ts'
@@ -272,6 +273,8 @@ export class Machine {
         return buffered === 0 || (!this.model.ipiDrains && !this.model.sc)
       case AT_BLOCK:
         return this.store.w[this.#base(v) + KICKED] !== 0 && !sc
+      case AT_POLL:
+        return buffered === 0 && this.memory.u8[this.memory.index(this.#quiet(v, PENDING_ADDRESS))] !== 0
       case AT_STORE:
         return !sc && buffered + (this.#quiet(v, PENDING_WAYS) > 1 ? 2 : 1) <= this.model.storeBuffer
       case AT_LOAD: {
@@ -410,6 +413,8 @@ export class Machine {
     this.#variantNames.set(key, this.#variantNames.size)
     return this.#variantNames.size - 1
   }
+  /** Some vCPU has polled memory (XM_POLL). */
+  polls = false
   get unreducible(): string | null {
     if (this.fetchIsVisible && (this.model.cpu.queueBytes > 0 || !this.model.ownStoresSeen))
       return 'dpor does not handle prefetch queues, nor own stores to code that lag; use --engine graph'
@@ -759,6 +764,8 @@ export class Machine {
   }
 
   #inject(v: number, event: number): void {
+    // An interrupt ends a poll: the handler returns behind it.
+    if (this.#quiet(v, PENDING) === AT_POLL) this.setWord(v, EIP, this.cpus[v].r[EIP] + GUEST_CALL_BYTES)
     this.quiet = false
     if (this.wordOf(v, ACTIVITY) === HALTED) {
       this.effect = true

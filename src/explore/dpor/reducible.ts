@@ -45,4 +45,5 @@ export interface Reducible extends Explorable {
   canBeBlocked(choice: number): boolean
   /** What the reduction does not handle soundly; null: nothing. */
   readonly unreducible: string | null
+  readonly polls: boolean
 }

@@ -333,6 +333,7 @@ class Pass {
     const outcome = machine.take(actual)
     this.events++
     this.#cells.read(machine.footprint)
+    if (machine.polls) this.#unreducible = 'dpor does not handle XM_POLL; use --engine graph'
     if (this.#cells.lifetime) this.#unreducible = 'dpor does not handle XM_FREE and XM_ALLOC; use --engine graph'
     if (outcome === 1 && !this.#isOverBudget(choice, d, fenced)) {
       this.#violation = machine.violation

@@ -43,6 +43,7 @@ export const CALL_SYNTAX: Readonly<Record<CallName, CallSyntax>> = {
   vcpu: call(''),
   log: call('value', null, true),
   patched: call('site, bytes'),
+  poll: call('address'),
 }
 
 /** Calls whose names are instructions too, with the number of operands that these have. */

@@ -106,6 +106,7 @@
  * | `free address, size`; `alloc address, size` | lifetime of memory |
  * | `patched site, bytes` | from here on nobody may execute anything but these bytes at the site; `patched site, 0` ends it |
  * | `block`; `kick vcpu` | waits for a kick; kicks |
+ * | `poll address` | waits for the byte there to be other than 0, or for an interrupt |
  * | `vcpu` | EAX becomes the number of this vCPU |
  * | `log value, "text"` | shows up in timelines |
  */

@@ -1,0 +1,45 @@
+/*
+ * B17  pv qspinlock: the head of the queue is hashed twice
+ *
+ * source: cba77f03f2c7 (locking/pvqspinlock: fix kernel panic in locking-selftest), provenance W
+ *
+ * variant buggy:
+ * variant fixed: -DFIXED
+ */
+#include "xmlock.h"
+
+enum { RUNNING, HALTED, HASHED };
+#define SLOW 3
+static volatile unsigned int state, locked = 1, hashed; /* insertions less removals of this lock */
+
+static void insert(void)
+{
+	xm_lock_inc(&hashed);
+	XM_ASSERT(hashed == 1);
+}
+
+/* pv_kick_node() of the holder: the next waiter becomes the head of the queue. */
+static void holder(void)
+{
+	if (xm_cmpxchg(&state, HALTED, HASHED) == HALTED) {
+		locked = SLOW;
+		insert();
+	}
+}
+
+/* pv_wait_head_or_lock(). */
+static void head(void)
+{
+	if (state != HASHED) {
+		insert();
+		xm_xchg(&locked, SLOW);
+#ifdef FIXED
+		state = HASHED;
+#else
+		state = HALTED;
+#endif
+	}
+}
+
+XM_VCPU(holder);
+XM_VCPU(head);

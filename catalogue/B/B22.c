@@ -1,0 +1,54 @@
+/*
+ * B22  The release is the last access: done flags, and implementations that touch the lock behind it
+ *
+ * source: general rule; CVE-style reports of completions on the stack; provenance G
+ *
+ * variant bad/debug-owner: -DDEBUG_OWNER
+ * variant bad/statistics: -DSTATISTICS
+ * variant good:
+ */
+#include "xmlock.h"
+
+static struct object {
+	volatile unsigned char lock;
+	volatile unsigned int owner, done, releases;
+} object;
+
+static void release(struct object *o)
+{
+#ifndef DEBUG_OWNER
+	o->owner = 0;
+#endif
+#ifndef STATISTICS
+	o->releases++;
+#endif
+	xm_byte_unlock(&o->lock);
+#ifdef DEBUG_OWNER
+	o->owner = 0;
+#endif
+#ifdef STATISTICS
+	o->releases++;
+#endif
+}
+
+static void signaller(void)
+{
+	xm_byte_lock(&object.lock);
+	object.done = 1;
+	release(&object);
+}
+
+static void owner(void)
+{
+	for (;;) {
+		xm_byte_lock(&object.lock);
+		if (object.done)
+			break;
+		xm_byte_unlock(&object.lock);
+	}
+	xm_byte_unlock(&object.lock);
+	XM_FREE(&object, sizeof object);
+}
+
+XM_VCPU(signaller);
+XM_VCPU(owner);
