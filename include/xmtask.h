@@ -12,12 +12,22 @@
  *  xm_tasks_quiesce()      yields until every other task of this vCPU has given up the CPU of its own accord, or ended, since
  *                          the call: a grace period. It waits for tasks, not for instruction streams: no core synchronisation
  *
+ * XM_ON_SWITCH_OUT() and XM_ON_SWITCH_IN(), where defined before the include, run in the switch, as the task that goes and as
+ * the one that comes.
+ *
  * A task that an interrupt parked is not quiescent; one that yielded is. Everything is guest code.
  */
 #ifndef XMTASK_H
 #define XMTASK_H
 
 #include "xmcheck.h"
+
+#ifndef XM_ON_SWITCH_OUT
+#define XM_ON_SWITCH_OUT() ((void)0)
+#endif
+#ifndef XM_ON_SWITCH_IN
+#define XM_ON_SWITCH_IN() ((void)0)
+#endif
 
 #define XM_TIMER_VECTOR 0x20
 #define XM_YIELD_VECTOR 0x81
@@ -54,6 +64,7 @@ struct xm_task {
 		const unsigned int vcpu = xm_vcpu(), self = xm_task_self();                                            \
 		unsigned int next = self;                                                                              \
 		xm_tasks_[self].esp = esp;                                                                             \
+		XM_ON_SWITCH_OUT();                                                                                    \
 		for (unsigned int k = 0; k < XM_TASK_COUNT; k++) {                                                     \
 			next = next + 1 == XM_TASK_COUNT ? 0 : next + 1;                                               \
 			if (next == vcpu || (next >= XM_TASK_VCPUS_MAX && xm_tasks_[next].vcpu == vcpu &&              \
@@ -61,6 +72,7 @@ struct xm_task {
 				break;                                                                                 \
 		}                                                                                                      \
 		xm_running_[vcpu] = next + 1;                                                                          \
+		XM_ON_SWITCH_IN();                                                                                     \
 		return xm_tasks_[next].esp;                                                                            \
 	}                                                                                                              \
 	__attribute__((used)) static unsigned int xm_switch_quietly(unsigned int esp)                                  \

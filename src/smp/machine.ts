@@ -274,7 +274,7 @@ export class Machine {
       case AT_BLOCK:
         return this.store.w[this.#base(v) + KICKED] !== 0 && !sc
       case AT_POLL:
-        return buffered === 0 && this.memory.u8[this.memory.index(this.#quiet(v, PENDING_ADDRESS))] !== 0
+        return buffered === 0 && this.polledByte(v) !== 0
       case AT_STORE:
         return !sc && buffered + (this.#quiet(v, PENDING_WAYS) > 1 ? 2 : 1) <= this.model.storeBuffer
       case AT_LOAD: {
@@ -434,7 +434,7 @@ export class Machine {
       out.sizeBytes = this.#buses[v].buffer.size(0)
     } else {
       out.physical = this.#quiet(v, PENDING_ADDRESS)
-      out.sizeBytes = kind === RUN && (pending === AT_LOAD || pending === AT_LOCKED || pending === AT_FETCH) ? this.#quiet(v, PENDING_SIZE) : 0
+      out.sizeBytes = kind === RUN && (pending === AT_LOAD || pending === AT_LOCKED || pending === AT_FETCH || pending === AT_POLL) ? this.#quiet(v, PENDING_SIZE) : 0
     }
   }
 
@@ -446,7 +446,11 @@ export class Machine {
   /** It waits for a kick or an interrupt. */
   sleeps(v: number): boolean {
     const pending = this.#quiet(v, PENDING)
-    return pending === AT_HALT || (pending === AT_BLOCK && this.wordOf(v, KICKED) === 0)
+    return pending === AT_HALT || (pending === AT_BLOCK && this.wordOf(v, KICKED) === 0) || (pending === AT_POLL && this.polledByte(v) === 0)
+  }
+  /** What the byte holds that a polling vCPU waits for. */
+  polledByte(v: number): number {
+    return this.memory.u8[this.memory.index(this.#quiet(v, PENDING_ADDRESS))]
   }
   isStaleFetch(choice: number): boolean {
     if (choiceKind(choice) !== RUN || choiceArgument(choice) === 0) return false

@@ -1,5 +1,5 @@
 /** What to call it, and what to say, when vCPUs wait for ever. */
-import { AT_HALT, PENDING, WAKE_CAME, WAKE_TAKEN, WAKE_WHAT } from './layout.ts'
+import { AT_HALT, AT_POLL, PENDING, PENDING_ADDRESS, WAKE_CAME, WAKE_TAKEN, WAKE_WHAT } from './layout.ts'
 import type { Machine } from './machine.ts'
 import { cameTooEarly, describeWake } from './wakes.ts'
 
@@ -25,6 +25,8 @@ export function kindOfStandstill(machine: Machine): 'deadlock' | 'lost-wakeup' {
 /** Why `vcpu` cannot go on, in words. */
 export function describeWait(machine: Machine, vcpu: number): string {
   if (!machine.sleeps(vcpu)) return `vCPU ${vcpu} waits (${machine.pending(vcpu)}) at ${machine.place(vcpu)}`
+  if (machine.clock(vcpu, PENDING) === AT_POLL)
+    return `vCPU ${vcpu} sleeps (XM_POLL) at ${machine.place(vcpu)} for as long as ${machine.symbolize(machine.clock(vcpu, PENDING_ADDRESS))} is 0`
   const how = machine.clock(vcpu, PENDING) === AT_HALT ? 'HLT' : 'XM_BLOCK'
   const wake = describeWake(machine.clock(vcpu, WAKE_WHAT), machine.clock(vcpu, WAKE_CAME), machine.clock(vcpu, WAKE_TAKEN))
   return `vCPU ${vcpu} sleeps (${how}) at ${machine.place(vcpu)}; ${wake}`
