@@ -77,6 +77,20 @@ __attribute__((unused, noinline)) static void xm_multicall(struct xm_call *calls
 	xm_hypercalls++;
 	for (unsigned int n = 0; n < count; n++)
 		xm_hypervisor(&calls[n]);
+	xm_lock_fence(); /* the return to the guest is serialising: page walks see what was stored */
+}
+
+/* Queues are touched with interrupts off. */
+XM_INLINE_ unsigned int xm_irq_save(void)
+{
+	unsigned int flags;
+	__asm__ __volatile__("pushfl\n\tpopl %0\n\tcli" : "=r"(flags) : : "memory");
+	return flags;
+}
+XM_INLINE_ void xm_irq_restore(unsigned int flags)
+{
+	if (flags & 0x200)
+		xm_sti();
 }
 
 /* ---- The guest ---- */
@@ -87,11 +101,13 @@ __attribute__((unused, noinline)) static void xm_multicall(struct xm_call *calls
 
 __attribute__((unused, noinline)) static void xm_lazy_flush(void)
 {
+	const unsigned int flags = xm_irq_save();
 	const unsigned int count = XM_LAZY_SELF.count;
 	if (count != 0) {
 		XM_LAZY_SELF.count = 0;
 		xm_multicall(XM_LAZY_SELF.calls, count);
 	}
+	xm_irq_restore(flags);
 }
 #ifndef XM_WITHOUT_MODES
 __attribute__((unused)) static void xm_lazy_enter(unsigned int mode)
@@ -109,15 +125,16 @@ __attribute__((unused)) static void xm_lazy_leave(unsigned int mode)
 __attribute__((unused, noinline)) static void xm_operation(unsigned int op, unsigned int a, unsigned int b, unsigned int c)
 {
 	struct xm_call now = { op, a, b, c, 0 };
+	const unsigned int flags = xm_irq_save();
 	if (XM_LAZY_MODE() == XM_LAZY_NONE) {
 		xm_multicall(&now, 1);
+		xm_irq_restore(flags);
 		return;
 	}
 	if (XM_LAZY_SELF.count == XM_LAZY_CALLS)
 		xm_lazy_flush();
-	XM_LAZY_SELF.calls[XM_LAZY_SELF.count] = now;
-	xm_barrier();
-	XM_LAZY_SELF.count++;
+	XM_LAZY_SELF.calls[XM_LAZY_SELF.count++] = now;
+	xm_irq_restore(flags);
 }
 #define xm_set_pte(pte, value) xm_operation(XM_OP_STORE, (unsigned int)(pte), value, 0)
 #define xm_set_descriptor(entry, low, high) xm_operation(XM_OP_DESCRIPTOR, (unsigned int)(entry), low, high)
