@@ -10,7 +10,7 @@ import { build } from 'esbuild'
 rmSync(new URL('../dist', import.meta.url), { recursive: true, force: true })
 await build({
   absWorkingDir: new URL('..', import.meta.url).pathname,
-  entryPoints: { index: 'src/index.ts', arbitraries: 'src/arbitraries.ts', cli: 'src/cli/main.ts' },
+  entryPoints: { index: 'src/index.ts', arbitraries: 'src/arbitraries.ts', cli: 'src/cli/main.ts', worker: 'src/cli/worker.ts' },
   outdir: 'dist',
   bundle: true,
   splitting: true,

@@ -2,6 +2,7 @@
 import chalk from 'chalk'
 import { Option, type Command } from 'commander'
 import { startCheck, type CheckResult } from '../explore/check.ts'
+import type { Progress } from '../explore/explorable.ts'
 import { parsePlacement } from '../guest/elf/placement.ts'
 import { parseVcpus } from '../guest/linkOptions.ts'
 import { loadObjects } from '../guest/loadObjects.ts'
@@ -15,13 +16,14 @@ import type { MachineImage } from '../smp/image.ts'
 import { makeModel, type Model } from '../smp/model.ts'
 import {
   addModelFlags, addOutputFlags, addSearchFlags, checkOptionsOf, drive, exitCodeOf, knobsOf, livenessFlag, saveTrace, verdictJson, wasInterrupted,
-  type ModelFlags, type OutputFlags, type SearchFlags,
+  memoryUsed, type ModelFlags, type OutputFlags, type SearchFlags, type TaskFlags,
 } from './common.ts'
 import { DivergedError, EXIT, UsageError } from './errors.ts'
 import { readFile, readSource, writeFile } from './files.ts'
 import { climb } from './ladder.ts'
+import { addTaskFlags, keeper, withTasks } from './tasks.ts'
 
-interface Flags extends ModelFlags, OutputFlags, SearchFlags {
+interface Flags extends ModelFlags, OutputFlags, SearchFlags, TaskFlags {
   readonly place?: readonly string[]
   readonly vcpus?: string
   readonly out: string
@@ -42,7 +44,7 @@ export function addCheck(program: Command): void {
     .option('--schedule <line>', 'run this one schedule, as xmcheck explain prints it, instead of exploring')
     .option('--ladder', 'also say on which rungs of the fetch ladder it holds and on which it is violated')
     .addOption(new Option('--expect <verdict>', 'exit 0 if this is the verdict, 1 otherwise').choices(['holds', 'violated']))
-  addOutputFlags(addModelFlags(addSearchFlags(command))).action(check)
+  addOutputFlags(addModelFlags(addTaskFlags(addSearchFlags(command)))).action(check)
 }
 
 async function check(paths: readonly string[], flags: Flags): Promise<void> {
@@ -59,9 +61,10 @@ async function check(paths: readonly string[], flags: Flags): Promise<void> {
   )
   if (flags.schedule !== undefined) return checkSchedule(image, model, flags.schedule, paths, flags)
   const progress = process.stderr.isTTY && !flags.quiet
-  const result = await drive(startCheck(image, model, options), ({ states, events, preemptions: depth }) => {
-    if (progress) process.stderr.write(`\r${states} states, ${events} events; schedules of ${depth} preemptions `)
-  })
+  const started = performance.now()
+  const show = (now: Progress) => process.stderr.write(`\r${describeProgress(now, (performance.now() - started) / 1000)}\u001b[K`)
+  const search = startCheck(image, model, withTasks(options, flags, image, model))
+  const result = await drive(search, (now) => progress && show(now), keeper(flags))
   if (progress) process.stderr.write('\n')
   /** A trace of each rung that was found violated. */
   const traces = new Map<string, string>()
@@ -90,6 +93,17 @@ function printLadder(ladder: Ladder, traces: ReadonlyMap<string, string>): void 
     const trace = traces.get(rung)
     process.stdout.write(`  ${rung.padEnd(16)}${verdict}${derived ? ' (follows)' : ''}${trace === undefined ? '' : `  xmcheck explain ${trace}`}\n`)
   }
+}
+
+/** One line: how far, how fast, and how much there may be. */
+function describeProgress({ states, events, executions, preemptions, done }: Progress, seconds: number): string {
+  const rate = (count: number) => `${Math.round(count / Math.max(seconds, 0.001))}/s`
+  const what =
+    executions === undefined || done === undefined
+      ? `${states} states (${rate(states)}), schedules of ${preemptions} preemptions`
+      : `${executions} executions (${rate(executions)})`
+  const left = done === undefined || done <= 0 ? '' : `; ${(done * 100).toPrecision(2)} % done, about ${Math.round((executions ?? 0) / done)} executions in all`
+  return `${what}, ${events} events${left}; ${Math.round(memoryUsed() / 2 ** 20)} MB `
 }
 
 const tracePath = (paths: readonly string[], flags: Flags) => `${flags.out}/${(paths[0].split('/').pop() ?? 'trace').replace(/\.o$/, '')}.xmt`
@@ -132,7 +146,7 @@ function print(result: CheckResult): void {
   for (const reason of result.reasons) out(`  ${reason}`)
   if (result.chosen) out(`engine: ${result.chosen}`)
   if (result.liveness) out(`liveness: ${result.liveness.text}`)
-  out(`${result.states} states, ${result.executions} paths, ${result.events} events in ${result.seconds.toFixed(2)} s (${result.engine})`)
+  out(`${result.states} states, ${result.executions} paths, ${result.events} events in ${result.seconds.toFixed(2)} s (${result.engine}), ${Math.round(memoryUsed() / 2 ** 20)} MB`)
   if (result.others) out(`  ${result.executions} classes; besides ${result.others.discarded} executions discarded in a failed turn of a loop, ${result.others.cut} cut, ${result.others.redundant} redundant`)
   if (result.cost) out(`least schedule: ${result.cost.preemptions} preemptions, ${result.cost.environment} environment choices, ${result.cost.delays} delayed drains`)
   for (const point of result.coverage.points) out(`  ${point.kind} ${point.file}:${point.line} \`${point.text}\`: ${point.evaluations} times`)

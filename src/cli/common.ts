@@ -1,7 +1,7 @@
 /** Flags that several subcommands share, and what they mean. */
 import { Option, type Command } from 'commander'
 import { ENGINES, EXECUTIONS, STATES_MAX, type Check, type CheckOptions, type CheckResult, type Engine } from '../explore/check.ts'
-import type { Progress } from '../explore/explorable.ts'
+import type { MemoryLimit, Progress } from '../explore/explorable.ts'
 import { SAMPLERS } from '../explore/sampling/search.ts'
 import { LIVENESS, type Liveness } from '../explore/liveness/judge.ts'
 import { formatChoice } from '../smp/choice.ts'
@@ -34,6 +34,14 @@ export interface SearchFlags {
   readonly time?: string
   readonly states?: string
   readonly liveness?: Liveness
+  readonly memoryLimit?: string
+}
+
+/** Flags of a search that can be shared out and kept. */
+export interface TaskFlags {
+  readonly workers?: string
+  readonly shard?: string
+  readonly resume?: string
 }
 
 export interface OutputFlags {
@@ -72,6 +80,7 @@ export function addSearchFlags(command: Command): Command {
     .option('--stale <n>', 'at most n fetches in one execution of what an event before them has overwritten (dpor)')
     .option('--time <seconds>', 'stop after so many seconds (of each verdict), and say what was covered')
     .option('--states <n>', `stop after so many states (graph; default ${STATES_MAX})`)
+    .option('--memory-limit <MB>', 'stop when the process uses more memory than this')
 }
 
 export function livenessFlag(): Option {
@@ -87,6 +96,7 @@ export function checkOptionsOf(flags: SearchFlags): CheckOptions {
   const interrupts = numberFlag('--interrupts', flags.interrupts, 0, 1_000_000)
   const stale = numberFlag('--stale', flags.stale, 0, 1_000_000)
   const seconds = secondsFlag(flags.time)
+  const memory = memoryFlag(flags.memoryLimit)
   const executions = numberFlag('--executions', flags.executions, 1, 1e9)
   const budgeted = interrupts !== undefined || stale !== undefined
   const engine = budgeted && flags.engine === 'auto' ? 'dpor' : flags.engine
@@ -107,9 +117,25 @@ export function checkOptionsOf(flags: SearchFlags): CheckOptions {
       ...(interrupts === undefined ? {} : { interrupts }),
       ...(stale === undefined ? {} : { stale }),
       ...(states === undefined ? {} : { states }),
+      ...(memory === undefined ? {} : { memory }),
     },
   }
 }
+
+/** `--memory-limit`. @throws UsageError */
+function memoryFlag(text: string | undefined): MemoryLimit | undefined {
+  const limit = numberFlag('--memory-limit', text, 1, 1 << 24)
+  if (limit === undefined) return undefined
+  return { isOver: () => memoryUsed() > limit * 2 ** 20, reason: `more than ${limit} MB of memory were used (--memory-limit)` }
+}
+
+/** Bytes of memory that the process holds. */
+export function memoryUsed(): number {
+  return process.memoryUsage.rss()
+}
+
+/** Time between two checkpoints. */
+const KEEP_EVERY_MS = 1000
 
 let interrupted = false
 /** Ctrl-C was pressed: the verdicts so far are printed, then the exit code is 130. */
@@ -121,7 +147,7 @@ export function wasInterrupted(): boolean {
  * Drives a check to its end, or to Ctrl-C, which ends it with the strength reached; a second Ctrl-C ends the
  * process at once.
  */
-export async function drive(check: Check, onProgress: (progress: Progress) => void): Promise<CheckResult> {
+export async function drive(check: Check, onProgress: (progress: Progress) => void, keep?: (check: Check) => void): Promise<CheckResult> {
   const onInterrupt = () => {
     if (interrupted) process.exit(EXIT.interrupted)
     interrupted = true
@@ -129,11 +155,17 @@ export async function drive(check: Check, onProgress: (progress: Progress) => vo
   }
   process.on('SIGINT', onInterrupt)
   try {
+    let kept = performance.now()
     while (check.advance()) {
       onProgress(check.progress())
-      // Signals are delivered between turns of the event loop only.
-      await new Promise((resolve) => setImmediate(resolve))
+      if (keep !== undefined && performance.now() - kept > KEEP_EVERY_MS) {
+        keep(check)
+        kept = performance.now()
+      }
+      // Signals and messages are delivered between turns of the event loop only.
+      await (check.waiting() ?? new Promise((resolve) => setImmediate(resolve)))
     }
+    keep?.(check)
     return check.result()
   } finally {
     process.off('SIGINT', onInterrupt)

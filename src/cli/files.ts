@@ -1,5 +1,5 @@
 /** The one module that touches files. */
-import { accessSync, constants, existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { accessSync, constants, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { UsageError } from './errors.ts'
@@ -8,10 +8,10 @@ import { UsageError } from './errors.ts'
 const FILE_BYTES_MAX = 64 << 20
 
 /** @throws UsageError when the file cannot be read or is too large */
-export function readFile(path: string): Uint8Array {
+export function readFile(path: string, bytesMax: number = FILE_BYTES_MAX): Uint8Array {
   try {
     const { size } = statSync(path)
-    if (size > FILE_BYTES_MAX) throw new UsageError(`${path}: ${size} bytes; at most ${FILE_BYTES_MAX} are read`)
+    if (size > bytesMax) throw new UsageError(`${path}: ${size} bytes; at most ${bytesMax} are read`)
     return new Uint8Array(readFileSync(path))
   } catch (error) {
     if (error instanceof UsageError) throw error
@@ -71,6 +71,21 @@ export function writeFile(path: string, bytes: Uint8Array): void {
   try {
     mkdirSync(dirname(path), { recursive: true })
     writeFileSync(path, bytes)
+  } catch (error) {
+    throw new UsageError(`${path}: cannot be written (${(error as NodeJS.ErrnoException).code ?? 'unknown error'})`)
+  }
+}
+
+export function fileExists(path: string): boolean {
+  return existsSync(path)
+}
+
+/** Whoever reads the file, at any time and after any crash, finds the old contents or the new. */
+export function replaceFile(path: string, bytes: Uint8Array): void {
+  const next = `${path}.new`
+  writeFile(next, bytes)
+  try {
+    renameSync(next, path)
   } catch (error) {
     throw new UsageError(`${path}: cannot be written (${(error as NodeJS.ErrnoException).code ?? 'unknown error'})`)
   }

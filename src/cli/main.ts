@@ -13,6 +13,7 @@ import { addCost } from './cost.ts'
 import { addExplain } from './explain.ts'
 import { addList } from './list.ts'
 import { addLitmus } from './litmus.ts'
+import { addMerge } from './merge.ts'
 import { addMinimize } from './minimize.ts'
 import { addMutate } from './mutate.ts'
 import { addRelink } from './relink.ts'
@@ -33,6 +34,7 @@ const COMMANDS = [
   addReplay,
   addMinimize,
   addExplain,
+  addMerge,
   addLitmus,
   addRun,
   addBench,

@@ -1,19 +1,21 @@
 /** One image judged under one model by one engine; a `holds` is never vacuous. */
-import { Machine, type Coverage } from '../smp/machine.ts'
+import type { Coverage, Machine } from '../smp/machine.ts'
 import type { MachineImage } from '../smp/image.ts'
-import { PageMap } from '../smp/memory.ts'
 import type { KnobValue, Model } from '../smp/model.ts'
-import { Sharing } from '../smp/sharing.ts'
+import type { Sharing } from '../smp/sharing.ts'
 import { AutoSearch, type Contender } from './auto.ts'
+import { keyOf, type Checkpoint } from './checkpoint.ts'
 import type { Limits, Progress, Search } from './explorable.ts'
 import { DporSearch } from './dpor/search.ts'
 import { GraphSearch } from './graph.ts'
 import type { Liveness } from './liveness/judge.ts'
 import { goesRound, judgeLasso, whoWaits } from './liveness/lasso.ts'
 import { LiveSearch } from './liveness/search.ts'
-import { monitorsFor } from './monitors/index.ts'
+import type { Port } from './parallel/protocol.ts'
+import { TaskSearch, type SavedTasks, type Shard } from './parallel/taskSearch.ts'
 import { SAMPLERS, SamplingSearch } from './sampling/search.ts'
 import type { Verdict } from './verdict.ts'
+import { Workshop } from './workshop.ts'
 
 export const ENGINES = ['auto', 'graph', 'dpor', ...SAMPLERS] as const
 export type Engine = (typeof ENGINES)[number]
@@ -37,6 +39,16 @@ export interface CheckOptions {
   /** Engine auto: events of the first turn of each engine. */
   readonly autoEvents?: number
   readonly onProgress?: (progress: Progress) => void
+  /** Engine dpor: the search as tasks, so that it can be kept, divided and shared out. */
+  readonly tasks?: TaskSettings
+}
+
+export interface TaskSettings {
+  /** Workers that are ready; none: the tasks are done here. */
+  readonly ports?: readonly Port[]
+  readonly shard?: Shard
+  readonly saved?: SavedTasks
+  readonly taskEvents?: number
 }
 
 export interface CheckResult extends Verdict {
@@ -59,49 +71,40 @@ export interface Check {
   stop(): void
   progress(): Progress
   result(): CheckResult
-}
-
-/** What one engine learns and counts. */
-class Court {
-  readonly sharing: Sharing
-  readonly coverage: Coverage = { points: new Map(), sites: new Map(), cut: 0 }
-  readonly makeMachine: () => Machine
-  /** A machine whose executions are not counted. */
-  readonly makeAside: () => Machine
-
-  constructor(image: MachineImage, model: Model, pages: PageMap) {
-    this.sharing = new Sharing(pages.sizeBytes / 4, image.vcpus.length)
-    const { sharing, coverage } = this
-    this.makeMachine = () => new Machine(image, model, { monitors: monitorsFor(image), sharing, pages, coverage })
-    this.makeAside = () => new Machine(image, model, { monitors: monitorsFor(image), sharing, pages })
-  }
+  /** As Search.waiting. */
+  waiting(): Promise<void> | null
+  /** To go on from here another time; null: this search cannot. */
+  checkpoint(): Checkpoint | null
 }
 
 export function startCheck(image: MachineImage, model: Model, options: CheckOptions = {}): Check {
-  const pages = new PageMap(image.regions)
   const liveness = options.liveness ?? 'auto'
   const limits = { states: STATES_MAX, ...(options.seed === undefined ? {} : { seed: options.seed }), ...options.limits }
   const engine = options.engine ?? 'graph'
   const { seconds: _, ...untimed } = limits
   const isLimited = Object.keys(options.limits ?? {}).length > 0
   // Engines that run in turns learn apart: each must see what grows.
-  const courts = new Map<string, Court>()
+  const workshops = new Map<string, Workshop>()
+  let tasks: TaskSearch | null = null
   const start = (name: Exclude<Engine, 'auto'>, within: Limits): Search => {
-    const court = new Court(image, model, pages)
-    courts.set(name, court)
-    if (name === 'dpor') return new DporSearch(court.makeMachine, within)
-    if (name === 'graph') return liveness === 'off' ? new GraphSearch(court.makeMachine, within) : new LiveSearch(court.makeMachine, court.makeAside, within, liveness, { byCost: isLimited })
-    return new SamplingSearch(court.makeMachine, {
+    const workshop = new Workshop(image, model)
+    const { make, makeAside } = workshop
+    workshops.set(name, workshop)
+    if (name === 'dpor' && options.tasks !== undefined) return (tasks = new TaskSearch(workshop, { ...options.tasks, limits: within }))
+    if (name === 'dpor') return new DporSearch(make, within)
+    if (name === 'graph') return liveness === 'off' ? new GraphSearch(make, within) : new LiveSearch(make, makeAside, within, liveness, { byCost: isLimited })
+    return new SamplingSearch(make, {
       sampler: name,
       seed: options.seed ?? 1,
       executions: options.executions ?? EXECUTIONS,
       stepsMax: options.stepsMax ?? STEPS_MAX,
-      makeAside: court.makeAside,
+      makeAside,
       ...(within.seconds === undefined ? {} : { seconds: within.seconds }),
+      ...(within.memory === undefined ? {} : { memory: within.memory }),
       ...(within.preemptions === undefined ? {} : { preemptions: within.preemptions }),
     })
   }
-  const search = engine === 'auto' ? startAuto() : start(engine, limits)
+  const search: Search = engine === 'auto' ? startAuto() : start(engine, limits)
   function startAuto(): AutoSearch {
     // Who asks for a bound, or for what goes on for ever, asks for the graph.
     const graphOnly = limits.preemptions !== undefined || options.limits?.states !== undefined || liveness === 'progress' || liveness === 'termination'
@@ -115,11 +118,15 @@ export function startCheck(image: MachineImage, model: Model, options: CheckOpti
       ...(limits.seconds === undefined ? {} : { seconds: limits.seconds }),
     })
   }
+  const shard = options.tasks?.shard ?? null
   const result = (): CheckResult => {
     const verdict = search.verdict()
-    const { sharing, coverage, makeAside } = courts.get(search instanceof AutoSearch ? search.engine : engine)!
+    const workshop = workshops.get(search instanceof AutoSearch ? search.engine : engine)!
+    const { sharing, makeAside } = workshop
+    const coverage: Coverage = tasks === null ? workshop.coverage : { ...tasks.reached, cut: tasks.reached.cutByAssumption }
+    const judged = withCycle(withLiveness(verdict), makeAside)
     return {
-      ...withoutVacuity(withCycle(withLiveness(verdict), makeAside), image, coverage),
+      ...(shard === null ? withoutVacuity(judged, declaredBy(image), coverage) : asPart(judged, shard)),
       models: model.knobs,
       coverage: {
         points: image.points.map((point) => ({
@@ -138,7 +145,16 @@ export function startCheck(image: MachineImage, model: Model, options: CheckOpti
       sharing,
     }
   }
-  return { advance: () => search.advance(), stop: () => search.stop(), progress: () => search.progress(), result }
+  const checkpoint = () =>
+    tasks && { key: keyOf(image, model), title: image.title, knobs: model.knobs, shard, declared: declaredBy(image), state: tasks.save() }
+  return {
+    advance: () => search.advance(),
+    stop: () => search.stop(),
+    progress: () => search.progress(),
+    result,
+    checkpoint,
+    waiting: () => search.waiting?.() ?? null,
+  }
 }
 
 export function checkImage(image: MachineImage, model: Model, options: CheckOptions = {}): CheckResult {
@@ -174,19 +190,33 @@ function withCycle(verdict: Verdict, makeMachine: () => Machine): Verdict {
   return { ...verdict, schedule: first.lasso.schedule, cycleFrom: first.lasso.from, violation }
 }
 
+/** One part of a search proves nothing alone. */
+function asPart(verdict: Verdict, { index, of }: Shard): Verdict & { vacuous: boolean } {
+  if (verdict.verdict !== 'holds') return { ...verdict, vacuous: false }
+  const reason = `part ${index} of ${of} is explored, without a violation; xmcheck merge puts the parts together`
+  return { ...verdict, verdict: 'unknown', strength: 'bounded', reasons: [reason, ...verdict.reasons], vacuous: false }
+}
+
+/** What has to be reached. */
+export type Declared = Checkpoint['declared']
+
+export function declaredBy({ points, sites }: MachineImage): Declared {
+  return { points, sites: sites.map(({ name, targets, forms }) => ({ name, targets: targets.length, forms: forms?.length ?? null })) }
+}
+
 /** Anything declared but never reached makes a `holds` an `unknown`. */
-function withoutVacuity(verdict: Verdict, image: MachineImage, coverage: Coverage): Verdict & { vacuous: boolean } {
+export function withoutVacuity(verdict: Verdict, declared: Declared, coverage: Pick<Coverage, 'points' | 'sites'>): Verdict & { vacuous: boolean } {
   if (verdict.verdict !== 'holds') return { ...verdict, vacuous: false }
   const reasons: string[] = []
-  for (const point of image.points)
+  for (const point of declared.points)
     if (point.kind !== 'fail' && !coverage.points.has(point.id >>> 0)) reasons.push(`vacuous: ${point.file}:${point.line}: ${point.kind} \`${point.text}\` was never reached`)
-  for (const site of image.sites) {
-    const prefix = `${site.name}>${site.forms === undefined ? '' : 'form '}`
-    const others = (key: string) => key.endsWith('>int3') || (site.forms === undefined && key.startsWith(`${prefix}form `))
+  for (const site of declared.sites) {
+    const prefix = `${site.name}>${site.forms === null ? '' : 'form '}`
+    const others = (key: string) => key.endsWith('>int3') || (site.forms === null && key.startsWith(`${prefix}form `))
     const reached = [...coverage.sites.keys()].filter((key) => key.startsWith(prefix) && !others(key)).length
-    const declared = site.forms?.length ?? site.targets.length
-    const what = site.forms === undefined ? 'targets' : 'forms'
-    if (reached < declared) reasons.push(`vacuous: site ${site.name} was executed with ${reached} of its ${declared} ${what}`)
+    const wanted = site.forms ?? site.targets
+    const what = site.forms === null ? 'targets' : 'forms'
+    if (reached < wanted) reasons.push(`vacuous: site ${site.name} was executed with ${reached} of its ${wanted} ${what}`)
   }
   return reasons.length === 0 ? { ...verdict, vacuous: false } : { ...verdict, verdict: 'unknown', reasons: [...verdict.reasons, ...reasons], vacuous: true }
 }

@@ -26,8 +26,17 @@ export interface Limits {
   readonly stale?: number
   /** Takes the choices of a state in an order drawn from this 32-bit seed; absent: in their own. */
   readonly seed?: number
+  /** Memory that the process may use. */
+  readonly memory?: MemoryLimit
   /** Events between two returns to whoever drives the search. */
   readonly sliceEvents?: number
+}
+
+/** A bound on memory; how much is used is known to whoever runs the search. */
+export interface MemoryLimit {
+  isOver(): boolean
+  /** Why a verdict cannot be given. */
+  readonly reason: string
 }
 
 export interface Progress {
@@ -35,6 +44,10 @@ export interface Progress {
   readonly events: number
   /** Preemptions of the schedules that are explored now. */
   readonly preemptions: number
+  /** Paths that ended. */
+  readonly executions?: number
+  /** Estimate of the part of the search that is done, 0..1; absent: there is none. */
+  readonly done?: number
 }
 
 /** An engine at work. Whoever drives it calls `advance` until it says false, and may do other things between. */
@@ -45,6 +58,8 @@ export interface Search {
   stop(): void
   progress(): Progress
   verdict(): Verdict
+  /** Until there is something to do, where others do the work; null: now. */
+  waiting?(): Promise<void> | null
 }
 
 /** Drives a search to its end without a pause. */

@@ -157,6 +157,7 @@ class Pass {
     const machine = this.#machine
     if (machine.violation === null) {
       this.#pauseAt = this.#events + (this.#limits.sliceEvents ?? SLICE_EVENTS)
+      this.#checkMemory()
       if (this.#frames.length > 0) this.#descend()
       while (this.#frames.length === 0 && this.#advanceLevel());
       if (this.#frames.length > 0 && this.#stopped === null && this.#found < 0) return 'paused'
@@ -330,8 +331,17 @@ class Pass {
     const limits = this.#limits
     if (this.#nodes.states > (limits.states ?? Infinity) || this.#events > (limits.events ?? Infinity)) this.#stopped = 'limit'
     if (this.#events % EVENTS_BETWEEN_CHECKS !== 0) return
+    this.#checkMemory()
     if ((performance.now() - this.#started) / 1000 > (limits.seconds ?? Infinity)) this.#stopped = 'limit'
   }
+
+  #checkMemory(): void {
+    const { memory } = this.#limits
+    if (memory?.isOver() !== true) return
+    this.#stopped = 'limit'
+    this.#outOfMemory = memory.reason
+  }
+  #outOfMemory: string | null = null
 
   verdict(problem: string | null): Verdict {
     const machine = this.#machine
@@ -362,12 +372,14 @@ class Pass {
     if (problem !== null) reasons.push(problem)
     const cut = stopped || this.#pruned
     const covered = unpackCost(this.#level).preemptions - 1
-    if (this.#stopped === 'limit') reasons.push(`the search was stopped by a limit (time, events or ${this.#limits.states ?? 'any number of'} states)`)
+    if (this.#outOfMemory !== null)
+      reasons.push(this.#outOfMemory, ...(covered < 0 ? [] : [`no violation was found in schedules of at most ${covered} preemptions, all of which were covered`]))
+    else if (this.#stopped === 'limit') reasons.push(`the search was stopped by a limit (time, events or ${this.#limits.states ?? 'any number of'} states)`)
     if (this.#stopped === 'interrupted') reasons.push('the search was interrupted')
     if (stopped && this.#byCost) reasons.push(...this.#sources.describe())
     if (this.#pruned) reasons.push(`the search was limited to ${this.#limits.preemptions} preemptions`)
     const blank = { violation: null, schedule: null, cost: null, reasons }
-    if (problem !== null || (cut && covered < 0)) return { ...common, ...blank, verdict: 'unknown', strength: 'bounded', bounds: {} }
+    if (problem !== null || this.#outOfMemory !== null || (cut && covered < 0)) return { ...common, ...blank, verdict: 'unknown', strength: 'bounded', bounds: {} }
     if (cut) return { ...common, ...blank, verdict: 'holds', strength: 'bounded', bounds: { preemptions: covered } }
     return { ...common, ...blank, verdict: 'holds', strength: reasons.length > 0 ? 'bounded' : 'complete', bounds: {} }
   }

@@ -7,6 +7,13 @@
  * dword were taken for private; when a whole pass leaves it unchanged, no execution of that pass touched a
  * dword that was wrongly taken for private, and so none does.
  */
+/** What was learnt, as plain data: rows of granule, shared, readers, writers, fetchers; granules of which nothing is known are left out. */
+export interface Learnt {
+  readonly rows: Int32Array
+  readonly interruptible: Uint8Array
+}
+const ROW = 5
+
 export class Sharing {
   /** Per dword of memory: 1 = shared. */
   readonly shared: Uint8Array
@@ -23,6 +30,8 @@ export class Sharing {
   grown = false
   /** Changes whenever an access may be visible that was not. */
   version = 0
+  /** Changes whenever anything is learnt. */
+  noted = 0
 
   constructor(granules: number, vcpus: number) {
     this.shared = new Uint8Array(granules)
@@ -39,6 +48,7 @@ export class Sharing {
       if (this.shared[g] !== 0) visible = true
       else if ((this.readers[g] & bit) === 0) {
         this.readers[g] |= bit
+        this.noted++
         if (this.#conflict(g)) visible = true
       }
     }
@@ -52,6 +62,7 @@ export class Sharing {
       // A granule that others fetch has a history per writer, so writers are noted even where it is shared.
       if ((this.writers[g] & bit) === 0) {
         this.writers[g] |= bit
+        this.noted++
         if (this.shared[g] === 0 && this.#conflict(g)) visible = true
       }
       if (this.shared[g] !== 0) visible = true
@@ -64,6 +75,7 @@ export class Sharing {
     for (let g = first; g <= last; g++) {
       if ((this.fetchers[g] & bit) !== 0) continue
       this.fetchers[g] |= bit
+      this.noted++
       // A reader that the history did not know of: what was dropped as seen by all was not.
       if (this.shared[g] !== 0) this.#grow()
       this.#noteCode(g)
@@ -75,6 +87,33 @@ export class Sharing {
     if (this.interruptible[vcpu] !== 0) return
     this.interruptible[vcpu] = 1
     this.#grow()
+  }
+
+  learnt(): Learnt {
+    const rows: number[] = []
+    for (let g = 0; g < this.shared.length; g++)
+      if ((this.shared[g] | this.readers[g] | this.writers[g] | this.fetchers[g]) !== 0)
+        rows.push(g, this.shared[g], this.readers[g], this.writers[g], this.fetchers[g])
+    return { rows: Int32Array.from(rows), interruptible: this.interruptible.slice() }
+  }
+
+  /** Adds what another exploration of the same program has learnt. True: accesses are visible that were not. */
+  learn({ rows, interruptible }: Learnt): boolean {
+    const { version } = this
+    for (let at = 0; at + ROW <= rows.length; at += ROW) {
+      const g = rows[at]
+      if (g < 0 || g >= this.shared.length) throw new RangeError(`granule ${g} of ${this.shared.length}`)
+      const news = (rows[at + 2] & ~this.readers[g]) | (rows[at + 3] & ~this.writers[g]) | (rows[at + 4] & ~this.fetchers[g])
+      if (news !== 0) this.noted++
+      if (this.shared[g] !== 0 && (rows[at + 4] & ~this.fetchers[g]) !== 0) this.#grow()
+      this.readers[g] |= rows[at + 2]
+      this.writers[g] |= rows[at + 3]
+      this.fetchers[g] |= rows[at + 4]
+      if (this.shared[g] === 0 && (rows[at + 1] !== 0 || this.#conflict(g)) && this.shared[g] === 0) this.#share(g)
+      this.#noteCode(g)
+    }
+    for (let v = 0; v < this.interruptible.length; v++) if (interruptible[v] === 1) this.noteInterruptible(v)
+    return this.version !== version
   }
 
   /** Makes everything visible: exploration without the reduction, for tests against it. */

@@ -42,7 +42,24 @@ export interface DporOptions extends Limits {
   readonly fault?: Fault
   /** Called at the end of each execution, with the machine standing there. */
   readonly onEnd?: (how: keyof Counts, schedule: readonly number[]) => void
+  /** Explores this part only. */
+  readonly task?: Task
+  /** Places (EIP) where vCPUs wait, as far as they are known; it grows. */
+  readonly waitPlaces?: Set<number>
+  /** When something is learnt that makes it necessary to start again: stops (`grown`). */
+  readonly restart?: false
 }
+
+/**
+ * A part of a search: the executions that begin with `prefix`, but for those that are equivalent to one that goes on with
+ * one of `sleep`. Above its end nodes are expanded fully (`split`), so that races are reversed below it only.
+ */
+export interface Task {
+  readonly prefix: readonly number[]
+  readonly sleep: readonly number[]
+}
+
+export const WHOLE: Task = { prefix: [], sleep: [] }
 
 export class DporSearch implements Search {
   readonly #makeMachine: () => Reducible
@@ -50,13 +67,16 @@ export class DporSearch implements Search {
   readonly #started = performance.now()
   #machine: Reducible
   #pass: Pass
-  readonly #waitPlaces = new Set<number>()
+  readonly #waitPlaces: Set<number>
+  /** It stopped because it has to start again. */
+  grown = false
   #passes = 1
   #problem: string | null = null
 
   constructor(makeMachine: () => Reducible, options: DporOptions = {}) {
     this.#makeMachine = makeMachine
     this.#options = options
+    this.#waitPlaces = options.waitPlaces ?? new Set()
     this.#machine = makeMachine()
     this.#pass = new Pass(this.#machine, options, this.#started, this.#waitPlaces)
   }
@@ -64,6 +84,10 @@ export class DporSearch implements Search {
   advance(): boolean {
     const outcome = this.#pass.advance()
     if (outcome !== 'grown') return outcome === 'paused'
+    if (this.#options.restart === false) {
+      this.grown = true
+      return false
+    }
     if (this.#passes++ === PASSES_MAX) {
       this.#problem = 'the set of shared memory did not settle'
       return false
@@ -77,8 +101,24 @@ export class DporSearch implements Search {
     this.#pass.stop('the search was interrupted')
   }
 
+  /**
+   * Instead of exploring: the parts that the task consists of, one for each choice at its end. None: it has ended there, or the
+   * search is over (a violation, `grown`).
+   */
+  split(): Task[] {
+    const tasks = this.#pass.split()
+    this.grown = this.#pass.grown
+    return tasks
+  }
+
+  /** Estimate of the part of the search that is done, 0..1. */
+  get done(): number {
+    return this.#pass.done
+  }
+
   progress(): Progress {
-    return { states: this.#pass.events, events: this.#pass.events, preemptions: 0 }
+    const { events, counts, done } = this.#pass
+    return { states: events, events, preemptions: 0, executions: counts.complete, done }
   }
 
   counts(): Counts {
@@ -121,6 +161,8 @@ class Pass {
   #sleepChoice = new Int32Array(256)
   #sleepTouched = new Int32Array(256)
   #sleepOwn: (OwnReads | null)[] = []
+  /** It sleeps since the task began. */
+  #sleepInherited = new Uint8Array(256)
   /** Entries of the sleep sets in use. */
   #sleepers = 0
   readonly #choices = new Int32Array(CHOICES_MAX)
@@ -153,6 +195,10 @@ class Pass {
   #violation: Violation | null = null
   #schedule: number[] | null = null
   #unreducible: string | null = null
+  /** Number of events of the task's prefix, which stay. */
+  #floor = 0
+  /** Per node: choices whose executions are all explored. */
+  #finished = new Int32Array(256)
 
   constructor(machine: Reducible, options: DporOptions, started: number, waitPlaces: Set<number>) {
     this.#machine = machine
@@ -170,6 +216,75 @@ class Pass {
     for (let v = 0; v < vcpus; v++) this.#trail.startWith(v, machine.bufferedStoresOf(v))
     this.#unreducible = machine.unreducible ?? (machine.granules.memory + 2 + vcpus > GRANULES_MAX ? 'dpor does not handle so much memory; use --engine graph' : null)
     if (machine.violation !== null) this.#violated()
+    else if (options.task !== undefined && this.#unreducible === null) this.#start(options.task)
+  }
+
+  #start({ prefix, sleep }: Task): void {
+    for (const choice of prefix) {
+      if (this.#over || !this.#enter(choice)) throw new Error('the prefix of a task cannot be carried out')
+    }
+    const floor = this.#trail.depth
+    this.#floor = floor
+    this.#newFrom = floor
+    for (const choice of sleep) {
+      if (!this.#enter(choice)) throw new Error('what sleeps in a task is not enabled there')
+      if (this.#over) return
+      if (this.#trail.depth > floor) this.#back()
+    }
+    this.#sleepInherited.fill(1, 0, this.#sleepers)
+    this.#expanded[floor] = 0
+    this.#finished[floor] = 0
+    this.#more[floor] = 0
+    this.#entering = true
+    this.events = 0
+  }
+
+  /** Takes a choice of the machine's that nothing is planned below. False: it is not enabled. */
+  #enter(actual: number): boolean {
+    const d = this.#trail.depth
+    if (d + 2 > this.#siblings.length) this.#growNodes()
+    const count = this.#machine.enabled(this.#choices)
+    if (!this.#choices.subarray(0, count).includes(actual)) return false
+    const name = this.#machine.identify(actual)
+    if (this.#locate(name) !== actual) return false
+    const forked = choiceKind(name) !== DRAIN && this.#machine.alternatives(choiceVcpu(name)) > 1
+    this.#take(forked ? name | FORKED : name, actual, d, 0)
+    return true
+  }
+
+  split(): Task[] {
+    const tasks: Task[] = []
+    const d = this.#floor
+    if (this.#over || this.#unreducible !== null) return tasks
+    const names = this.#choices.slice(0, this.#list(d))
+    for (const name of names) {
+      const actual = this.#locate(name)
+      if (actual < 0 || !this.#goesOn(d, name) || this.#sleepsAs(d, name)) continue
+      this.#enter(actual)
+      if (this.#over || this.grown) return []
+      if (this.#trail.depth === d) continue
+      // Names are this machine's own; choices mean the same to all that stand at the same place.
+      const prefix = [...this.#actual.subarray(0, d + 1)]
+      const asleep = this.#sleepChoice.subarray(this.#sleepAt[d + 1], this.#sleepers)
+      tasks.push({ prefix, sleep: Array.from(asleep, (one) => this.#locate(one & ~FORKED)).filter((one) => one >= 0) })
+      this.#back()
+    }
+    return tasks
+  }
+
+  /** By Knuth's estimate: at every node of the present execution the known choices weigh the same. */
+  get done(): number {
+    if (this.#over) return 1
+    let done = 0
+    let weight = 1
+    for (let d = this.#floor; d <= this.#trail.depth; d++) {
+      let known = this.#finished[d] + (d < this.#trail.depth ? 1 : 0)
+      for (let node = this.#siblings[d]; node !== 0; node = this.#tree.next[node]) known++
+      if (known === 0) break
+      done += (weight * this.#finished[d]) / known
+      weight /= known
+    }
+    return done
   }
 
   stop(problem: string): void {
@@ -178,25 +293,26 @@ class Pass {
   }
 
   advance(): 'paused' | 'over' | 'grown' {
-    const until = this.events + SLICE_EVENTS
+    const until = this.events + (this.#options.sliceEvents ?? SLICE_EVENTS)
     let check = this.events + EVENTS_BETWEEN_CHECKS
+    if (!this.#over) this.#checkLimits()
     while (!this.#over) {
       if (this.#unreducible !== null) break
       if (!this.#step()) break
-      if (this.#grown && this.#violation === null) return 'grown'
+      if (this.grown && this.#violation === null) return 'grown'
       if (this.events >= check) {
         this.#checkLimits()
         check = this.events + EVENTS_BETWEEN_CHECKS
       }
       if (this.events >= until && !this.#over) return 'paused'
     }
-    if (this.#grown && this.#violation === null && this.#problem === null) return 'grown'
+    if (this.grown && this.#violation === null && this.#problem === null) return 'grown'
     this.#over = true
     return 'over'
   }
 
   /** What was explored so far took accesses or waits for something else than they are. */
-  get #grown(): boolean {
+  get grown(): boolean {
     return this.#machine.sharing.grown || this.#waitPlacesGrown
   }
 
@@ -248,6 +364,12 @@ class Pass {
     const planned = this.#tree.touched[node] !== UNKNOWN
     const below = this.#tree.child[node]
     this.#tree.free(node)
+    if (this.#sleepsSinceBegin(d, choice)) {
+      // That way lies another task; what was planned may also be reached by another.
+      this.#tree.freeAll(below)
+      this.#entering = true
+      return true
+    }
     if (isInterrupt(choice) && this.#interrupts[d] >= (this.#options.interrupts ?? Infinity)) {
       this.#pruned = true
       this.#tree.freeAll(below)
@@ -304,6 +426,12 @@ class Pass {
 
   #sleepsAs(d: number, choice: number): boolean {
     for (let k = this.#sleepAt[d]; k < this.#sleepers; k++) if ((this.#sleepChoice[k] & ~FORKED) === choice) return true
+    return false
+  }
+
+  #sleepsSinceBegin(d: number, choice: number): boolean {
+    for (let k = this.#sleepAt[d]; k < this.#sleepers; k++)
+      if (this.#sleepInherited[k] === 1 && (this.#sleepChoice[k] & ~FORKED) === choice) return true
     return false
   }
 
@@ -369,6 +497,7 @@ class Pass {
     if (this.#stales[d + 1] > (this.#options.stale ?? Infinity)) return this.#prune(d, vcpu, below)
     this.#expanded[d] = 1
     this.#expanded[d + 1] = 0
+    this.#finished[d + 1] = 0
     this.#more[d + 1] = 0
     if (trail.own[d] !== null) this.#anyOwn = true
     this.#sleepAt[d + 1] = this.#sleepers
@@ -400,7 +529,7 @@ class Pass {
     const trail = this.#trail
     trail.pop()
     this.#tree.freeAll(below)
-    this.#addSleeper(trail.choice[d], trail.touched[d], trail.own[d])
+    this.#addSleeper(trail.choice[d], trail.touched[d], trail.own[d], 0)
     this.#sleepAt[d + 1] = this.#sleepers
     this.#entering = true
   }
@@ -465,7 +594,7 @@ class Pass {
       if (this.#options.fault !== 'no-sleep-wakeup') {
         if (this.#clash(this.#sleepChoice[k], this.#sleepTouched[k], this.#sleepOwn[k], trail.choice[d], trail.touched[d], trail.own[d], trail.drained)) continue
       } else if (processOf(this.#sleepChoice[k]) === trail.process[d]) continue
-      this.#addSleeper(this.#sleepChoice[k], this.#sleepTouched[k], this.#sleepOwn[k])
+      this.#addSleeper(this.#sleepChoice[k], this.#sleepTouched[k], this.#sleepOwn[k], this.#sleepInherited[k])
     }
   }
 
@@ -483,22 +612,27 @@ class Pass {
     return this.#trail.dependent(aTouched, aOwn, aVcpu, bTouched, bOwn, bVcpu, drained)
   }
 
-  #addSleeper(choice: number, touched: number, own: OwnReads | null): void {
+  #addSleeper(choice: number, touched: number, own: OwnReads | null, inherited: number): void {
     const at = this.#sleepers++
     if (at === this.#sleepChoice.length) {
       this.#sleepChoice = grown(this.#sleepChoice)
       this.#sleepTouched = grown(this.#sleepTouched)
+      const flags = new Uint8Array(this.#sleepInherited.length * 2)
+      flags.set(this.#sleepInherited)
+      this.#sleepInherited = flags
     }
     this.#sleepChoice[at] = choice
     this.#sleepTouched[at] = touched
     this.#sleepOwn[at] = own
+    this.#sleepInherited[at] = inherited
   }
 
   /** Goes back over the last event, which sleeps from now on. False: there is none. */
   #back(): boolean {
     const trail = this.#trail
-    if (trail.depth === 0) return false
+    if (trail.depth === this.#floor) return false
     const d = trail.depth - 1
+    this.#finished[d]++
     const choice = trail.choice[d]
     const touched = trail.touched[d]
     const own = trail.own[d]
@@ -510,7 +644,7 @@ class Pass {
     }
     trail.pop()
     this.#sleepers = this.#sleepAt[d + 1]
-    this.#addSleeper(choice, touched, own)
+    this.#addSleeper(choice, touched, own, 0)
     this.#sleepAt[d + 1] = this.#sleepers
     if (d < this.#newFrom) this.#newFrom = d
     return true
@@ -712,6 +846,7 @@ class Pass {
    */
   #reverse(e: number, d: number): boolean {
     const trail = this.#trail
+    if (e < this.#floor) return true
     if (this.#options.fault === 'lost-race' && (d & 3) === 3) return true
     if (this.#options.fault === 'no-drain-race' && (trail.process[d] & 1) === 1 && (trail.process[e] & 1) === 0) return true
     if (this.#sequence.length < trail.depth) this.#sequence = new Int32Array(trail.choice.length)
@@ -722,7 +857,10 @@ class Pass {
     if ((this.#blockable[d] === 1 || this.#real[d] === 0) && !this.#reaches(e)) return false
     for (let k = this.#sleepAt[e]; k < this.#sleepAt[e + 1]; k++) {
       this.#resetDrained(e)
-      if (this.#initial(this.#sleepChoice[k], this.#sleepTouched[k], this.#sleepOwn[k]) !== CLASH) return true
+      const at = this.#initial(this.#sleepChoice[k], this.#sleepTouched[k], this.#sleepOwn[k])
+      // Another task explores what begins with what sleeps since this one began; but it plans nothing here, for
+      // executions in which that does not come first after all.
+      if (at >= 0 || (at === INDEPENDENT && this.#sleepInherited[k] === 0)) return true
     }
     this.#insert(e)
     return true
@@ -855,7 +993,7 @@ class Pass {
     const trail = this.#trail
     const process = trail.process[d]
     if ((process & 1) === 0 && trail.codeWrites[d] === 0 && !this.#cells.concernsOthers(trail.touched[d])) return
-    for (let e = d - 1; e >= 0; e--) {
+    for (let e = d - 1; e >= this.#floor; e--) {
       if (this.#open[e] === 0 || trail.before(e, d)) continue
       const vcpu = trail.process[e] >> 1
       const arrives =
@@ -909,7 +1047,8 @@ class Pass {
         let slept = false
         for (let k = this.#sleepAt[e]; k < this.#sleepAt[e + 1] && !slept; k++) {
           this.#resetDrained(e)
-          slept = this.#initial(this.#sleepChoice[k], this.#sleepTouched[k], this.#sleepOwn[k]) !== CLASH
+          const first = this.#initial(this.#sleepChoice[k], this.#sleepTouched[k], this.#sleepOwn[k])
+          slept = first >= 0 || (first === INDEPENDENT && this.#sleepInherited[k] === 0)
         }
         if (!slept) this.#insert(e)
       }
@@ -944,7 +1083,8 @@ class Pass {
   }
 
   #checkLimits(): void {
-    const { seconds, events } = this.#options
+    const { seconds, events, memory } = this.#options
+    if (memory?.isOver() === true) this.stop(memory.reason)
     if (seconds !== undefined && (performance.now() - this.#started) / 1000 > seconds) this.stop('the time was over')
     if (events !== undefined && this.events > events) this.stop('the limit of events was reached')
   }
@@ -962,6 +1102,7 @@ class Pass {
     this.#interrupts = grown(this.#interrupts)
     this.#stales = grown(this.#stales)
     this.#sleepAt = grown(this.#sleepAt)
+    this.#finished = grown(this.#finished)
     const flags = (from: Uint8Array) => {
       const to = new Uint8Array(from.length * 2)
       to.set(from)

@@ -5,7 +5,7 @@
 import { choiceKind, choiceVcpu, DRAIN } from '../../smp/choice.ts'
 import type { Violation } from '../../smp/monitor.ts'
 import { costOf, unpackCost } from '../cost.ts'
-import { CHOICES_MAX, finish, remake, type Explorable, type Progress, type Search } from '../explorable.ts'
+import { CHOICES_MAX, finish, remake, type Explorable, type MemoryLimit, type Progress, type Search } from '../explorable.ts'
 import { generator } from '../generator.ts'
 import type { Live } from '../liveness/fairness.ts'
 import { goesRound, judgeLasso, type Lasso, whoWaits } from '../liveness/lasso.ts'
@@ -28,6 +28,7 @@ export interface SampleOptions {
   /** Events of one execution at the most. */
   readonly stepsMax: number
   readonly seconds?: number
+  readonly memory?: MemoryLimit
   /** Preemptions of one execution at the most. */
   readonly preemptions?: number
   /** A machine at the start whose executions are not counted; absent: runs that do not end are not judged. */
@@ -63,6 +64,7 @@ export class SamplingSearch implements Search {
   #open = 0
   #schedule: number[] = []
   #stopped: string | null = null
+  #outOfMemory: string | null = null
   #round: { lasso: Lasso; violation: Violation } | null = null
 
   constructor(makeMachine: () => Explorable, options: SampleOptions) {
@@ -86,7 +88,8 @@ export class SamplingSearch implements Search {
   }
 
   advance(): boolean {
-    const { seconds = Infinity, executions } = this.#options
+    const { seconds = Infinity, executions, memory } = this.#options
+    if (memory?.isOver() === true) this.#outOfMemory = this.#stopped = memory.reason
     const until = this.#events + SLICE_EVENTS
     while (this.#executions < executions && this.#stopped === null) {
       const ended = this.#walk()
@@ -187,7 +190,7 @@ export class SamplingSearch implements Search {
     const reasons = [...weaknesses, ...(this.#stopped === null ? [] : [this.#stopped]), ...guarantees.map(describe)]
     if (this.#open > 0) reasons.push(`${this.#open} executions were left after ${this.#options.stepsMax} events, before they ended`)
     // Nothing walked, nothing said.
-    const verdict = this.#executions === 0 ? 'unknown' : 'holds'
+    const verdict = this.#executions === 0 || this.#outOfMemory !== null ? 'unknown' : 'holds'
     return { ...common, verdict, reasons, violation: null, schedule: null }
   }
 }

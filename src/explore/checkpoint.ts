@@ -1,0 +1,157 @@
+/**
+ * What a dpor search has done so far, as a file: to go on from it later (`--resume`), or to put the parts together that
+ * several machines have explored (`xmcheck merge`). msgpack, behind a line that says what it is and a sum of what follows:
+ * a file that was cut off or damaged is refused. It is a claim of what was explored, as good as the one who keeps it.
+ */
+import { Packr, Unpackr } from 'msgpackr'
+import type { MachineImage } from '../smp/image.ts'
+import type { KnobValue, Model } from '../smp/model.ts'
+import type { Task } from './dpor/search.ts'
+import type { SavedTasks, Shard } from './parallel/taskSearch.ts'
+import { noTotals } from './parallel/taskRun.ts'
+import { mix0, mix1 } from '../state/store.ts'
+
+const MAGIC = 'xmcheck-checkpoint 1\n'
+const SUM_BYTES = 8
+export const CHECKPOINT_BYTES_MAX = 1 << 30
+
+export interface Checkpoint {
+  /** What is explored: image, model and engine. */
+  readonly key: string
+  readonly title: string
+  readonly knobs: Readonly<Record<string, KnobValue>>
+  readonly shard: Shard | null
+  /** What must be reached, for a verdict that is not vacuous. */
+  readonly declared: { readonly points: MachineImage['points']; readonly sites: readonly DeclaredSite[] }
+  readonly state: SavedTasks
+}
+
+export interface DeclaredSite {
+  readonly name: string
+  readonly targets: number
+  /** Number of forms; null: it has targets. */
+  readonly forms: number | null
+}
+
+/** A file that is no checkpoint, or a damaged one; `message` says what is wrong. */
+export class CheckpointError extends Error {}
+
+/** The same for the same image under the same model, and hardly ever otherwise. */
+export function keyOf(image: MachineImage, model: Model): string {
+  const words: number[] = [...new TextEncoder().encode(JSON.stringify([model.knobs, image.handledVectors, image.interrupts, image.objects, image.points]))]
+  for (const region of image.regions) words.push(region.start, region.sizeBytes, region.access, region.bytes.length, ...sumOf(region.bytes))
+  for (const registers of [...image.vcpus.map((vcpu) => vcpu.registers), image.init, image.final]) words.push(registers?.length ?? 0, ...(registers ?? []))
+  return sumOf(Int32Array.from(words)).map((lane) => (lane >>> 0).toString(16).padStart(8, '0')).join('')
+}
+
+function sumOf(bytes: Uint8Array | Int32Array): [number, number] {
+  let h0 = bytes.length
+  let h1 = ~bytes.length
+  for (let k = 0; k < bytes.length; k++) {
+    h0 = mix0(h0, bytes[k] ^ h1)
+    h1 = mix1(h1, bytes[k] ^ h0)
+  }
+  return [h0, h1]
+}
+
+const packr = new Packr({ useRecords: false, variableMapSize: true })
+const unpackr = new Unpackr({ useRecords: false, mapsAsObjects: true })
+
+export function encodeCheckpoint({ state, ...rest }: Checkpoint): Uint8Array {
+  const { totals, learnt, tasks } = state
+  const body = packr.pack({
+    ...rest,
+    state: {
+      ...state,
+      tasks: tasks.map(({ task, weight }) => [[...task.prefix], [...task.sleep], weight]),
+      totals: { ...totals, points: [...totals.points], sites: [...totals.sites], weaknesses: [...totals.weaknesses] },
+      learnt: { rows: [...learnt.rows], interruptible: [...learnt.interruptible] },
+    },
+  })
+  const head = new TextEncoder().encode(MAGIC)
+  const file = new Uint8Array(head.length + SUM_BYTES + body.length)
+  file.set(head)
+  new DataView(file.buffer).setInt32(head.length, sumOf(body)[0])
+  new DataView(file.buffer).setInt32(head.length + 4, sumOf(body)[1])
+  file.set(body, head.length + SUM_BYTES)
+  return file
+}
+
+/** @throws CheckpointError */
+export function decodeCheckpoint(file: Uint8Array): Checkpoint {
+  const head = new TextEncoder().encode(MAGIC)
+  if (file.length < head.length + SUM_BYTES || head.some((byte, k) => file[k] !== byte)) throw new CheckpointError('it is no checkpoint of this version')
+  const body = file.subarray(head.length + SUM_BYTES)
+  const view = new DataView(file.buffer, file.byteOffset + head.length)
+  const [h0, h1] = sumOf(body)
+  if (view.getInt32(0) !== h0 || view.getInt32(4) !== h1) throw new CheckpointError('the checkpoint is damaged')
+  try {
+    return read(unpackr.unpack(body))
+  } catch (error) {
+    if (error instanceof CheckpointError) throw error
+    throw new CheckpointError('the checkpoint is damaged')
+  }
+}
+
+type Raw = Record<string, unknown>
+
+function read(raw: Raw): Checkpoint {
+  const state = record(raw.state)
+  const declared = record(raw.declared)
+  const totals = record(state.totals)
+  const sum = noTotals()
+  for (const key of ['complete', 'cut', 'discarded', 'redundant', 'events', 'repeated', 'cutByAssumption'] as const) sum[key] = count(totals[key])
+  for (const pair of list(totals.points)) sum.points.set(count(list(pair)[0]), count(list(pair)[1]))
+  for (const pair of list(totals.sites)) sum.sites.set(text(list(pair)[0]), count(list(pair)[1]))
+  for (const weakness of list(totals.weaknesses)) sum.weaknesses.add(text(weakness))
+  const learnt = record(state.learnt)
+  const shard = raw.shard === null ? null : record(raw.shard)
+  const found = state.found === null ? null : record(state.found)
+  const violation = found === null ? null : record(found.violation)
+  return {
+    key: text(raw.key),
+    title: text(raw.title),
+    knobs: record(raw.knobs) as Record<string, KnobValue>,
+    shard: shard === null ? null : { index: count(shard.index), of: count(shard.of) },
+    declared: {
+      points: list(declared.points).map((one) => {
+        const point = record(one)
+        return { id: integer(point.id), kind: text(point.kind) as MachineImage['points'][number]['kind'], text: text(point.text), file: text(point.file), line: count(point.line) }
+      }),
+      sites: list(declared.sites).map((one) => {
+        const site = record(one)
+        return { name: text(site.name), targets: count(site.targets), forms: site.forms === null ? null : count(site.forms) }
+      }),
+    },
+    state: {
+      tasks: list(state.tasks).map((one) => {
+        const [prefix, sleep, weight] = list(one)
+        const task: Task = { prefix: list(prefix).map(integer), sleep: list(sleep).map(integer) }
+        return { task, weight: number(weight) }
+      }),
+      totals: sum,
+      learnt: { rows: Int32Array.from(list(learnt.rows).map(integer)), interruptible: Uint8Array.from(list(learnt.interruptible).map(count)) },
+      waitPlaces: list(state.waitPlaces).map(integer),
+      done: number(state.done),
+      seconds: number(state.seconds),
+      fresh: state.fresh === true,
+      found:
+        found === null || violation === null
+          ? null
+          : {
+              violation: { kind: text(violation.kind), message: text(violation.message), vcpu: count(violation.vcpu), eip: count(violation.eip) },
+              schedule: list(found.schedule).map(integer),
+            },
+    },
+  }
+}
+
+function wrong(): never {
+  throw new CheckpointError('the checkpoint is damaged')
+}
+const record = (value: unknown): Raw => (typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Raw) : wrong())
+const list = (value: unknown): unknown[] => (Array.isArray(value) ? value : wrong())
+const text = (value: unknown): string => (typeof value === 'string' ? value : wrong())
+const number = (value: unknown): number => (typeof value === 'number' && Number.isFinite(value) && value >= 0 ? value : wrong())
+const integer = (value: unknown): number => (Number.isInteger(value) ? (value as number) : wrong())
+const count = (value: unknown): number => (integer(value) >= 0 ? (value as number) : wrong())

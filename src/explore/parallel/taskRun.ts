@@ -1,0 +1,134 @@
+/**
+ * One task of a dpor search at work. It ends explored, or cut into smaller tasks when it turns out too large: by numbers of
+ * events alone, so that a search is cut in the same way whoever carries it out, and in whatever order.
+ */
+import type { Violation } from '../../smp/monitor.ts'
+import { DporSearch, type Counts, type Task } from '../dpor/search.ts'
+import type { Workshop } from '../workshop.ts'
+
+/** Events after which a task is cut, unless it is nearly done. */
+export const TASK_EVENTS = 400_000
+/** Tasks that one is cut into, at least, where there are so many. */
+const PARTS = 16
+
+export interface Totals extends Counts {
+  events: number
+  /** Events in tasks that were then cut: done again in their parts. */
+  repeated: number
+  /** Check points and sites to how often they were reached. */
+  points: Map<number, number>
+  sites: Map<string, number>
+  cutByAssumption: number
+  weaknesses: Set<string>
+}
+
+export function noTotals(): Totals {
+  return {
+    complete: 0, cut: 0, discarded: 0, redundant: 0, events: 0, repeated: 0, points: new Map(), sites: new Map(), cutByAssumption: 0,
+    weaknesses: new Set(),
+  }
+}
+
+export function addTotals(to: Totals, from: Totals): void {
+  for (const key of ['complete', 'cut', 'discarded', 'redundant', 'events', 'repeated', 'cutByAssumption'] as const) to[key] += from[key]
+  for (const [point, count] of from.points) to.points.set(point, (to.points.get(point) ?? 0) + count)
+  for (const [site, count] of from.sites) to.sites.set(site, (to.sites.get(site) ?? 0) + count)
+  for (const weakness of from.weaknesses) to.weaknesses.add(weakness)
+}
+
+export type TaskEnd =
+  | { readonly kind: 'explored'; readonly totals: Totals }
+  | { readonly kind: 'cut'; readonly parts: readonly Task[]; readonly totals: Totals }
+  | { readonly kind: 'violated'; readonly violation: Violation; readonly schedule: readonly number[]; readonly totals: Totals }
+  /** More memory is shared, or more places are waited at, than was known: the search has to start again. */
+  | { readonly kind: 'grown' }
+  /** It cannot be explored. */
+  | { readonly kind: 'failed'; readonly reason: string }
+
+export class TaskRun {
+  readonly #workshop: Workshop
+  readonly #waitPlaces: Set<number>
+  readonly #task: Task
+  readonly #eventsMax: number
+  #search: DporSearch
+
+  constructor(workshop: Workshop, waitPlaces: Set<number>, task: Task, eventsMax: number) {
+    this.#workshop = workshop
+    this.#waitPlaces = waitPlaces
+    this.#task = task
+    this.#eventsMax = eventsMax
+    const { coverage } = workshop
+    coverage.points.clear()
+    coverage.sites.clear()
+    coverage.cut = 0
+    this.#search = this.#begin(task)
+  }
+
+  get events(): number {
+    return this.#search.progress().events
+  }
+  get executions(): number {
+    return this.#search.counts().complete
+  }
+
+  /** Goes on for a slice of events; null: it has not ended. */
+  advance(): TaskEnd | null {
+    const more = this.#search.advance()
+    // A schedule means nothing without what was known to be shared all along: a violation will be found again.
+    if (this.#search.grown || this.#workshop.sharing.grown) return { kind: 'grown' }
+    if (!more) return this.#end()
+    if (!this.#isTooLarge()) return null
+    const events = this.#search.progress().events
+    const ended = cutTask((task) => this.#begin(task), this.#task, PARTS)
+    if ('kind' in ended) return ended
+    // There is nothing to choose from: it is explored as it is.
+    if (ended.length === 1) return null
+    return { kind: 'cut', parts: ended, totals: { ...noTotals(), repeated: events } }
+  }
+
+  #begin(task: Task): DporSearch {
+    const sliceEvents = Math.min(65536, Math.ceil(this.#eventsMax / 8))
+    return new DporSearch(this.#workshop.make, { task, waitPlaces: this.#waitPlaces, restart: false, sliceEvents })
+  }
+
+  /** By what it has taken so far, and, early, by what it is likely to take. */
+  #isTooLarge(): boolean {
+    const { events } = this.#search.progress()
+    const { done } = this.#search
+    if (events >= this.#eventsMax) return done < 0.75 || events >= 4 * this.#eventsMax
+    return events >= this.#eventsMax / 8 && events > done * 8 * this.#eventsMax
+  }
+
+  #end(): TaskEnd {
+    const { verdict, violation, schedule, reasons, bounds } = this.#search.verdict()
+    const { coverage } = this.#workshop
+    const totals: Totals = {
+      ...noTotals(), ...this.#search.counts(), events: this.#search.progress().events, points: new Map(coverage.points),
+      sites: new Map(coverage.sites), cutByAssumption: coverage.cut,
+    }
+    if (violation !== null) return { kind: 'violated', violation, schedule: schedule ?? [], totals }
+    if (Object.keys(bounds).length > 0) return { kind: 'failed', reason: 'budgets are not for searches that are divided' }
+    if (verdict !== 'holds') return { kind: 'failed', reason: reasons[0] ?? 'the task could not be explored' }
+    return { kind: 'explored', totals: { ...totals, weaknesses: new Set(reasons) } }
+  }
+}
+
+/**
+ * Cuts a task breadth-first into `parts` or more; fewer where there are not so many. Alone it comes back where it cannot be cut.
+ * @returns the parts, or how it ended while it was cut
+ */
+export function cutTask(begin: (task: Task) => DporSearch, task: Task, parts: number): Task[] | TaskEnd {
+  const whole: Task[] = []
+  const open: Task[] = [task]
+  while (open.length > 0 && open.length + whole.length < parts) {
+    const next = open.shift()!
+    const search = begin(next)
+    const found = search.grown ? [] : search.split()
+    if (search.grown) return { kind: 'grown' }
+    const { violation, schedule } = search.verdict()
+    if (violation !== null) return { kind: 'violated', violation, schedule: schedule ?? [], totals: noTotals() }
+    if (found.length === 0) whole.push(next)
+    else open.push(...found)
+  }
+  return [...whole, ...open]
+}

@@ -1,0 +1,33 @@
+/** What the machines of one exploration have in common: the image and the model, and what is learnt on the way. */
+import type { MachineImage } from '../smp/image.ts'
+import { Machine, type Coverage } from '../smp/machine.ts'
+import { PageMap } from '../smp/memory.ts'
+import type { Model } from '../smp/model.ts'
+import { Sharing } from '../smp/sharing.ts'
+import { monitorsFor } from './monitors/index.ts'
+
+export class Workshop {
+  readonly image: MachineImage
+  readonly model: Model
+  readonly sharing: Sharing
+  readonly coverage: Coverage = { points: new Map(), sites: new Map(), cut: 0 }
+  readonly #pages: PageMap
+
+  constructor(image: MachineImage, model: Model) {
+    this.image = image
+    this.model = model
+    this.#pages = new PageMap(image.regions)
+    this.sharing = new Sharing(this.#pages.sizeBytes / 4, image.vcpus.length)
+  }
+
+  /** A machine in its initial state. */
+  readonly make = (): Machine => {
+    const { image, model, sharing, coverage } = this
+    return new Machine(image, model, { monitors: monitorsFor(image), sharing, pages: this.#pages, coverage })
+  }
+  /** One whose executions are not counted. */
+  readonly makeAside = (): Machine => {
+    const { image, model, sharing } = this
+    return new Machine(image, model, { monitors: monitorsFor(image), sharing, pages: this.#pages })
+  }
+}
