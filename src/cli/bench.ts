@@ -10,6 +10,7 @@ import { makeScheduler } from '../platform/scheduler.ts'
 import { runSteps, type StepOutcome } from '../platform/stepRun.ts'
 import type { SystemOptions } from '../platform/system.ts'
 import { makeModel } from '../smp/model.ts'
+import { addExplore } from './benchExplore.ts'
 import { addOutputFlags, numberFlag, type OutputFlags } from './common.ts'
 import { EXIT, UsageError } from './errors.ts'
 import { packageFile, readFile } from './files.ts'
@@ -25,6 +26,7 @@ export interface BenchRow {
 export function addBench(program: Command): void {
   const bench = program.command('bench').description('measure speed')
   addCpu(bench)
+  addExplore(bench)
   for (const command of bench.commands) command.exitOverride()
 }
 

@@ -38,7 +38,7 @@ export function withTasks(options: CheckOptions, flags: TaskFlags & { readonly e
     if (kept.shard?.index !== shard?.index || kept.shard?.of !== shard?.of)
       throw new UsageError(`${flags.resume}: it is of ${kept.shard === null ? 'a whole search' : `part ${kept.shard.index}/${kept.shard.of}`}; say --shard as it was`)
   }
-  const ports = workers === 1 ? [] : Array.from({ length: workers }, openWorker)
+  const ports = workers === 1 ? [] : openWorkers(workers)
   return { ...options, engine: 'dpor', tasks: { ports, ...(shard === undefined ? {} : { shard }), ...(kept === null ? {} : { saved: kept.state }) } }
 }
 
@@ -70,6 +70,10 @@ function shardFlag(text: string | undefined): Shard | undefined {
   const [index, of] = match === null ? [0, 0] : [Number(match[1]), Number(match[2])]
   if (index < 1 || index > of || of > SHARDS_MAX) throw new UsageError(`--shard ${text}: write i/n, 1 to n of at most ${SHARDS_MAX}`)
   return { index, of }
+}
+
+export function openWorkers(count: number): Port[] {
+  return Array.from({ length: count }, openWorker)
 }
 
 function openWorker(): Port {

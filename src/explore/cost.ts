@@ -28,10 +28,10 @@ export function costOf(machine: Explorable, choice: number, current: number): nu
 }
 
 export function addCost(a: number, b: number): number {
-  const x = unpackCost(a)
-  const y = unpackCost(b)
-  const sum = (p: number, q: number) => Math.min(FIELD_MAX, p + q)
-  return sum(x.preemptions, y.preemptions) * PREEMPTION + sum(x.environment, y.environment) * ENVIRONMENT + sum(x.delays, y.delays)
+  if (b === 0) return a
+  const preemptions = Math.min(FIELD_MAX, (a >>> 20) + (b >>> 20))
+  const environment = Math.min(FIELD_MAX, ((a >>> 10) & FIELD_MAX) + ((b >>> 10) & FIELD_MAX))
+  return preemptions * PREEMPTION + environment * ENVIRONMENT + Math.min(FIELD_MAX, (a & FIELD_MAX) + (b & FIELD_MAX))
 }
 
 export function unpackCost(cost: number): Cost {

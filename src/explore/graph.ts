@@ -112,6 +112,8 @@ class Pass {
   #floor = 0
   #pauseAt = 0
   #events = 0
+  /** Events that only lead back to a node. */
+  #retaken = 0
   #executions = 0
   #level = 0
   #stopped: string | null = null
@@ -310,6 +312,7 @@ class Pass {
     for (let k = route.length - 1; k >= 0; k--) {
       this.#machine.take(nodes.choice(route[k]))
       this.#events++
+      this.#retaken++
       this.#path.push(route[k])
     }
   }
@@ -349,6 +352,8 @@ class Pass {
       states: this.#nodes.states,
       executions: this.#executions,
       events: this.#events,
+      transitions: this.#events - this.#retaken,
+      bytes: this.#nodes.bytes,
       seconds: (performance.now() - this.#started) / 1000,
       engine: 'graph',
     }

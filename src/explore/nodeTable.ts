@@ -19,6 +19,11 @@ export class NodeTable {
   #count = 0
   states = 0
 
+  /** Memory that it takes. */
+  get bytes(): number {
+    return this.#nodes.byteLength + this.#slots.byteLength + this.#stateSlots.byteLength
+  }
+
   find(h0: number, h1: number, current: number): number {
     const mask = this.#slots.length - 1
     for (let slot = slotOf(h0, current) & mask; ; slot = (slot + 1) & mask) {
@@ -39,7 +44,17 @@ export class NodeTable {
     const node = this.#count++
     const known = this.findState(h0, h1)
     const state = known < 0 ? this.states : known
-    this.#nodes.set([h0, h1, current, parent, choice, cost, depth, 0, state], node * FIELDS)
+    const at = node * FIELDS
+    const nodes = this.#nodes
+    nodes[at + H0] = h0
+    nodes[at + H1] = h1
+    nodes[at + CURRENT] = current
+    nodes[at + PARENT] = parent
+    nodes[at + CHOICE] = choice
+    nodes[at + COST] = cost
+    nodes[at + DEPTH] = depth
+    nodes[at + EXPANDED] = 0
+    nodes[at + STATE] = state
     this.#insert(this.#slots, slotOf(h0, current), node)
     if (known < 0) {
       this.states++

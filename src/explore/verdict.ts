@@ -15,6 +15,10 @@ export interface Verdict {
   readonly executions: number
   /** Choices taken. */
   readonly events: number
+  /** Of them those that were taken to explore, not to come back to a state; absent: all. */
+  readonly transitions?: number
+  /** Memory of the table of states, in bytes, where there is one. */
+  readonly bytes?: number
   readonly seconds: number
   /** Engine dpor: how executions ended that are not among `executions`. */
   readonly others?: { readonly discarded: number; readonly redundant: number; readonly cut: number }
