@@ -96,14 +96,15 @@ function printLadder(ladder: Ladder, traces: ReadonlyMap<string, string>): void 
 }
 
 /** One line: how far, how fast, and how much there may be. */
-function describeProgress({ states, events, executions, preemptions, done }: Progress, seconds: number): string {
+function describeProgress({ states, events, executions, preemptions, done, orders }: Progress, seconds: number): string {
   const rate = (count: number) => `${Math.round(count / Math.max(seconds, 0.001))}/s`
   const what =
     executions === undefined || done === undefined
       ? `${states} states (${rate(states)}), schedules of ${preemptions} preemptions`
       : `${executions} executions (${rate(executions)})`
   const left = done === undefined || done <= 0 ? '' : `; ${(done * 100).toPrecision(2)} % done, about ${Math.round((executions ?? 0) / done)} executions in all`
-  return `${what}, ${events} events${left}; ${Math.round(memoryUsed() / 2 ** 20)} MB `
+  const seen = orders === undefined ? '' : `; ${orders.both} of ${orders.pairs} conflicts in both orders`
+  return `${what}, ${events} events${left}${seen}; ${Math.round(memoryUsed() / 2 ** 20)} MB `
 }
 
 const tracePath = (paths: readonly string[], flags: Flags) => `${flags.out}/${(paths[0].split('/').pop() ?? 'trace').replace(/\.o$/, '')}.xmt`
@@ -148,6 +149,7 @@ function print(result: CheckResult): void {
   if (result.liveness) out(`liveness: ${result.liveness.text}`)
   out(`${result.states} states, ${result.executions} paths, ${result.events} events in ${result.seconds.toFixed(2)} s (${result.engine}), ${Math.round(memoryUsed() / 2 ** 20)} MB`)
   if (result.others) out(`  ${result.executions} classes; besides ${result.others.discarded} executions discarded in a failed turn of a loop, ${result.others.cut} cut, ${result.others.redundant} redundant`)
+  if (result.orders) out(`  ${result.orders.pairs} pairs of conflicting accesses, ${result.orders.both} of them seen in both orders`)
   if (result.cost) out(`least schedule: ${result.cost.preemptions} preemptions, ${result.cost.environment} environment choices, ${result.cost.delays} delayed drains`)
   for (const point of result.coverage.points) out(`  ${point.kind} ${point.file}:${point.line} \`${point.text}\`: ${point.evaluations} times`)
   for (const site of result.coverage.sites) out(`  site ${site.site} to ${site.target}: ${site.executions} times`)

@@ -103,6 +103,7 @@ function read(raw: Raw): Checkpoint {
   for (const key of ['complete', 'cut', 'discarded', 'redundant', 'events', 'repeated', 'cutByAssumption'] as const) sum[key] = count(totals[key])
   for (const pair of list(totals.points)) sum.points.set(count(list(pair)[0]), count(list(pair)[1]))
   for (const pair of list(totals.sites)) sum.sites.set(text(list(pair)[0]), count(list(pair)[1]))
+  sum.orders = list(totals.orders).map(integer)
   for (const weakness of list(totals.weaknesses)) sum.weaknesses.add(text(weakness))
   const learnt = record(state.learnt)
   const shard = raw.shard === null ? null : record(raw.shard)

@@ -1,5 +1,6 @@
 /** What an engine needs of a machine; tests explore toy models through the same interface. */
 import type { Violation } from '../smp/monitor.ts'
+import type { OrdersSeen } from './orders.ts'
 import type { Verdict } from './verdict.ts'
 
 export interface Explorable {
@@ -48,6 +49,7 @@ export interface Progress {
   readonly executions?: number
   /** Estimate of the part of the search that is done, 0..1; absent: there is none. */
   readonly done?: number
+  readonly orders?: OrdersSeen
 }
 
 /** An engine at work. Whoever drives it calls `advance` until it says false, and may do other things between. */

@@ -2,6 +2,7 @@
 import type { Violation } from '../smp/monitor.ts'
 import type { Cost } from './cost.ts'
 import type { LivenessReport } from './liveness/judge.ts'
+import type { OrdersSeen } from './orders.ts'
 import type { Guarantee } from './sampling/pct.ts'
 
 export interface Verdict {
@@ -27,6 +28,8 @@ export interface Verdict {
   readonly chosen?: string
   /** Samples by pct: what they guarantee. */
   readonly guarantees?: readonly Guarantee[]
+  /** Pairs of conflicting accesses that were seen, and how many in both orders (orders.ts); absent: the engine does not tell. */
+  readonly orders?: OrdersSeen
   /** Why the verdict is not `complete`, or why nothing can be said. */
   readonly reasons: readonly string[]
   readonly violation: Violation | null

@@ -786,7 +786,7 @@ export class Machine {
   /** The next event of `v`: done as it was done before, or executed. */
   #step(v: number, argument: number): void {
     const rememberable = this.#isRememberable(v)
-    if (rememberable && this.memo.apply(v, argument)) {
+    if (rememberable && this.memo.apply(v, argument, this.cpus[v].r)) {
       const { flags } = this.memo
       this.quiet = (flags & FLAG_QUIET) !== 0
       this.effect = (flags & FLAG_EFFECT) !== 0

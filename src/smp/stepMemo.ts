@@ -107,8 +107,8 @@ export class StepMemo {
     this.#version = sharing.version
   }
 
-  /** Does the step of `vcpu` again, if it is known. */
-  apply(vcpu: number, argument: number): boolean {
+  /** Does the step of `vcpu`, whose registers are `registers`, again, if it is known. */
+  apply(vcpu: number, argument: number, registers: Int32Array): boolean {
     if (this.#version !== this.#sharing.version) this.#forget()
     const w = this.#store.w
     const quiet = this.#layout.quiet + vcpu * QUIET_WORDS
@@ -135,8 +135,7 @@ export class StepMemo {
       const capture = arena[at + CAPTURE]
       this.eventBegins = capture === 2
       if (capture === 2) {
-        const base = this.#base(vcpu)
-        for (let r = 0; r < REGISTER_WORDS; r++) this.#eventRegisters[r] = w[base + r]
+        this.#eventRegisters.set(registers)
         for (let left = arena[at + CAPTURED]; left > 0; left--, row += 2) this.#eventRegisters[arena[row]] = arena[row + 1]
       }
       const outputs = arena[at + OUTPUTS]

@@ -145,6 +145,11 @@ export class Cells {
     return touched !== NOTHING && touched !== UNKNOWN && cellKind(touched) === CELL_WRITE && cellGranule(touched) === this.#granules.memory + k
   }
 
+  /** The first cell of what an event touches. */
+  first(touched: number): number {
+    return touched < 0 ? this.#lists[-touched][0] : touched
+  }
+
   /** Whether two events of different vCPUs touch the same bytes, and one of them writes there. */
   conflict(a: number, b: number): boolean {
     if (a === NOTHING || b === NOTHING) return false

@@ -10,6 +10,7 @@ import { RESOURCE_VCPU } from '../../smp/footprint.ts'
 import { OPEN_TO_CODE, OPEN_TO_INTERRUPTS } from '../../smp/machine.ts'
 import type { Violation } from '../../smp/monitor.ts'
 import { CHOICES_MAX, remake, type Limits, type Progress, type Search } from '../explorable.ts'
+import { Orders } from '../orders.ts'
 import type { Verdict } from '../verdict.ts'
 import { Cells, GRANULES_MAX, grown, NOTHING, UNKNOWN } from './cells.ts'
 import { Loops, TURN_MAX } from './loops.ts'
@@ -111,14 +112,19 @@ export class DporSearch implements Search {
     return tasks
   }
 
+  /** Orders of conflicting accesses, orders.ts. */
+  orders(): number[] {
+    return this.#pass.orders.list()
+  }
+
   /** Estimate of the part of the search that is done, 0..1. */
   get done(): number {
     return this.#pass.done
   }
 
   progress(): Progress {
-    const { events, counts, done } = this.#pass
-    return { states: events, events, preemptions: 0, executions: counts.complete, done }
+    const { events, counts, done, orders } = this.#pass
+    return { states: events, events, preemptions: 0, executions: counts.complete, done, orders: { pairs: orders.pairs, both: orders.both } }
   }
 
   counts(): Counts {
@@ -132,6 +138,7 @@ export class DporSearch implements Search {
 
 class Pass {
   readonly counts: Counts = { complete: 0, cut: 0, discarded: 0, redundant: 0 }
+  readonly orders = new Orders()
   events = 0
   readonly #machine: Reducible
   readonly #options: DporOptions
@@ -224,6 +231,7 @@ class Pass {
       if (this.#over || !this.#enter(choice)) throw new Error('the prefix of a task cannot be carried out')
     }
     const floor = this.#trail.depth
+    this.#noteOrders(0)
     this.#floor = floor
     this.#newFrom = floor
     for (const choice of sleep) {
@@ -322,6 +330,7 @@ class Pass {
     const common = {
       bounds: {}, states: this.events + 1, executions: this.counts.complete, events: this.events,
       seconds: (performance.now() - this.#started) / 1000, engine: 'dpor', cost: null,
+      orders: { pairs: this.orders.pairs, both: this.orders.both },
       others: { discarded: this.counts.discarded, redundant: this.counts.redundant, cut: this.counts.cut },
     }
     if (this.#violation !== null)
@@ -754,9 +763,21 @@ class Pass {
       if (this.#blockable[d] === 1) this.#reverseAwait(d)
       else for (let k = trail.raceAt[d]; k < trail.raceAt[d + 1]; k++) this.#reverse(trail.races[k], d)
     if (this.#anyOpen) for (let d = Math.max(this.#newFrom, 1); d < trail.depth; d++) this.#reverseOpens(d)
+    this.#noteOrders(this.#newFrom)
     if (this.#over) return
     this.#newFrom = trail.depth
     for (let v = 0; v < this.#stopped.length; v++) if (this.#waitsAt(node, v)) this.#reverseWait(v)
+  }
+
+  /** Of the events from `from` on. */
+  #noteOrders(from: number): void {
+    const trail = this.#trail
+    for (let d = from; d < trail.depth; d++)
+      for (let k = trail.raceAt[d]; k < trail.raceAt[d + 1]; k++) this.orders.note(this.#partyOf(trail.races[k]), this.#partyOf(d))
+  }
+
+  #partyOf(d: number): number {
+    return Orders.party(this.#trail.process[d], this.#cells.first(this.#trail.touched[d]))
   }
 
   #ending(node: number): keyof Counts | 'deadlock' {

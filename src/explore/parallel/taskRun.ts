@@ -4,6 +4,7 @@
  */
 import type { Violation } from '../../smp/monitor.ts'
 import { DporSearch, type Counts, type Task } from '../dpor/search.ts'
+import { Orders } from '../orders.ts'
 import type { Workshop } from '../workshop.ts'
 
 /** Events after which a task is cut, unless it is nearly done. */
@@ -19,12 +20,14 @@ export interface Totals extends Counts {
   points: Map<number, number>
   sites: Map<string, number>
   cutByAssumption: number
+  /** orders.ts. */
+  orders: number[]
   weaknesses: Set<string>
 }
 
 export function noTotals(): Totals {
   return {
-    complete: 0, cut: 0, discarded: 0, redundant: 0, events: 0, repeated: 0, points: new Map(), sites: new Map(), cutByAssumption: 0,
+    complete: 0, cut: 0, discarded: 0, redundant: 0, events: 0, repeated: 0, points: new Map(), sites: new Map(), cutByAssumption: 0, orders: [],
     weaknesses: new Set(),
   }
 }
@@ -33,6 +36,10 @@ export function addTotals(to: Totals, from: Totals): void {
   for (const key of ['complete', 'cut', 'discarded', 'redundant', 'events', 'repeated', 'cutByAssumption'] as const) to[key] += from[key]
   for (const [point, count] of from.points) to.points.set(point, (to.points.get(point) ?? 0) + count)
   for (const [site, count] of from.sites) to.sites.set(site, (to.sites.get(site) ?? 0) + count)
+  const orders = new Orders()
+  orders.addAll(to.orders)
+  orders.addAll(from.orders)
+  to.orders = orders.list()
   for (const weakness of from.weaknesses) to.weaknesses.add(weakness)
 }
 
@@ -104,7 +111,7 @@ export class TaskRun {
     const { coverage } = this.#workshop
     const totals: Totals = {
       ...noTotals(), ...this.#search.counts(), events: this.#search.progress().events, points: new Map(coverage.points),
-      sites: new Map(coverage.sites), cutByAssumption: coverage.cut,
+      sites: new Map(coverage.sites), cutByAssumption: coverage.cut, orders: this.#search.orders(),
     }
     if (violation !== null) return { kind: 'violated', violation, schedule: schedule ?? [], totals }
     if (Object.keys(bounds).length > 0) return { kind: 'failed', reason: 'budgets are not for searches that are divided' }

@@ -7,6 +7,7 @@ import type { Violation } from '../../smp/monitor.ts'
 import type { Learnt } from '../../smp/sharing.ts'
 import { DporSearch, WHOLE, type Counts, type Task } from '../dpor/search.ts'
 import type { Limits, Progress, Search } from '../explorable.ts'
+import { Orders } from '../orders.ts'
 import type { Verdict } from '../verdict.ts'
 import type { Workshop } from '../workshop.ts'
 import type { FromWorker, Port } from './protocol.ts'
@@ -275,7 +276,10 @@ export class TaskSearch implements Search {
 
 /** The verdict of all tasks together. */
 export function taskVerdict(totals: Totals, found: SavedTasks['found'], problem: string | null, seconds: number): Verdict {
+  const orders = new Orders()
+  orders.addAll(totals.orders)
   const common = {
+    orders: { pairs: orders.pairs, both: orders.both },
     bounds: {}, states: totals.events + 1, executions: totals.complete, events: totals.events, seconds, engine: 'dpor', cost: null,
     others: { discarded: totals.discarded, redundant: totals.redundant, cut: totals.cut },
   }

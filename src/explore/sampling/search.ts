@@ -11,6 +11,7 @@ import type { Live } from '../liveness/fairness.ts'
 import { goesRound, judgeLasso, type Lasso, whoWaits } from '../liveness/lasso.ts'
 import { endedOf, isLive } from '../liveness/stateGraph.ts'
 import type { Verdict } from '../verdict.ts'
+import { isTouching, WalkOrders } from './walkOrders.ts'
 import { Pct, type Guarantee } from './pct.ts'
 import { pos } from './pos.ts'
 import type { Draw, Strategy } from './strategy.ts'
@@ -54,6 +55,7 @@ export class SamplingSearch implements Search {
   readonly #started = performance.now()
   readonly #choices = new Int32Array(CHOICES_MAX)
   readonly #seen = new Set<number>()
+  readonly #orders = new WalkOrders()
   #strategies: readonly Strategy[] = []
   #measuring: Strategy | null = null
   #machine: Explorable
@@ -115,6 +117,7 @@ export class SamplingSearch implements Search {
     const n = this.#executions
     const strategy = n < MEASURING && this.#measuring !== null ? this.#measuring : this.#strategies[n % this.#strategies.length]
     this.#schedule = []
+    this.#orders.begin()
     strategy.begin()
     let current = -1
     let left = this.#options.preemptions ?? Infinity
@@ -129,6 +132,7 @@ export class SamplingSearch implements Search {
       left -= unpackCost(costOf(machine, choice, current)).preemptions
       if (choiceKind(choice) !== DRAIN) current = choiceVcpu(choice)
       const outcome = machine.take(choice)
+      if (isTouching(machine)) this.#orders.note(choice, machine.footprint)
       this.#schedule.push(choice)
       this.#events++
       this.#seen.add(machine.store.h0 * 2 ** 20 + (machine.store.h1 & 0xfffff))
@@ -170,7 +174,9 @@ export class SamplingSearch implements Search {
   }
 
   progress(): Progress {
-    return { states: this.#seen.size, events: this.#events, preemptions: 0 }
+    const { pairs, both } = this.#orders.orders
+    const executions = this.#executions
+    return { states: this.#seen.size, events: this.#events, preemptions: 0, executions, done: executions / this.#options.executions, orders: { pairs, both } }
   }
 
   verdict(): Verdict {
@@ -180,6 +186,7 @@ export class SamplingSearch implements Search {
     const common = {
       strength: 'sampled', bounds: {}, states: this.#seen.size, executions: this.#executions, events: this.#events,
       seconds: (performance.now() - this.#started) / 1000, engine: this.#sampler, cost: null,
+      orders: { pairs: this.#orders.orders.pairs, both: this.#orders.orders.both },
       ...(guarantees.length === 0 ? {} : { guarantees }),
     } as const
     if (violation !== null) return { ...common, verdict: 'violated', reasons: [], violation, schedule: this.#schedule }
