@@ -9,7 +9,6 @@ import type { KnobValue, Model } from '../smp/model.ts'
 import type { Task } from './dpor/search.ts'
 import type { SavedTasks, Shard } from './parallel/taskSearch.ts'
 import { noTotals } from './parallel/taskRun.ts'
-import { mix0, mix1 } from '../state/store.ts'
 
 const MAGIC = 'xmcheck-checkpoint 1\n'
 const SUM_BYTES = 8
@@ -48,8 +47,8 @@ function sumOf(bytes: Uint8Array | Int32Array): [number, number] {
   let h0 = bytes.length
   let h1 = ~bytes.length
   for (let k = 0; k < bytes.length; k++) {
-    h0 = mix0(h0, bytes[k] ^ h1)
-    h1 = mix1(h1, bytes[k] ^ h0)
+    h0 = Math.imul(h0 ^ bytes[k] ^ (h1 >>> 15), 0x85ebca6b)
+    h1 = Math.imul(h1 ^ bytes[k] ^ (h0 >>> 13), 0xc2b2ae35)
   }
   return [h0, h1]
 }
