@@ -47,11 +47,11 @@ export function isaDoc(here: string): string {
   ].join('\n')
 }
 
-/** Rows that no real part completes in ring 3, and the files of test/cpu that complete them. */
-export function unprovenRows(here: string): { row: string; tests: readonly string[] }[] {
+/** Rows that no real part completes in ring 3, and the files of test/cpu that complete them; `refused`: vectors show how they fault there. */
+export function unprovenRows(here: string): { row: string; tests: readonly string[]; refused: boolean }[] {
   const { counts } = vectorCounts(here)
   const executed = JSON.parse(readFileSync(`${here}executed.json`, 'utf8')) as Record<string, string[]>
-  return ISA.map(rowText).filter((row) => (counts.get(row)?.completed ?? 0) === 0 && row in executed).map((row) => ({ row, tests: executed[row].filter((name) => name !== 'attempts') }))
+  return ISA.map(rowText).filter((row) => (counts.get(row)?.completed ?? 0) === 0 && row in executed).map((row) => ({ row, tests: executed[row].filter((name) => name !== 'attempts'), refused: counts.has(row) }))
 }
 
 const hex = (byte: number) => byte.toString(16).padStart(2, '0').toUpperCase()
