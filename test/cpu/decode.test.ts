@@ -190,6 +190,13 @@ describe('what is executed', () => {
     }
   })
 
+  it('unassigned opcodes of the 0F map have a ModRM byte but for some, as a real part showed at the end of a page', () => {
+    const alone = [0x04, 0x05, 0x07, 0x0a, 0x0c, 0x0e, 0x0f, 0x24, 0x25, 0x26, 0x27, 0x36, 0x37, 0xaa]
+    const followed = [0x39, 0x3b, 0x3c, 0x3d, 0x3e, 0x3f, 0x7a, 0x7b, 0xa6, 0xa7, 0xb9, 0xff, 0x38, 0x3a, 0xb8, 0x71, 0x10, 0x28, 0x50, 0xd0, 0xe7]
+    for (const opcode of alone) expect([opcode, decode(Uint8Array.of(0x0f, opcode), 0, 2, true).length]).toEqual([opcode, 2])
+    for (const opcode of followed) expect([opcode, decode(Uint8Array.of(0x0f, opcode), 0, 2, true).length]).toEqual([opcode, 0])
+  })
+
   it('15 bytes are the most: more are #GP(0), whatever they would be', () => {
     for (const prefix of PREFIXES)
       for (const [name, tail] of Object.entries({ nop: [0x90], memory: prefix === 0xf0 ? [0x01, 0x07] : [0x39, 0x07], none: [0x0f, 0x04], mov: [0xb8, 1, 2, 3, 4] })) {

@@ -164,6 +164,11 @@ describe('RET and IRET outward', () => {
     expect(ring3('push dword CODE0\npush dword 0\nbad: retf')).toBe('#GP(8) at bad')
     expect(ring3('push dword 2\npush dword CODE0\npush dword 0\nbad: iret')).toBe('#GP(8) at bad')
   })
+  it('makes null selectors 0', () => {
+    const world = new World()
+    const end = world.code(`mov ax, 3\nmov gs, ax\nmov ax, 1\nmov fs, ax\n${frame('CODE3', 'DATA3')}`).run()
+    expect([name(end), world.r[reg.SELECTOR + reg.FS], world.r[reg.SELECTOR + reg.GS]]).toEqual(['INT 80', 0, 0])
+  })
   it('a 16-bit outer stack takes SP only', () => {
     const world = new World()
     world.descriptor(FREE, { limit: 0xffff, attr: 0x00f2 })

@@ -181,7 +181,7 @@ describe('alignment checks', () => {
   }
   it.each([
     ['mov eax, [0x9001]', '#AC(0)'], ['mov ax, [0x9001]', '#AC(0)'], ['mov al, [0x9001]', 'INT 80'], ['mov eax, [0x9004]', 'INT 80'], ['mov [0x9002], eax', '#AC(0)'],
-    ['mov esp, 0xc002\npush eax', '#AC(0)'], ['lock cmpxchg8b [0x9004]', '#AC(0)'],
+    ['mov esp, 0xc002\npush eax', '#AC(0)'], ['mov esp, 0xc002\ncall CODE3:0x10000', '#AC(0)'], ['push dword CODE3\npush dword 0\nadd esp, 2\nretf', '#AC(0)'], ['lock cmpxchg8b [0x9004]', '#AC(0)'],
   ])('%s: %s', (text, expected) => {
     expect(ring3(text, 'p4', on)).toBe(expected)
   })

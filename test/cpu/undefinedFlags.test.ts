@@ -3,6 +3,8 @@ import { readFileSync } from 'node:fs'
 import { gunzipSync } from 'node:zlib'
 import { describe, expect, it } from 'vitest'
 import { ISA } from '../../src/cpu/isa.ts'
+import * as reg from '../../src/cpu/registers.ts'
+import { UNDEFINED } from '../../src/cpu/undefined.ts'
 import { formatUndefinedFlags, parseUndefinedFlags } from '../../src/cpu/undefinedFlags.ts'
 import { assembleImage } from '../../src/guest/asm/index.ts'
 import { checkImage, decodeTrace, encodeTrace, makeModel, recordTrace, replayTrace } from '../../src/index.ts'
@@ -18,6 +20,16 @@ describe('the choice of undefined flags', () => {
     for (const text of ['fixed', 'zero', 'random:0', 'random:4294967295']) expect(formatUndefinedFlags(parseUndefinedFlags(text)!)).toBe(text)
     for (const text of ['', 'random', 'random:', 'random:-1', 'random:4294967296', 'zero:1', 'keep']) expect(parseUndefinedFlags(text)).toBe(null)
     expect(() => makeModel({ undefinedFlags: 'none' })).toThrow('undefinedFlags=none: undefinedFlags is fixed, zero or random:SEED')
+  })
+
+  it('is of the flags that the rule of a mnemonic names', () => {
+    const names = { CF: reg.CF, PF: reg.PF, AF: reg.AF, ZF: reg.ZF, SF: reg.SF, OF: reg.OF }
+    for (const [mnemonic, { doc, of }] of Object.entries(UNDEFINED)) {
+      const named = Object.entries(names).reduce((mask, [name, flag]) => mask | (doc.includes(name) || doc.includes('everything') ? flag : 0), 0)
+      let possible = 0
+      for (let count = 0; count < 32; count++) for (const bits of [8, 16, 32]) possible |= of(count, bits, false).flags
+      expect([mnemonic, possible]).toEqual([mnemonic, named])
+    }
   })
 
   it.each(['zero', 'random:1', 'random:2'])('%s: changes undefined flags, and nothing that real parts define', (text) => {
