@@ -13,6 +13,7 @@ import { PageMap } from '../src/smp/memory.ts'
 import type { Model } from '../src/smp/model.ts'
 import { Sharing } from '../src/smp/sharing.ts'
 import { classOf } from '../test/explore/classOf.ts'
+import { randomProgram, textOf, type Program } from './fuzz/program.ts'
 
 const RUNS = Number(process.env.XMCHECK_RUNS ?? 60)
 const models = [makeModel(), makeModel({ memory: 'sc' }), makeModel({ cpu: '486' })]
@@ -74,6 +75,54 @@ function compare(image: MachineImage, model: Model, seed: number, depth: number)
   return found.parts
 }
 
+/** Where there is more than one execution a class, the ends are what must agree. */
+function compareEnds(program: Program, seed: number): number {
+  const { model } = program
+  const text = textOf(program, 'loops')
+  const image = assembleImage(text, { title: 'generated' })
+  const pages = new PageMap(image.regions)
+  const sharing = new Sharing(pages.sizeBytes / 4, image.vcpus.length)
+  const waitPlaces = new Set<number>()
+  let machine: Machine | null = null
+  const make = () => (machine = new Machine(image, model, { sharing, pages }))
+  const run = (task: Task) => {
+    const ends = new Set<string>()
+    const again = () => {
+      ends.clear()
+      return make()
+    }
+    const onEnd = (how: keyof Counts) => void (how === 'complete' && ends.add(`${machine!.store.h0} ${machine!.store.h1}`))
+    const search = new DporSearch(again, { task, waitPlaces, events: 20_000, onEnd })
+    while (search.advance());
+    return { ends, complete: search.counts().complete, verdict: search.verdict() }
+  }
+  // What is learnt is learnt before.
+  if (run(WHOLE).verdict.verdict === 'unknown') return 0
+  const whole = run(WHOLE)
+  const random = generator(seed)
+  const ends = new Set<string>()
+  let complete = 0
+  let parts = 0
+  let violated = false
+  const visit = (task: Task, left: number) => {
+    const cut = left > 0 && random() % 4 !== 0 ? new DporSearch(make, { task, waitPlaces, restart: false }) : null
+    const tasks = cut?.split() ?? []
+    if (violated || cut?.verdict().violation) return void (violated = true)
+    if (tasks.length > 0) return tasks.forEach((one) => visit(one, left - 1))
+    const part = run(task)
+    parts++
+    complete += part.complete
+    violated ||= part.verdict.verdict === 'violated'
+    for (const end of part.ends) ends.add(end)
+  }
+  visit(WHOLE, 1 + (seed % 5))
+  expect(violated, text).toBe(whole.verdict.verdict === 'violated')
+  if (violated) return parts
+  expect(ends, text).toEqual(whole.ends)
+  if ((model.fetch.kind === 'coherent' || !text.includes('site')) && program.head.length === 0) expect(complete, text).toBe(whole.complete)
+  return parts
+}
+
 describe('parts of a search', () => {
   it('of generated programs explore what the whole explores', () => {
     let parts = 0
@@ -85,6 +134,12 @@ describe('parts of a search', () => {
       { seed: 21, numRuns: RUNS },
     )
     expect(parts).toBeGreaterThan(RUNS * 3)
+  })
+
+  it('of programs with loops, interrupts and code that is written reach the same ends', () => {
+    let parts = 0
+    for (let seed = 1; seed <= RUNS / 3; seed++) parts += compareEnds(randomProgram(seed), seed)
+    expect(parts).toBeGreaterThan(RUNS / 2)
   })
 
   it.each(['ticket-n3-m1', 'ttas-n3-m1', 'mcs-n2-m1', 'treiber-n2', 'seqlock-n1-m2', 'dekker-m1-fence', 'peterson-m1-noassert', 'fib-n2', 'sb_ring-n4', 'lastzero-n5', 'indexer-n12'])(
