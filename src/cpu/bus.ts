@@ -1,3 +1,5 @@
+import type { Walk } from './paging.ts'
+
 /**
  * The memory port: everything an instruction does outside its own registers goes through here, with
  * *physical* addresses. Plain run, recording and exploration are different buses under the same handlers.
@@ -33,8 +35,21 @@ export interface Bus {
   /** Page-walk load of an entry of 4 or 8 bytes (8: high word in `high`): memory only, never the own store buffer. */
   walk32(physical: number): number
   walk64(physical: number): number
-  /** Sets bits (accessed, dirty) in the low word of a page-table entry by a locked OR. */
+  /**
+   * Sets bits (accessed, dirty) in the low word of a page-table entry by a locked update, if it still is `expected`.
+   * False: it is not, or the bus stopped.
+   */
+  walkMark(physical: number, bits: number, expected: number): boolean
+  /** Sets bits of an aligned dword (the type of a descriptor) by a locked OR. */
   walkOr(physical: number, bits: number): void
+
+  /**
+   * What the translation caches offer an access (W, U, FETCH of cpu/paging.ts) while paging is on: NOT_CACHED: the tables
+   * are walked; CACHED_PAGE: the translation is in `low`; CACHED_DIRECTORY: the walk starts at the entry in `low`, `high`.
+   */
+  lookup(linear: number, access: number): number
+  /** A walk gave a translation for this access. */
+  fill(linear: number, access: number, walk: Walk): void
 
   /** Waits until the store buffer is empty (MFENCE, serialising, I/O). */
   fence(): void
@@ -46,6 +61,10 @@ export interface Bus {
   /** Drops translations: one page (INVLPG), all but global (MOV CR3), all (CR4.PGE, CR0.PG, CR4.PAE). */
   invalidatePage(linear: number): void
   invalidateTlb(globalToo: boolean): void
+  /** Comes before either of them, while the instruction can still stop: when others ran matters to what is dropped. */
+  gateInvalidation(): void
+  /** Registers that walks start from have changed, and nothing is dropped. */
+  retarget(): void
 
   /** Port I/O; size 1, 2 or 4 bytes. */
   in(port: number, sizeBytes: number): number

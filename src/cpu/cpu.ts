@@ -19,7 +19,7 @@ import { deliver, raise } from './delivery.ts'
 import { executeWatched } from './debug.ts'
 import { GP } from './exceptions.ts'
 import { isUser, stackMask } from './modes.ts'
-import { translate } from './paging.ts'
+import { translate, Walk } from './paging.ts'
 import {
   AC, CS, DR7, EFLAGS, EIP, ESP, ID, IF, REGISTER_WORDS, RF, SEG_BASE, SEG_LIMIT, SELECTOR, SHADOW, SHADOW_MOV_SS, SHADOW_NMI, SS, TF, VIF, VIP,
 } from './registers.ts'
@@ -39,6 +39,8 @@ export class Cpu {
   faultAddress = 0
   /** Of a #UD: that xmcheck does not model the instruction, or that the CPU class does not have it. */
   remark: string | null = null
+  /** The last page walk. */
+  readonly walk = new Walk()
   /** EFLAGS bits that the class has. */
   readonly flagsMask: number
   /** EIP of the instruction after the one that executes. */

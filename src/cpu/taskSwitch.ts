@@ -132,11 +132,13 @@ export function switchTask(cpu: Cpu, to: Switch): void {
   loadSegments(cpu, state, to.ext)
   if (cpu.stop === 0 && to.error !== null) pushError(cpu, to.error, wide ? 4 : 2, to.ext)
   if (cpu.stop === 0 && state.eip >>> 0 > r[SEG_LIMIT + CS] >>> 0) cpu.fault(GP, to.ext)
+  const reloads = wide && (r[CR0] & CR0_PG) !== 0
+  if (reloads) cpu.bus.gateInvalidation()
   if (cpu.stop !== 0 && cpu.stop !== STOP_FAULT) {
     r.set(saved)
     return
   }
-  if (wide && (r[CR0] & CR0_PG) !== 0) cpu.bus.invalidateTlb(false)
+  if (reloads) cpu.bus.invalidateTlb(false)
   if (cpu.stop !== 0) return
   // What was being delivered has been.
   r[EVENT] = 0

@@ -13,6 +13,7 @@ import { CodeCache, type Block } from '../cpu/codeCache.ts'
 import type { Cpu } from '../cpu/cpu.ts'
 import { DIRECT_WRITE, type DirectMemory } from '../cpu/directMemory.ts'
 import type { CpuClass } from '../cpu/classes.ts'
+import { NOT_CACHED } from '../cpu/paging.ts'
 import { GUEST_CALLS } from '../smp/guestCalls.ts'
 import { EXECUTE, READ, WRITE, type MachineImage } from '../smp/image.ts'
 import { PageMap, PAGE_BYTES } from '../smp/memory.ts'
@@ -129,6 +130,10 @@ export class PlainBus implements Bus, DirectMemory {
   walk64(physical: number): number {
     return this.read64(physical)
   }
+  walkMark(physical: number, bits: number): boolean {
+    this.walkOr(physical, bits)
+    return true
+  }
   walkOr(physical: number, bits: number): void {
     const value = this.read32(physical)
     if (this.cpu.stop === 0) this.write32(physical, value | bits)
@@ -140,6 +145,13 @@ export class PlainBus implements Bus, DirectMemory {
   branch(): void {}
   invalidatePage(): void {}
   invalidateTlb(): void {}
+  // Translations are not cached.
+  lookup(): number {
+    return NOT_CACHED
+  }
+  fill(): void {}
+  gateInvalidation(): void {}
+  retarget(): void {}
 
   // As in the explored machine (smp/vcpuBus.ts): no device on the ports, one value of the TSC, no MSRs but the CPU's.
   in(_port: number, sizeBytes: number): number {

@@ -2,6 +2,7 @@
 import type { Bus } from '../cpu/bus.ts'
 import type { CpuClass } from '../cpu/classes.ts'
 import { MSR_APIC_BASE } from '../cpu/registers.ts'
+import { NOT_CACHED } from '../cpu/paging.ts'
 import { IOAPIC_PAGE, type BoardMemory } from './boardMemory.ts'
 import type { IoApic } from './ioApic.ts'
 import type { LocalApic } from './localApic.ts'
@@ -98,6 +99,10 @@ export class PlatformBus implements Bus {
   walk64(physical: number): number {
     return this.read64(physical)
   }
+  walkMark(physical: number, bits: number): boolean {
+    this.walkOr(physical, bits)
+    return true
+  }
   walkOr(physical: number, bits: number): void {
     this.#write(physical, 4, this.#memory.load(physical, 4) | bits)
   }
@@ -113,6 +118,15 @@ export class PlatformBus implements Bus {
   invalidateTlb(): void {
     this.codePage.forget()
   }
+  retarget(): void {
+    this.codePage.forget()
+  }
+  // Data accesses walk.
+  lookup(): number {
+    return NOT_CACHED
+  }
+  fill(): void {}
+  gateInvalidation(): void {}
 
   in(port: number, sizeBytes: number): number {
     this.activity++

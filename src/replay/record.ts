@@ -126,6 +126,8 @@ export function makeMachine(image: MachineImage, model: Model, known: SharingRec
     if (sharing.shared[granule] !== 0) sharing.codeShared = true
   }
   for (const vcpu of known.interruptible) sharing.interruptible[vcpu] = 1
+  for (let k = 0; k + 1 < known.pages.length; k += 2) sharing.pages.set(known.pages[k], known.pages[k + 1])
+  sharing.tablesChange = known.pages.length > 0
   return new Machine(image, model, { monitors: monitorsFor(image), sharing, pages })
 }
 
@@ -136,7 +138,8 @@ export function recordSharing(sharing: Sharing): SharingRecord {
     if (flag !== 0) shared.push(granule)
     if (sharing.fetchers[granule] !== 0) fetchers.push(granule, sharing.fetchers[granule])
   })
-  return { shared, fetchers, interruptible: Array.from(sharing.interruptible.keys()).filter((v) => sharing.interruptible[v] !== 0) }
+  const interruptible = Array.from(sharing.interruptible.keys()).filter((v) => sharing.interruptible[v] !== 0)
+  return { shared, fetchers, interruptible, pages: sharing.tablesChange ? [...sharing.pages].flat() : [] }
 }
 
 function hex(value: number): string {

@@ -1,7 +1,8 @@
 /**
  * What an exploration knew to be shared, as words of a schedule line. It decides where steps end, so a schedule
  * means nothing without it: `share:counter share:lock+0x4 share:site..0x8@3 irq:1`. `..0x8` is a length in bytes
- * (4 where absent), `@3` the mask of vCPUs that fetch there. By symbol, so that it survives a changed link.
+ * (4 where absent), `@3` the mask of vCPUs that fetch there. By symbol, so that it survives a changed link. `page:0x400@3`
+ * is a linear page number, and the mask of the vCPUs whose stale translations of it matter.
  */
 import type { MachineImage } from '../smp/image.ts'
 import { PAGE_BYTES, PageMap } from '../smp/memory.ts'
@@ -28,6 +29,7 @@ export function formatSharing(image: MachineImage, sharing: SharingRecord): stri
       return `share:${place}${sizeBytes === 4 ? '' : `..0x${sizeBytes.toString(16)}`}${mask === 0 ? '' : `@${mask.toString(16)}`}`
     }),
     ...sharing.interruptible.map((vcpu) => `irq:${vcpu}`),
+    ...Array.from({ length: sharing.pages.length >> 1 }, (_, k) => `page:0x${sharing.pages[k * 2].toString(16)}@${(sharing.pages[k * 2 + 1] >>> 0).toString(16)}`),
   ]
 }
 
@@ -37,11 +39,17 @@ export function parseSharing(image: MachineImage, words: readonly string[]): { s
   const fetchers: number[] = []
   const interruptible: number[] = []
   const missing: string[] = []
+  const linear: number[] = []
   const pages = new PageMap(image.regions)
   for (const word of words) {
     const irq = /^irq:(\d{1,2})$/.exec(word)
     if (irq !== null && Number(irq[1]) < image.vcpus.length) {
       interruptible.push(Number(irq[1]))
+      continue
+    }
+    const page = /^page:0x([0-9a-f]{1,5})@([0-9a-f]{1,8})$/i.exec(word)
+    if (page !== null) {
+      linear.push(parseInt(page[1], 16), parseInt(page[2], 16) | 0)
       continue
     }
     const match = /^share:(.+?)(?:\.\.0x([0-9a-f]{1,6}))?(?:@([0-9a-f]{1,8}))?$/i.exec(word)
@@ -59,7 +67,7 @@ export function parseSharing(image: MachineImage, words: readonly string[]): { s
       if (mask !== 0) fetchers.push(granule, mask)
     }
   }
-  return { sharing: { shared: [...shared], fetchers, interruptible }, missing }
+  return { sharing: { shared: [...shared], fetchers, interruptible, pages: linear }, missing }
 }
 
 /** Physical address of each granule of memory, by its number. */

@@ -1,5 +1,6 @@
 /** One execution as text: a line an event, both clocks, symbols, source lines. */
 import { Decoder, DecoderOptions, Formatter, FormatterSyntax } from 'iced-x86'
+import { D, G, NO_FETCH, U, W } from '../cpu/paging.ts'
 import { EIP } from '../cpu/registers.ts'
 import type { MachineEvent, Observer } from '../smp/events.ts'
 import type { MachineImage } from '../smp/image.ts'
@@ -104,6 +105,14 @@ function describe(machine: Machine, event: MachineEvent, disassemble: (bytes: Ui
       return `exception ${event.address}`
     case 'send':
       return event.value < 0 ? `kicks vCPU ${event.address}` : `sends vector ${event.value} to vCPU ${event.address}`
+    case 'walk':
+      return `page walk reads ${at()} ${value}`
+    case 'translation': {
+      const linear = `0x${event.address.toString(16)}`
+      return event.stale ? `STALE directory entry for ${linear} ${value}` : `STALE translation of ${linear} ${describeTranslation(event.value)}`
+    }
+    case 'invalidate':
+      return event.sizeBytes === 0 ? `invalidates all translations${event.value === 1 ? '' : ' but global ones'}` : `invalidates the translation of 0x${event.address.toString(16)}`
     case 'serialize':
       return 'core-serialising instruction'
     case 'block':
@@ -117,6 +126,12 @@ function describe(machine: Machine, event: MachineEvent, disassemble: (bytes: Ui
     case 'end':
       return 'ends'
   }
+}
+
+/** A translation (cpu/paging.ts) in words: where it leads, and what it allows. */
+function describeTranslation(entry: number): string {
+  const flags = [(entry & W) !== 0 ? 'rw' : 'ro', (entry & U) !== 0 ? 'user' : '', (entry & D) !== 0 ? 'dirty' : '', (entry & G) !== 0 ? 'global' : '', (entry & NO_FETCH) !== 0 ? 'no code' : '']
+  return `to frame 0x${((entry & ~0xfff) >>> 0).toString(16)} (${flags.filter((flag) => flag !== '').join(' ')})`
 }
 
 /** Bytes as an instruction, with symbols for its targets. */

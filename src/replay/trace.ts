@@ -21,6 +21,8 @@ export const TRACE_BYTES_MAX = 64 << 20
 const MEMORY_BYTES_MAX = 256 << 20
 const STEPS_MAX = 10_000_000
 const VCPUS_MAX = 32
+/** Words of the list of pages whose translations can be stale. */
+const PAGES_MAX = 1 << 16
 
 /** What an exploration learnt about sharing, as lists (smp/sharing.ts). */
 export interface SharingRecord {
@@ -28,6 +30,8 @@ export interface SharingRecord {
   /** Granule and mask of fetching vCPUs, alternating. */
   readonly fetchers: readonly number[]
   readonly interruptible: readonly number[]
+  /** Where translations can be stale: linear page number and mask of the vCPUs that access it, alternating. */
+  readonly pages: readonly number[]
 }
 
 export interface Trace {
@@ -122,6 +126,7 @@ export function decodeTrace(file: Uint8Array): Trace {
       shared: sharing.integers('shared', granules),
       fetchers: sharing.integers('fetchers', 2 * granules),
       interruptible: sharing.integers('interruptible', VCPUS_MAX),
+      pages: sharing.raw('pages') === undefined ? [] : sharing.integers('pages', PAGES_MAX),
     },
     schedule,
     checks,

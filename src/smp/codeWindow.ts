@@ -25,12 +25,15 @@ export class CodeWindow {
   available = 0
   readonly #cpu: Cpu
   readonly #memory: Memory
+  readonly #bus: { peeking: boolean }
   readonly #cache: (Cached | undefined)[] = new Array<Cached | undefined>(SLOTS)
   readonly #bytes = new Uint8Array(16)
 
-  constructor(cpu: Cpu, memory: Memory) {
+  /** @param bus the CPU's port; while `peeking`, it only looks */
+  constructor(cpu: Cpu, memory: Memory, bus: { peeking: boolean }) {
     this.#cpu = cpu
     this.#memory = memory
+    this.#bus = bus
   }
 
   /** Decodes what memory holds at EIP. Null: not executable (or `cpu.stop` says that the fetch faulted). */
@@ -56,26 +59,19 @@ export class CodeWindow {
         return cached.op
       }
     }
-    for (let b = 0; b < WINDOW; b++) {
-      if (b > 0 && ((start + b) & 0xfff) === 0) {
-        const next = cpu.fetchPhysical((eip + b) | 0)
-        if (cpu.stop !== 0 || memory.index(next) < 0 || !memory.allows(next, EXECUTE)) {
-          // Only an instruction that really reaches into the next page faults there.
-          cpu.stop = 0
-          break
-        }
-        index = memory.index(next) - b
-        this.physical[b] = next
-      } else this.physical[b] = b === 0 ? start : this.physical[b - 1] + 1
-      memory.note(index + b, 1)
-      this.#bytes[b] = memory.u8[index + b]
-      this.available = b + 1
+    // Only an instruction that really reaches into the next page needs that page.
+    const room = Math.min(WINDOW, 0x1000 - (start & 0xfff))
+    this.#take(0, room, start, index)
+    let op = decode(this.#bytes, 0, room, code32)
+    if (op.length === 0 && room < WINDOW) {
+      const next = cpu.fetchPhysical((eip + room) | 0)
+      if (cpu.stop !== 0) return null
+      index = memory.index(next)
+      if (index < 0 || !memory.allows(next, EXECUTE)) return null
+      this.#take(room, WINDOW, next, index)
+      op = decode(this.#bytes, 0, WINDOW, code32)
     }
-    const op = decode(this.#bytes, 0, this.available, code32)
-    if (op.length === 0) {
-      if (((start + this.available) & 0xfff) === 0) cpu.fetchPhysical((eip + this.available) | 0)
-      return null
-    }
+    if (op.length === 0) return null
     this.#cache[eip & (SLOTS - 1)] = { eip, code32, bytes: this.#bytes.slice(0, op.length), op }
     return op
   }
@@ -115,20 +111,45 @@ export class CodeWindow {
     return false
   }
 
-  /** A cached decode knows only the bytes of the present instruction; a stale one may be longer. */
+  /** Window bytes `from`..`to` stand at physical address `start`, index `index` of memory. */
+  #take(from: number, to: number, start: number, index: number): void {
+    this.#memory.note(index, to - from)
+    for (let b = from; b < to; b++) {
+      this.physical[b] = start + b - from
+      this.#bytes[b] = this.#memory.u8[index + b - from]
+    }
+    this.available = to
+  }
+
+  /**
+   * The window beyond the present instruction, as a stale one may be longer: of the next page, where `load` has not
+   * found it, what the tables hold.
+   */
   #fill(): void {
     const cpu = this.#cpu
-    const start = cpu.fetchPhysical(cpu.r[EIP])
-    this.available = 0
-    for (let b = 0; b < WINDOW; b++) {
-      const physical = ((start + b) & 0xfff) === 0 && b > 0 ? cpu.fetchPhysical((cpu.r[EIP] + b) | 0) : b === 0 ? start : this.physical[b - 1] + 1
-      if (cpu.stop !== 0 || this.#memory.index(physical) < 0 || !this.#memory.allows(physical, EXECUTE)) {
-        cpu.stop = 0
-        break
-      }
-      this.physical[b] = physical
-      this.available = b + 1
-    }
+    const start = this.physical[0]
+    const room = Math.min(WINDOW, 0x1000 - (start & 0xfff))
+    if (room < WINDOW && this.available > room) return
+    for (let b = 0; b < room; b++) this.physical[b] = start + b
+    this.available = room
+    if (room === WINDOW) return
+    const next = this.#peek((cpu.r[EIP] + room) | 0)
+    if (next < 0) return
+    for (let b = room; b < WINDOW; b++) this.physical[b] = next + b - room
+    this.available = WINDOW
+  }
+
+  /** Physical address of code at offset `eip`; -1: there is none. */
+  #peek(eip: number): number {
+    const cpu = this.#cpu
+    const bus = this.#bus
+    const peeked = bus.peeking
+    bus.peeking = true
+    const physical = cpu.fetchPhysical(eip)
+    bus.peeking = peeked
+    const found = cpu.stop === 0 && this.#memory.index(physical) >= 0 && this.#memory.allows(physical, EXECUTE)
+    cpu.stop = 0
+    return found ? physical >>> 0 : -1
   }
 
   get #code32(): boolean {

@@ -24,6 +24,12 @@ export const EVENT_KINDS = [
   'choose',
   'mark',
   'end',
+  /** A page walk loaded an entry that others may write: `address`, `value`. */
+  'walk',
+  /** A cached translation of linear `address` was used, `value`; or, with `stale`, a cached directory entry. */
+  'translation',
+  /** INVLPG of linear `address`; `sizeBytes` 0: all translations but global ones, or (`value` 1) all. */
+  'invalidate',
 ] as const
 export type EventKind = (typeof EVENT_KINDS)[number]
 

@@ -7,6 +7,7 @@
  *                 vCPU n-1
  *                 sources     arrivals so far, one word an interrupt source
  *                 history     code writes that some vCPU may still lag behind (fetchView.ts)
+ *                 translations  what each vCPU may use although the page tables say otherwise (translations.ts)
  *                 ghosts      monitors
  *                 memory      the image's pages
  * `hashed` -----  quiet       per vCPU: pending event, icount
@@ -39,8 +40,8 @@ export const FETCHED_BYTES = FETCHED_LENGTH + 1
 /** Answers already given to the instruction in progress. */
 export const ANSWER_COUNT = FETCHED_BYTES + 4
 export const ANSWERS = ANSWER_COUNT + 1
-/** A task switch through a gate makes some 60 accesses; with PAE each walks two entries of two words. */
-export const ANSWERS_MAX = 384
+/** A task switch through a gate makes some 60 accesses; with PAE each looks up, walks two entries of two words, and fills. */
+export const ANSWERS_MAX = 512
 /** Store buffer, oldest entry first: physical address, size in bytes, low and high word of the value. */
 export const BUFFER_COUNT = ANSWERS + ANSWERS_MAX
 export const BUFFER = BUFFER_COUNT + 1
@@ -98,10 +99,12 @@ export const AT_END = 14
 export const AT_CUT = 15
 /** Waits for a byte of memory to be other than 0. */
 export const AT_POLL = 16
+/** A translation other than what a walk gives could be used; PENDING_ADDRESS: linear address, PENDING_SIZE: the access. */
+export const AT_TRANSLATE = 17
 
 export const PENDING_NAMES = [
   'nothing', 'boundary', 'fetch', 'load', 'store', 'locked', 'fence', 'serialize', 'choose', 'send', 'block',
-  'mark', 'local', 'halt', 'end', 'cut', 'poll',
+  'mark', 'local', 'halt', 'end', 'cut', 'poll', 'translate',
 ] as const
 
 /** Word offsets of one machine. */
@@ -110,6 +113,7 @@ export interface Layout {
   readonly vcpu: number
   readonly sources: number
   readonly history: number
+  readonly translations: number
   readonly ghosts: number
   readonly memory: number
   readonly quiet: number
@@ -117,13 +121,14 @@ export interface Layout {
   readonly length: number
 }
 
-export function layOut(vcpus: number, sources: number, historyWords: number, historyEntries: number, ghostWords: number, memoryWords: number): Layout {
+export function layOut(vcpus: number, sources: number, historyWords: number, historyEntries: number, translationWords: number, ghostWords: number, memoryWords: number): Layout {
   const vcpu = GLOBAL_WORDS
   const sourcesAt = vcpu + vcpus * VCPU_WORDS
   const history = sourcesAt + sources
-  const ghosts = history + historyWords
+  const translations = history + historyWords
+  const ghosts = translations + translationWords
   const memory = ghosts + ghostWords
   const quiet = memory + memoryWords
   const serials = quiet + vcpus * QUIET_WORDS
-  return { vcpus, vcpu, sources: sourcesAt, history, ghosts, memory, quiet, serials, length: serials + 1 + historyEntries }
+  return { vcpus, vcpu, sources: sourcesAt, history, translations, ghosts, memory, quiet, serials, length: serials + 1 + historyEntries }
 }

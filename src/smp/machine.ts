@@ -31,7 +31,7 @@ import { callGuest } from './guestServices.ts'
 import { EXECUTE, type MachineImage } from './image.ts'
 import {
   ANSWER_COUNT, AT_BLOCK, AT_BOUNDARY, AT_END, AT_FENCE, AT_FETCH, AT_HALT, AT_LOAD, AT_LOCAL, AT_LOCKED, AT_MARK, AT_NOTHING,
-  AT_POLL, AT_SEND, AT_SERIALIZE, AT_STORE, BUFFER_COUNT, ENDED, FETCHED_BYTES, FETCHED_LENGTH, GLOBAL_WORDS, ICOUNT, IRR, KICKED, layOut,
+  AT_POLL, AT_SEND, AT_SERIALIZE, AT_STORE, AT_TRANSLATE, BUFFER_COUNT, ENDED, FETCHED_BYTES, FETCHED_LENGTH, GLOBAL_WORDS, ICOUNT, IRR, KICKED, layOut,
   NMI_PENDING, PENDING, PENDING_ADDRESS, PENDING_NAMES, PENDING_SIZE, PENDING_WAYS, PHASE, PHASE_DONE, PHASE_FINAL,
   PHASE_INIT, PHASE_RUN, POSED, QUIET_WORDS, RUNNABLE, STATUS, VCPU_WORDS, WAKE_CAME, WAKE_TAKEN, WAKE_WHAT, type Layout,
 } from './layout.ts'
@@ -43,6 +43,7 @@ import { Sharing } from './sharing.ts'
 import { describeWait, kindOfStandstill } from './standstill.ts'
 import { symbolize } from './symbols.ts'
 import { FLAG_EFFECT, FLAG_PROGRESSED, FLAG_QUIET, FLAG_TOUCHED, StepMemo } from './stepMemo.ts'
+import { Translations, translationWords } from './translations.ts'
 import type { StoreBuffer } from './storeBuffer.ts'
 import { VcpuBus } from './vcpuBus.ts'
 import { WAKE_IN_TIME, WAKE_SOURCE, wakeBy } from './wakes.ts'
@@ -95,6 +96,8 @@ export class Machine {
   readonly memory: Memory
   readonly sharing: Sharing
   readonly fetchView: FetchView
+  /** Null: the model caches none. */
+  readonly translations: Translations | null
   readonly cpus: readonly Cpu[]
   readonly coverage: Coverage
   /** What the last step touched. */
@@ -126,6 +129,11 @@ export class Machine {
     return this.sharing.codeShared && this.model.fetch.kind !== 'coherent'
   }
 
+  /** Translations may be stale: when one is invalidated matters. */
+  get translationIsVisible(): boolean {
+    return this.translations !== null && this.sharing.tablesChange
+  }
+
   readonly #layout: Layout
   readonly #quietAt: number
   readonly #buses: readonly VcpuBus[]
@@ -155,7 +163,7 @@ export class Machine {
     this.image = image
     this.model = model
     this.coverage = options.coverage ?? { points: new Map(), sites: new Map(), cut: 0 }
-    this.#layout = layOut(vcpus, image.interrupts.length, history, model.fetchHistory, ghostWords, pages.sizeBytes / 4)
+    this.#layout = layOut(vcpus, image.interrupts.length, history, model.fetchHistory, translationWords(vcpus, model), ghostWords, pages.sizeBytes / 4)
     this.#quietAt = this.#layout.quiet
     this.#liveAtExit = options.looksAtRegisters === true ? ALL_LIVE : 0
     this.store = new Store(this.#layout.length, this.#layout.quiet)
@@ -165,6 +173,7 @@ export class Machine {
     this.memory.memo = this.memo
     if (!model.ownStoresSeen && model.fetch.kind !== 'coherent') this.sharing.ownCode = true
     this.fetchView = new FetchView(this.store, this.#layout.history, this.#layout.serials, this.memory, this.sharing, model, vcpus, (v, physical) => this.#inQueue(v, physical))
+    this.translations = model.tlb === 'none' ? null : new Translations(this.store, this.#layout.translations, this.memory, this.sharing, model, vcpus)
     this.#handled = new Set(image.handledVectors)
     const buses: VcpuBus[] = []
     const cpus: Cpu[] = []
@@ -179,7 +188,7 @@ export class Machine {
     }
     this.#buses = buses
     this.cpus = cpus
-    this.#windows = cpus.map((cpu) => new CodeWindow(cpu, this.memory))
+    this.#windows = cpus.map((cpu, v) => new CodeWindow(cpu, this.memory, buses[v]))
     this.#monitors = monitors
     this.#watchesFetches = monitors.some((monitor) => monitor.onFetch !== undefined)
     this.#accessMonitors = monitors.filter((monitor) => monitor.onAccess !== undefined)
@@ -240,6 +249,7 @@ export class Machine {
     }
     if (this.violation === null && !this.#cut) this.#progressPhase()
     if (this.fetchView.capped) this.weaken(`the fetch history was full (fetchHistory=${this.model.fetchHistory})`)
+    if (this.translations !== null && this.translations.capped) this.weaken(`a vCPU had more stale translations than are kept (tlbEntries=${this.model.tlbEntries})`)
     return this.violation !== null ? VIOLATED : this.#cut ? CUT : WENT_ON
   }
 
@@ -418,6 +428,7 @@ export class Machine {
   get unreducible(): string | null {
     if (this.fetchIsVisible && (this.model.cpu.queueBytes > 0 || !this.model.ownStoresSeen))
       return 'dpor does not handle prefetch queues, nor own stores to code that lag; use --engine graph'
+    if (this.translationIsVisible) return 'dpor does not handle stale translations of page tables that change; use --engine graph, or --set tlb=none'
     if (this.model.partialWait) return 'dpor does not handle partialOverlap=wait; use --engine graph'
     return null
   }
@@ -587,18 +598,30 @@ export class Machine {
     if (this.running()) for (const monitor of this.#accessMonitors) monitor.onAccess!(v, physical, sizeBytes, write)
   }
 
+  onWalk(v: number, physical: number, sizeBytes: number): void {
+    for (const monitor of this.#monitors) monitor.onWalk?.(v, physical, sizeBytes)
+  }
+
   onMark(v: number, call: number, eax: number, edx: number): void {
     for (const monitor of this.#monitors) monitor.onMark?.(v, call, eax, edx)
   }
 
-  /** A store reaches memory. */
-  writeMemory(v: number, physical: number, sizeBytes: number, low: number, high: number): void {
+  /** A store reaches memory; `walker`: an update by a page walk, which changes no translation. */
+  writeMemory(v: number, physical: number, sizeBytes: number, low: number, high: number, walker = false): void {
     const at = this.memory.index(physical)
+    const { translations } = this
+    let tables = false
     if (this.store.w[PHASE] === PHASE_RUN) {
       if (this.fetchView.push(v, physical, sizeBytes, low, high)) this.footprint.add(FP_RESOURCE_WRITE, RESOURCE_HISTORY, 0)
+      tables = translations !== null && !walker && translations.watches(at, sizeBytes) && !this.memory.holds(at, sizeBytes, low, high)
+    }
+    if (tables) {
+      this.memo.abandon()
+      translations!.beforeWrite(physical, sizeBytes)
     }
     this.#codes[v]?.cache.written(this.memory.granule(at) >> 10)
     this.memory.store(at, sizeBytes, low, high)
+    if (tables) translations!.wrote()
   }
 
   /** `v` makes an access that others can see, which may also be the first that shows its code to be shared. */
@@ -689,6 +712,7 @@ export class Machine {
     this.setWord(v, STATUS, RUNNABLE)
     this.setPending(v, AT_NOTHING, 0, 0, 1)
     this.#buses[v].grant(false, AT_NOTHING, 0)
+    if (this.running()) this.translations?.invalidate(v, this.cpus[v].r, true)
     this.#advance(v)
   }
 
@@ -804,6 +828,7 @@ export class Machine {
   /** The step depends on nothing but what is noted. */
   #isRememberable(v: number): boolean {
     if (!this.#remembers || this.observer !== null || this.sharing.codeShared || this.sharing.interruptible[v] !== 0 || !this.running()) return false
+    if (this.translations?.isOn(v) && (this.sharing.tablesChange || this.model.tlbSpeculative === 'no')) return false
     for (const judge of this.#judges) if (!judge.isIdle!()) return false
     return true
   }
@@ -868,17 +893,19 @@ export class Machine {
       }
       if (!begun) steps++
       const eip = r[EIP]
+      const kept = this.wordOf(v, FETCHED_LENGTH) !== 0
+      bus.beginAttempt()
       const op = this.#fetch(v, first)
       if (op === null) {
         if (cpu.stop === STOP_FAULT && this.violation === null) {
           this.#raise(v)
           continue
         }
+        if (this.violation === null) bus.keepAnswers()
         return
       }
-      if (!begun) this.#watch(v, eip, op)
+      if (!kept && bus.seesFirst()) this.#watch(v, eip, op)
       if (this.violation !== null) return
-      bus.beginAttempt()
       cpu.execute(op)
       if (cpu.stop === 0) {
         this.#retire(v, eip, op)
@@ -941,7 +968,7 @@ export class Machine {
     cpu.stop = 0
     if (length !== 0) return window.decodeKept(this.memory.u8, (base + FETCHED_BYTES) * 4, length)
     const op = window.load()
-    if (cpu.stop === STOP_FAULT) return null
+    if (cpu.stop !== 0) return null
     if (op === null) {
       this.violate('wild-fetch', v, `executes at ${this.symbolize(cpu.r[EIP])}, which is not mapped as code`)
       return null
@@ -950,10 +977,10 @@ export class Machine {
     const bus = this.#buses[v]
     const variant = this.canFetch(v) ? bus.takeFetch(first) : -1
     if (variant < 0) {
-      this.setPending(v, AT_FETCH, cpu.r[EIP], op.length, 1)
-      cpu.stop = 0
+      bus.park(AT_FETCH, cpu.r[EIP], op.length, 1)
       return null
     }
+    bus.dropAnswers()
     return this.#fetchVariant(v, variant)
   }
 
@@ -1012,6 +1039,7 @@ export class Machine {
     this.#clearInstruction(v)
     const at = this.symbolize(cpu.r[EIP])
     const vector = cpu.faultVector
+    if (vector === PAGE_FAULT && this.running()) this.translations?.pageFault(v, cpu.faultAddress)
     if (!this.#handled.has(vector)) {
       const missing = cpu.remark === null ? '' : ` (${cpu.remark})`
       return this.violate('unhandled-exception', v, `exception ${vector} (${EXCEPTION_NAMES[vector] ?? '?'}) at ${at} has no handler${missing}`)
@@ -1053,15 +1081,21 @@ export class Machine {
   /** Variants of the visible fetch that the vCPU's next event is, left in `fetchView`; 0: it is none. */
   #fetchWays(v: number): number {
     const pending = this.#quiet(v, PENDING)
-    if ((pending !== AT_FETCH && pending !== AT_BOUNDARY && pending !== AT_LOCAL) || !this.#atBoundary(v)) return 0
+    if (pending !== AT_FETCH && ((pending !== AT_BOUNDARY && pending !== AT_LOCAL) || !this.#atBoundary(v))) return 0
     const window = this.#windows[v]
-    this.cpus[v].stop = 0
+    const bus = this.#buses[v]
+    bus.beginPeek()
     const op = window.load()
-    if (op === null || !this.running() || !window.noteFetch(op.length, this.sharing, 1 << v)) return 0
+    if (!bus.endPeek() || op === null || !this.running() || !window.noteFetch(op.length, this.sharing, 1 << v)) return 0
     return window.enumerate(this.fetchView, v)
   }
 
   #listRuns(v: number, out: Int32Array, count: number): number {
+    if (this.#quiet(v, PENDING) === AT_TRANSLATE) {
+      const ways = this.translations!.enumerate(v, this.#quiet(v, PENDING_ADDRESS), this.#quiet(v, PENDING_SIZE), this.cpus[v].r)
+      for (let way = 0; way <= ways; way++) out[count++] = packChoice(RUN, v, way)
+      return count
+    }
     const fetches = this.#fetchWays(v)
     if (fetches > 0) {
       for (let way = 0; way < fetches; way++)
@@ -1141,3 +1175,6 @@ export class Machine {
     this.#marks[this.step] = this.store.mark()
   }
 }
+
+/** #PF. */
+const PAGE_FAULT = 14

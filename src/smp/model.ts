@@ -31,6 +31,10 @@ export const KNOBS: readonly KnobRow[] = [
   { name: 'interruptSync', fallback: false, doc: 'taking an interrupt or exception is core-serialising (the IRET at its end always is)' },
   { name: 'ipiDrains', fallback: true, doc: 'sending an IPI waits for earlier stores (xAPIC yes, x2APIC no)' },
   { name: 'fetchHistory', fallback: 24, range: [1, 64], doc: 'code writes a vCPU may lag behind; reaching it weakens `complete` to `bounded`' },
+  { name: 'tlb', fallback: 'pde', values: ['none', 'leaf', 'pde'], doc: 'with paging on, cached are: nothing (every access walks), translations, or also directory entries' },
+  { name: 'tlbSplit', fallback: 'split', values: ['unified', 'split', 'each'], doc: 'one TLB; one for fetches and one for data; or every access looks up on its own, newer or older' },
+  { name: 'tlbSpeculative', fallback: 'any', values: ['no', 'accessed', 'any'], doc: 'cached without an access: nothing; what has its accessed bits set; anything present' },
+  { name: 'tlbEntries', fallback: 24, range: [1, 64], doc: 'stale translations, and stale directory entries, of a vCPU; more weaken `complete` to `bounded`' },
   { name: 'localSteps', fallback: 4096, range: [16, 1e9], doc: 'instructions without a visible event before a scheduling point is forced' },
   {
     name: 'undefinedFlags', fallback: 'fixed', accepts: { test: (text) => parseUndefinedFlags(text) !== null, doc: () => 'fixed, zero or random:SEED' },
@@ -55,6 +59,10 @@ export interface Model {
   readonly interruptSync: boolean
   readonly ipiDrains: boolean
   readonly fetchHistory: number
+  readonly tlb: 'none' | 'leaf' | 'pde'
+  readonly tlbSplit: 'unified' | 'split' | 'each'
+  readonly tlbSpeculative: 'no' | 'accessed' | 'any'
+  readonly tlbEntries: number
   readonly localSteps: number
   readonly undefinedFlags: UndefinedFlags
 }
@@ -130,6 +138,10 @@ export function makeModel(settings: Readonly<Record<string, KnobValue>> = {}): M
     interruptSync: knobs.interruptSync as boolean,
     ipiDrains: knobs.ipiDrains as boolean,
     fetchHistory: knobs.fetchHistory as number,
+    tlb: knobs.tlb as Model['tlb'],
+    tlbSplit: knobs.tlbSplit as Model['tlbSplit'],
+    tlbSpeculative: knobs.tlbSpeculative as Model['tlbSpeculative'],
+    tlbEntries: knobs.tlbEntries as number,
     localSteps: knobs.localSteps as number,
     undefinedFlags: parseUndefinedFlags(knobs.undefinedFlags as string)!,
   }

@@ -7,6 +7,9 @@
  * dword were taken for private; when a whole pass leaves it unchanged, no execution of that pass touched a
  * dword that was wrongly taken for private, and so none does.
  */
+/** Reader bit of the page walkers: they read memory, never a store buffer, so their vCPU's own stores are shared with them. */
+export const WALKER = 1 << 31
+
 /** What was learnt, as plain data: rows of granule, shared, readers, writers, fetchers; granules of which nothing is known are left out. */
 export interface Learnt {
   readonly rows: Int32Array
@@ -15,6 +18,12 @@ export interface Learnt {
 const ROW = 5
 
 export class Sharing {
+  /** Per dword: 1 = some page walk may read it. */
+  readonly walked: Uint8Array
+  /** Linear pages (numbers) that matter to the translations of vCPUs: a mask of them. */
+  readonly pages = new Map<number, number>()
+  /** Page tables that a vCPU walks are written, or left with global pages in them: translations may be stale. */
+  tablesChange = false
   /** Per dword of memory: 1 = shared. */
   readonly shared: Uint8Array
   /** Per dword: bit per vCPU that reads (or fetches), writes, fetches. */
@@ -39,7 +48,45 @@ export class Sharing {
     this.writers = new Int32Array(granules)
     this.fetchers = new Int32Array(granules)
     this.interruptible = new Uint8Array(vcpus)
+    this.walked = new Uint8Array(granules)
   }
+
+  /** Notes that a page walk may read granules `first`..`last`. */
+  noteWalk(first: number, last: number): boolean {
+    for (let g = first; g <= last; g++) {
+      if (this.walked[g] === 0) this.version++
+      this.walked[g] = 1
+    }
+    return this.noteRead(first, last, WALKER)
+  }
+
+  noteTables(): void {
+    if (this.tablesChange) return
+    this.tablesChange = true
+    this.#grow()
+  }
+
+  /** Notes that `vcpu` accesses linear page `page`; true: that was not known. */
+  notePage(vcpu: number, page: number): boolean {
+    const mask = this.pages.get(page) ?? 0
+    if ((mask & (1 << vcpu)) !== 0) return false
+    this.pages.set(page, mask | (1 << vcpu))
+    this.#pagesOf.delete(vcpu)
+    // Writes to its entries were passed over before.
+    if (this.tablesChange) this.#grow()
+    return true
+  }
+
+  /** Linear addresses of the pages that `vcpu` accesses. */
+  pagesOf(vcpu: number): readonly number[] {
+    let list = this.#pagesOf.get(vcpu)
+    if (list === undefined) {
+      list = [...this.pages].filter(([, mask]) => (mask & (1 << vcpu)) !== 0).map(([page]) => page << 12)
+      this.#pagesOf.set(vcpu, list)
+    }
+    return list
+  }
+  readonly #pagesOf = new Map<number, readonly number[]>()
 
   /** Notes an access of vCPU `bit` to granules `first`..`last`; true where it is visible to others. */
   noteRead(first: number, last: number, bit: number): boolean {

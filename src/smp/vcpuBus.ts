@@ -11,20 +11,19 @@ import type { Bus } from '../cpu/bus.ts'
 import { STOP_PARK } from '../cpu/bus.ts'
 import type { Cpu } from '../cpu/cpu.ts'
 import { ESP } from '../cpu/registers.ts'
+import { CACHED_DIRECTORY, CACHED_PAGE, NOT_CACHED, type Walk } from '../cpu/paging.ts'
 import type { EventKind } from './events.ts'
 import { FP_FENCE, FP_MEMORY_READ, FP_READ, FP_RESOURCE_READ, FP_WRITE, RESOURCE_HISTORY } from './footprint.ts'
 import { READ, WRITE } from './image.ts'
 import {
-  ANSWERS, ANSWERS_MAX, ANSWER_COUNT, AT_BOUNDARY, AT_FENCE, AT_FETCH, AT_LOAD, AT_LOCAL, AT_LOCKED, AT_SERIALIZE, AT_STORE, PHASE, PHASE_RUN,
+  ANSWERS, ANSWERS_MAX, ANSWER_COUNT, AT_BOUNDARY, AT_FENCE, AT_FETCH, AT_LOAD, AT_LOCAL, AT_LOCKED, AT_SERIALIZE, AT_STORE, AT_TRANSLATE, PHASE, PHASE_RUN,
 } from './layout.ts'
 import type { Machine } from './machine.ts'
+import { WALKER } from './sharing.ts'
 import { StoreBuffer } from './storeBuffer.ts'
 
 /** What a vCPU can be parked at when its step may begin with a fetch. */
 const FETCH_PENDINGS: ReadonlySet<number> = new Set([AT_FETCH, AT_BOUNDARY, AT_LOCAL])
-
-/** Reader bit of the page walkers: they read memory, never a store buffer, so their vCPU's own stores are shared with them. */
-const WALKER = 1 << 31
 
 export class VcpuBus implements Bus {
   cpu!: Cpu
@@ -48,6 +47,14 @@ export class VcpuBus implements Bus {
   #startedAt = 0
   /** The locked accesses of this attempt belong to an event that was granted. */
   #lockOpen = false
+  /** Answers of this attempt that can be asked for again: translations, as long as no event was needed for them. */
+  #again = 0
+  /** This attempt made an event, or changed memory. */
+  #acted = false
+  /** Only looking: nothing is recorded, changed or waited for. */
+  #peeking = false
+  /** Such a look met something that takes an event. */
+  #unready = false
 
   constructor(machine: Machine, vcpu: number, base: number) {
     this.#machine = machine
@@ -77,13 +84,21 @@ export class VcpuBus implements Bus {
     this.locked = false
     this.cpu.compareFailed = false
     this.cpu.stop = 0
+    this.#again = 0
+    this.#acted = false
   }
 
   /** The attempt parked: what was answered is kept in the state. */
   keepAnswers(): void {
+    if (!this.#acted && this.#untouched()) return
     const store = this.#machine.store
     store.set(this.#base + ANSWER_COUNT, this.#answered)
     for (let k = 0; k < this.#answered; k++) store.set(this.#base + ANSWERS + k, this.#answers[k])
+  }
+
+  /** The instruction has made no access so far, as this attempt and earlier ones know. */
+  #untouched(): boolean {
+    return this.#again === this.#answered && this.#machine.store.w[this.#base + ANSWER_COUNT] === 0
   }
 
   /** The instruction completed, or faulted: the record is cleared. */
@@ -93,6 +108,39 @@ export class VcpuBus implements Bus {
     if (count === 0) return
     for (let k = 0; k < count; k++) store.set(this.#base + ANSWERS + k, 0)
     store.set(this.#base + ANSWER_COUNT, 0)
+  }
+
+  /** The bytes of the instruction are kept in the state from here on: how their address was found no longer matters. */
+  dropAnswers(): void {
+    this.clearAnswers()
+    this.#answered = this.#cursor = this.#again = 0
+  }
+
+  /** Between the fetch of an instruction and its execution: whether no earlier attempt came this far. */
+  seesFirst(): boolean {
+    if (this.#cursor === 0) return this.#answered === 0
+    if (this.#replayed()) return false
+    this.#recordAgain(0)
+    return true
+  }
+
+  /** Until `endPeek`, accesses only look: an instruction's recorded answers first, then memory as it is. */
+  beginPeek(): void {
+    this.beginAttempt()
+    this.#peeking = true
+    this.#unready = false
+  }
+  /** False: what was looked at takes an event. */
+  endPeek(): boolean {
+    this.#peeking = false
+    this.cpu.stop = 0
+    return !this.#unready
+  }
+  get peeking(): boolean {
+    return this.#peeking
+  }
+  set peeking(on: boolean) {
+    this.#peeking = on
   }
 
   read8(physical: number): number {
@@ -127,20 +175,47 @@ export class VcpuBus implements Bus {
     return this.#walk(physical, 8)
   }
 
+  walkMark(physical: number, bits: number, expected: number): boolean {
+    if (this.cpu.stop !== 0) return false
+    if (this.#cursor < this.#answered) return this.#answers[this.#cursor++] === 1
+    if (this.#peeking) {
+      this.#unready = true
+      return true
+    }
+    if (!this.#openWalkUpdate(physical)) return false
+    const unchanged = this.#machine.memory.load(this.#machine.memory.index(physical), 4) === expected
+    if (unchanged) this.#orMemory(physical, bits)
+    this.record(unchanged ? 1 : 0)
+    return unchanged
+  }
+
   walkOr(physical: number, bits: number): void {
-    if (this.cpu.stop !== 0 || this.#replayed()) return
+    if (this.cpu.stop !== 0 || this.#replayed() || !this.#openWalkUpdate(physical)) return
+    this.#orMemory(physical, bits)
+    this.record(0)
+  }
+
+  /** A locked update by the processor itself, of the dword at `physical`; false: not now. */
+  #openWalkUpdate(physical: number): boolean {
     const at = this.#check(physical, WRITE, 'page-table entry')
-    if (at < 0) return
+    if (at < 0) return false
     const machine = this.#machine
     const g = machine.memory.granule(at)
     const seen = machine.sharing.noteRead(g, g, WALKER)
-    if ((machine.sharing.noteWrite(g, g, this.#bit) || seen) && this.#running && !this.gate(AT_LOAD, physical, 4, 1)) return
+    const visible = (machine.sharing.noteWrite(g, g, this.#bit) || seen) && this.#running
+    return !visible || this.gate(AT_LOAD, physical, 4, 1)
+  }
+
+  #orMemory(physical: number, bits: number): void {
+    const machine = this.#machine
+    const value = machine.memory.load(machine.memory.index(physical), 4) | bits
     machine.quiet = false
     machine.effect = true
+    this.#acted = true
     machine.footprint.add(FP_MEMORY_READ, physical, 4)
     machine.footprint.add(FP_WRITE, physical, 4)
-    machine.writeMemory(this.#vcpu, physical, 4, machine.memory.load(at, 4) | bits, 0)
-    this.record(0)
+    machine.writeMemory(this.#vcpu, physical, 4, value, 0, true)
+    if (this.#running && machine.sharing.shared[machine.memory.granule(machine.memory.index(physical))] !== 0) this.#observe('locked-store', physical, 4, value)
   }
 
   fence(): void {
@@ -183,9 +258,85 @@ export class VcpuBus implements Bus {
     return false
   }
 
-  // Translations are not cached by this bus: every access walks, so there is nothing to drop.
-  invalidatePage(): void {}
-  invalidateTlb(): void {}
+  lookup(linear: number, access: number): number {
+    const machine = this.#machine
+    const { translations } = machine
+    if (this.cpu.stop !== 0 || translations === null || !this.#running) return NOT_CACHED
+    if (this.#cursor < this.#answered) {
+      const kind = this.#answers[this.#cursor++]
+      if (kind === NOT_CACHED) return kind
+      this.low = this.#answers[this.#cursor++]
+      this.high = this.#answers[this.#cursor++]
+      return kind
+    }
+    const { r } = this.cpu
+    // In the middle of a task switch: the new task's tables are not those that the caches are about.
+    const ways = translations.startsFrom(this.#vcpu, r) ? translations.enumerate(this.#vcpu, linear, access, r) : 0
+    if (this.#peeking) {
+      if (ways > 0) this.#unready = true
+      return NOT_CACHED
+    }
+    translations.notePage(this.#vcpu, linear)
+    if (ways > 0) {
+      if (!this.gate(AT_TRANSLATE, linear, access, ways + 1)) return NOT_CACHED
+      machine.quiet = false
+      if (this.way > 0) return this.#useCached(linear, access, this.way - 1)
+    }
+    this.#recordAgain(NOT_CACHED)
+    return NOT_CACHED
+  }
+
+  #useCached(linear: number, access: number, option: number): number {
+    const translations = this.#machine.translations!
+    const kind = translations.kinds[option]
+    this.low = translations.lows[option]
+    this.high = translations.highs[option]
+    if (kind === CACHED_PAGE) translations.use(this.#vcpu, linear, access, this.low)
+    const { observer } = this.#machine
+    if (observer !== null)
+      observer({ kind: 'translation', vcpu: this.#vcpu, address: linear >>> 0, sizeBytes: 0, value: this.low, stale: kind === CACHED_DIRECTORY })
+    this.record(kind)
+    this.record(this.low)
+    this.record(this.high)
+    return kind
+  }
+
+  fill(linear: number, access: number, walk: Walk): void {
+    const { translations } = this.#machine
+    if (this.cpu.stop !== 0 || translations === null || !this.#running || this.#replayed() || this.#peeking) return
+    translations.fill(this.#vcpu, linear, access, walk)
+    this.#recordAgain(0)
+  }
+
+  gateInvalidation(): void {
+    if (this.cpu.stop !== 0 || this.#replayed()) return
+    const machine = this.#machine
+    if (machine.translationIsVisible && this.#running) {
+      if (!this.gate(AT_SERIALIZE, 0, 0, 1)) return
+      machine.quiet = false
+    }
+    this.record(0)
+  }
+
+  invalidatePage(linear: number): void {
+    const { translations } = this.#machine
+    if (translations === null || !this.#running) return
+    this.#machine.memo.abandon()
+    translations.invalidatePage(this.#vcpu, linear)
+    this.#observe('invalidate', linear >>> 0, 4096, 0)
+  }
+  invalidateTlb(globalToo: boolean): void {
+    const { translations } = this.#machine
+    if (translations === null || !this.#running) return
+    this.#machine.memo.abandon()
+    translations.invalidate(this.#vcpu, this.cpu.r, globalToo)
+    this.#observe('invalidate', 0, 0, globalToo ? 1 : 0)
+  }
+  retarget(): void {
+    if (!this.#running) return
+    this.#machine.memo.abandon()
+    this.#machine.translations?.retarget(this.#vcpu, this.cpu.r)
+  }
 
   // No device answers on the ports: reads float high, writes are lost.
   in(_port: number, sizeBytes: number): number {
@@ -232,7 +383,8 @@ export class VcpuBus implements Bus {
       return false
     }
     this.#granted = false
-    this.#machine.captureEvent(this.#vcpu, this.#answered === 0)
+    this.#machine.captureEvent(this.#vcpu, this.#untouched())
+    this.#acted = true
     this.way = ways === 1 ? 0 : this.#argument
     return true
   }
@@ -245,10 +397,17 @@ export class VcpuBus implements Bus {
     this.#cursor = this.#answered
   }
 
+  /** Records an answer that, alone with its like, need not be kept. */
+  #recordAgain(value: number): void {
+    this.#again++
+    this.record(value)
+  }
+
   /** For a fetch: whether it may be this step's event, and which variant. -1: no. */
   takeFetch(first: boolean): number {
-    // The code may have turned out to be shared since the vCPU was parked: what was granted then is no fetch.
-    if (!this.#granted || !first || (this.#argument > 0 && !FETCH_PENDINGS.has(this.#startedAt))) return -1
+    // The code may have turned out to be shared since the vCPU was parked: what was granted then is no fetch. And what the
+    // fetch can go on with was not asked where finding its address took an event.
+    if (!this.#granted || !first || this.#acted || (this.#argument > 0 && !FETCH_PENDINGS.has(this.#startedAt))) return -1
     this.#granted = false
     this.#machine.captureEvent(this.#vcpu, true)
     return this.#argument
@@ -381,17 +540,27 @@ export class VcpuBus implements Bus {
       if (sizeBytes === 8) this.high = this.#answers[this.#cursor++]
       return value
     }
-    const at = this.#check(physical, READ, 'a page-table entry')
-    if (at < 0) return 0
     const machine = this.#machine
     const memory = machine.memory
-    const visible = this.#running && machine.sharing.noteRead(memory.granule(at), memory.granule(at + sizeBytes - 1), WALKER)
-    if (visible && !this.gate(AT_LOAD, physical, sizeBytes, 1)) return 0
-    if (visible) machine.footprint.add(FP_MEMORY_READ, physical, sizeBytes)
+    if (this.#peeking && memory.index(physical) < 0) {
+      this.#unready = true
+      return 0
+    }
+    const at = this.#check(physical, READ, 'a page-table entry')
+    if (at < 0) return 0
+    const visible = this.#running && machine.sharing.noteWalk(memory.granule(at), memory.granule(at + sizeBytes - 1))
+    if (this.#peeking) this.#unready ||= visible
+    else if (visible && !this.gate(AT_LOAD, physical, sizeBytes, 1)) return 0
     const value = memory.load(at, 4)
     this.high = sizeBytes === 8 ? memory.load(at + 4, 4) : 0
-    this.record(value)
-    if (sizeBytes === 8) this.record(this.high)
+    if (this.#peeking) return value
+    if (visible) {
+      machine.footprint.add(FP_MEMORY_READ, physical, sizeBytes)
+      this.#observe('walk', physical, sizeBytes, value)
+      machine.onWalk(this.#vcpu, physical, sizeBytes)
+    }
+    this.#recordAgain(value)
+    if (sizeBytes === 8) this.#recordAgain(this.high)
     return value
   }
 

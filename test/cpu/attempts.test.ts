@@ -67,12 +67,17 @@ class ParkingBus implements Bus {
   write16(p: number, v: number): void { this.#do(() => this.inner.write16(p, v)) }
   write32(p: number, v: number): void { this.#do(() => this.inner.write32(p, v)) }
   write64(p: number, low: number, high: number): void { this.#do(() => this.inner.write64(p, low, high)) }
+  walkMark(p: number, bits: number): boolean { return this.#access(() => Number(this.inner.walkMark(p, bits))) === 1 }
   walkOr(p: number, bits: number): void { this.#do(() => this.inner.walkOr(p, bits)) }
   fence(): void { this.#do(() => {}) }
   serialize(): void { this.#do(() => {}) }
   branch(): void {}
   invalidatePage(): void {}
   invalidateTlb(): void {}
+  lookup(): number { return 0 }
+  fill(): void {}
+  gateInvalidation(): void { this.#do(() => {}) }
+  retarget(): void {}
   in(port: number, size: number): number { return this.#access(() => this.inner.in(port, size)) }
   out(port: number, size: number, value: number): void { this.#do(() => this.inner.out(port, size, value)) }
   tsc(): number { return this.#access(() => this.inner.tsc()) }

@@ -67,6 +67,10 @@ export class FlatBus implements Bus {
   walk64(p: number): number {
     return this.read64(p)
   }
+  walkMark(p: number, bits: number): boolean {
+    this.walkOr(p, bits)
+    return true
+  }
   walkOr(p: number, bits: number): void {
     if ((p & 3) !== 0) throw new Error('walkOr of a dword that is not aligned')
     this.write32(p, this.read32(p) | bits)
@@ -82,6 +86,12 @@ export class FlatBus implements Bus {
   invalidateTlb(): void {
     this.invalidated.push(-1)
   }
+  lookup(): number {
+    return 0
+  }
+  fill(): void {}
+  gateInvalidation(): void {}
+  retarget(): void {}
   in(port: number, sizeBytes: number): number {
     const value = this.input(port, sizeBytes)
     return sizeBytes === 4 ? value | 0 : value & (sizeBytes === 1 ? 0xff : 0xffff)

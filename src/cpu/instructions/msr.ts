@@ -183,8 +183,10 @@ const wrmsr: Handler = privileged(
       r[MSR_PAT_HI] = high
     } else if (msr === EFER && features.has('nx')) {
       if ((low & ~(EFER_SCE | EFER_NXE)) !== 0 || high !== 0) return cpu.fault(GP, 0)
+      cpu.bus.gateInvalidation()
+      if (cpu.stop !== 0) return
       r[MSR_EFER] = low
-      cpu.bus.invalidateTlb(true)
+      cpu.bus.retarget()
     } else {
       const known = cpu.bus.writeMsr(msr, low, high)
       if (cpu.stop === 0 && !known) cpu.fault(GP, 0)

@@ -50,10 +50,17 @@ function writeCr0(cpu: Cpu, value: number): void {
   const loads = (next & CR0_PG) !== 0 && (r[CR4] & CR4_PAE) !== 0 && (changed & (CR0_PG | CR0_CD | CR0_NW)) !== 0
   const entries = loads ? readPdptes(cpu, r[CR3]) : null
   cpu.bus.serialize()
+  cpu.bus.gateInvalidation()
   if (cpu.stop !== 0) return
   r[CR0] = next
   if (entries !== null) r.set(entries, PDPTE)
-  if ((changed & (CR0_PG | CR0_PE | CR0_WP)) !== 0) cpu.bus.invalidateTlb(true)
+  if ((changed & (CR0_PG | CR0_PE)) !== 0) cpu.bus.invalidateTlb(true)
+  else if (entries !== null) cpu.bus.retarget()
+}
+
+/** With paging off there is nothing to drop. */
+function gateInvalidation(cpu: Cpu): void {
+  if ((cpu.r[CR0] & CR0_PG) !== 0) cpu.bus.gateInvalidation()
 }
 
 function writeCr3(cpu: Cpu, value: number): void {
@@ -61,6 +68,7 @@ function writeCr3(cpu: Cpu, value: number): void {
   const loads = (r[CR0] & CR0_PG) !== 0 && (r[CR4] & CR4_PAE) !== 0
   const entries = loads ? readPdptes(cpu, value) : null
   cpu.bus.serialize()
+  gateInvalidation(cpu)
   if (cpu.stop !== 0) return
   r[CR3] = value
   if (entries !== null) r.set(entries, PDPTE)
@@ -74,6 +82,7 @@ function writeCr4(cpu: Cpu, value: number): void {
   const loads = (r[CR0] & CR0_PG) !== 0 && (value & CR4_PAE) !== 0 && (changed & (CR4_PAE | CR4_PGE | CR4_PSE)) !== 0
   const entries = loads ? readPdptes(cpu, r[CR3]) : null
   cpu.bus.serialize()
+  gateInvalidation(cpu)
   if (cpu.stop !== 0) return
   r[CR4] = value
   if (entries !== null) r.set(entries, PDPTE)
@@ -208,5 +217,6 @@ export const SYSTEM: readonly HandlerRow[] = [
 
 /** INVLPG takes the linear address; segment limits are not checked (SDM vol. 2A). */
 function invalidatePage(cpu: Cpu, op: Op): void {
-  cpu.bus.invalidatePage((cpu.r[SEG_BASE + op.seg] + cpu.address(op)) | 0)
+  gateInvalidation(cpu)
+  if (cpu.stop === 0) cpu.bus.invalidatePage((cpu.r[SEG_BASE + op.seg] + cpu.address(op)) | 0)
 }

@@ -53,6 +53,11 @@ export class Lifetime implements Monitor {
     if (hit >= 0) this.#report(vcpu, write ? 'writes' : 'reads', physical, hit)
   }
 
+  onWalk(vcpu: number, physical: number, sizeBytes: number): void {
+    const hit = this.#find(physical, sizeBytes)
+    if (hit >= 0) this.#report(vcpu, 'walks page tables at', physical, hit)
+  }
+
   onDrain(vcpu: number, physical: number, sizeBytes: number): void {
     const hit = this.#find(physical, sizeBytes)
     // The freeing vCPU's own earlier stores reach memory before anything that follows the free.

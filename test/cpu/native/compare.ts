@@ -77,6 +77,10 @@ class FlatBus implements Bus {
   walk64(at: number): number {
     return this.read64(at)
   }
+  walkMark(at: number, bits: number): boolean {
+    this.walkOr(at, bits)
+    return true
+  }
   walkOr(at: number, bits: number): void {
     this.#view.setInt32(at, this.read32(at) | bits, true)
   }
@@ -85,6 +89,12 @@ class FlatBus implements Bus {
   branch(): void {}
   invalidatePage(): void {}
   invalidateTlb(): void {}
+  lookup(): number {
+    return 0
+  }
+  fill(): void {}
+  gateInvalidation(): void {}
+  retarget(): void {}
   in(): number {
     return -1
   }
