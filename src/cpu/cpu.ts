@@ -41,6 +41,10 @@ export class Cpu {
   remark: string | null = null
   /** The last page walk. */
   readonly walk = new Walk()
+  /** What a read-modify-write instruction is about to write back: size in bytes (0: nothing), linear and physical address. */
+  private updateSize = 0
+  private updateLinear = 0
+  private updatePhysical = 0
   /** EFLAGS bits that the class has. */
   readonly flagsMask: number
   /** EIP of the instruction after the one that executes. */
@@ -75,6 +79,7 @@ export class Cpu {
   execute(op: Op): void {
     const r = this.r
     this.stop = 0
+    this.updateSize = 0
     this.remark = null
     this.next = (r[EIP] + op.length) | 0
     if ((this.next - 1) >>> 0 > r[SEG_LIMIT + CS] >>> 0) return this.fault(GP, 0)
@@ -97,6 +102,7 @@ export class Cpu {
 
   fault(vector: number, error: number = 0): void {
     if (this.stop !== 0) return
+    this.updateSize = 0
     this.stop = STOP_FAULT
     this.faultVector = vector
     this.faultError = error
@@ -201,7 +207,12 @@ export class Cpu {
     const user = isUser(this.r)
     if ((linear & 0xfff) + size > 0x1000) return this.readAcross(linear, size, user, true)
     const physical = translate(this, linear, true, user, false)
-    return this.stop !== 0 ? 0 : this.readPhysical(physical, size)
+    if (this.stop !== 0) return 0
+    // Read and write are of one location, whatever a second look at the tables would give.
+    this.updateSize = size
+    this.updateLinear = linear
+    this.updatePhysical = physical
+    return this.readPhysical(physical, size)
   }
 
   readLinear(linear: number, size: number): number {
@@ -241,8 +252,10 @@ export class Cpu {
 
   writeAs(linear: number, size: number, value: number, user: boolean): void {
     if (this.stop !== 0) return
-    const physical = translate(this, linear, true, user, false)
+    const updates = this.updateSize === size && this.updateLinear === linear
+    const physical = updates ? this.updatePhysical : translate(this, linear, true, user, false)
     if (this.stop !== 0) return
+    this.updateSize = 0
     if ((linear & 0xfff) + size > 0x1000) {
       // Both pages must be writable before a byte is written (SDM vol. 3A 7.5: faults restart the instruction).
       const room = 0x1000 - (linear & 0xfff)

@@ -217,7 +217,11 @@ export class Translations {
   fill(vcpu: number, linear: number, access: number, walk: Walk): void {
     const page = linear & ~0xfff
     this.#keepOnly(vcpu, page, access, walk.entry | A)
-    if (this.#speculates) return
+    if (this.#speculates) {
+      // A walk whose levels are of different ages gives what no walk at one moment does.
+      if (this.#sharing.tablesChange && !this.#obtainable(vcpu, page).some((other) => covers(other, walk.entry))) this.#add(vcpu, page, walk.entry | A, this.#views(access))
+      return
+    }
     this.#add(vcpu, page, walk.entry | A, this.#views(access))
     if (this.#caches && walk.pde !== 0) this.#addDirectory(vcpu, linear & this.#regionMask(vcpu), walk.pde, walk.pdeHigh)
   }
