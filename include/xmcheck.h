@@ -62,6 +62,8 @@
  *  XM_FREE(ptr, bytes)  any access from here on is a violation, until XM_ALLOC(ptr, bytes)
  *  XM_PATCHED(site, bytes) from here on nobody may execute anything but these bytes at the site; XM_PATCHED(site, 0)
  *                       before it is rewritten again
+ *  XM_UNMAPPED(ptr, bytes) the old translations of these linear pages are gone from every vCPU, until XM_MAPPED(ptr, bytes):
+ *                       an access through one is a violation
  *  XM_BLOCK()           wait until somebody kicks this vCPU; a kick that came earlier counts, once
  *  XM_KICK(vcpu)
  *  XM_POLL(&byte)       a hypervisor blocks this vCPU until the byte is not 0 (an event bit), or an interrupt was taken
@@ -108,6 +110,8 @@
 #define XM_CALL_LOG 15
 #define XM_CALL_PATCHED 16
 #define XM_CALL_POLL 17
+#define XM_CALL_UNMAPPED 18
+#define XM_CALL_MAPPED 19
 
 /* Spelled in bytes: assemblers would choose a shorter form, or refuse it for -march=i386. */
 #define XM_NOPL_(number) ".byte 0x0f, 0x1f, 0x80\n\t.long 0x584D0000 + " XM_TEXT_(number) "\n\t"
@@ -230,6 +234,8 @@ struct xm_record {
 #define XM_FREE(pointer, bytes) ((void)XM_CALL_(XM_CALL_FREE, pointer, bytes))
 #define XM_ALLOC(pointer, bytes) ((void)XM_CALL_(XM_CALL_ALLOC, pointer, bytes))
 #define XM_PATCHED(site, bytes) ((void)XM_CALL_(XM_CALL_PATCHED, site, bytes))
+#define XM_UNMAPPED(pointer, bytes) ((void)XM_CALL_(XM_CALL_UNMAPPED, pointer, bytes))
+#define XM_MAPPED(pointer, bytes) ((void)XM_CALL_(XM_CALL_MAPPED, pointer, bytes))
 #define XM_BLOCK() ((void)XM_CALL_(XM_CALL_BLOCK, 0, 0))
 #define XM_POLL(byte) ((void)XM_CALL_(XM_CALL_POLL, byte, 0))
 #define XM_KICK(vcpu) ((void)XM_CALL_(XM_CALL_KICK, vcpu, 0))
@@ -316,5 +322,79 @@ XM_INLINE_ void xm_cpuid_sync(void)
 XM_INLINE_ void xm_cli(void) { __asm__ __volatile__("cli" : : : "memory"); }
 XM_INLINE_ void xm_sti(void) { __asm__ __volatile__("sti" : : : "memory"); }
 XM_INLINE_ void xm_hlt(void) { __asm__ __volatile__("hlt" : : : "memory"); }
+
+/*
+ * ---- Paging: your own tables, in your own memory ----
+ *
+ *     static unsigned int directory[1024] XM_PAGE, table[1024] XM_PAGE, page[1024] XM_PAGE;
+ *     static void setup(void)
+ *     {
+ *             xm_map_low(directory);                          the low 4 MB, where the program is, as they are
+ *             xm_map(directory, table, 0x400000, page, XM_PTE_KERNEL);
+ *     }
+ *     XM_INIT(setup);
+ *     static void f(void) { xm_paging_on(directory, 0); ... }   every vCPU for itself, and anew in XM_FINAL
+ *
+ * What is freed with XM_FREE, and named in reports, is memory by its address in the low 4 MB.
+ */
+#define XM_PAGE __attribute__((aligned(4096)))
+#define XM_PTE_P 0x001u
+#define XM_PTE_RW 0x002u
+#define XM_PTE_US 0x004u
+#define XM_PTE_A 0x020u
+#define XM_PTE_D 0x040u
+#define XM_PTE_PS 0x080u
+#define XM_PTE_G 0x100u
+/* As Linux maps kernel memory: accessed and dirty from the start. */
+#define XM_PTE_KERNEL (XM_PTE_P | XM_PTE_RW | XM_PTE_A | XM_PTE_D)
+#define XM_CR4_PSE 0x10u
+#define XM_CR4_PAE 0x20u
+#define XM_CR4_PGE 0x80u
+
+#define XM_CONTROL_(n)                                                                                                 \
+	XM_INLINE_ unsigned int xm_read_cr##n(void)                                                                    \
+	{                                                                                                              \
+		unsigned int value;                                                                                    \
+		__asm__ __volatile__("movl %%cr" #n ", %0" : "=r"(value) : : "memory");                                \
+		return value;                                                                                          \
+	}                                                                                                              \
+	XM_INLINE_ void xm_write_cr##n(unsigned int value)                                                             \
+	{                                                                                                              \
+		__asm__ __volatile__("movl %0, %%cr" #n : : "r"(value) : "memory");                                    \
+	}
+XM_CONTROL_(0)
+XM_CONTROL_(2)
+XM_CONTROL_(3)
+XM_CONTROL_(4)
+#undef XM_CONTROL_
+
+/* Linear address. */
+XM_INLINE_ void xm_invlpg(unsigned int linear)
+{
+	__asm__ __volatile__("invlpg (%0)" : : "r"(linear) : "memory");
+}
+/* Drops all translations but global ones; global ones too. */
+XM_INLINE_ void xm_flush(void) { xm_write_cr3(xm_read_cr3()); }
+XM_INLINE_ void xm_flush_all(void)
+{
+	const unsigned int cr4 = xm_read_cr4();
+	xm_write_cr4(cr4 ^ XM_CR4_PGE);
+	xm_write_cr4(cr4);
+}
+/* Entry for a page or a table of the program's. */
+#define xm_pte(pointer, flags) ((unsigned int)(pointer) | (flags))
+XM_INLINE_ void xm_map_low(unsigned int *directory) { directory[0] = XM_PTE_KERNEL | XM_PTE_PS; }
+XM_INLINE_ void xm_map(unsigned int *directory, unsigned int *table, unsigned int linear, const volatile void *page, unsigned int flags)
+{
+	directory[linear >> 22] = xm_pte(table, XM_PTE_KERNEL | XM_PTE_US);
+	table[linear >> 12 & 1023] = xm_pte(page, flags);
+}
+/* `cr4` besides PSE. Write protection holds for ring 0 too. Pentium and later. */
+XM_INLINE_ void xm_paging_on(const void *directory, unsigned int cr4)
+{
+	xm_write_cr4(XM_CR4_PSE | cr4);
+	xm_write_cr3((unsigned int)directory);
+	xm_write_cr0(xm_read_cr0() | 0x80010000u);
+}
 
 #endif /* XMCHECK_H */

@@ -40,6 +40,10 @@ export const GUEST_CALLS = {
   patched: 16,
   /** EAX = address of a byte: blocks until it is not 0 (an event bit that a hypervisor polls), or an interrupt was taken. */
   poll: 17,
+  /** EAX = address, EDX = size in bytes: the old translations of these linear pages are gone everywhere; using one is a violation `stale-translation`. */
+  unmapped: 18,
+  /** EAX = address, EDX = size in bytes: ends that. */
+  mapped: 19,
 } as const
 
 /** High half of the displacement that marks a call to the checker ("XM"). */

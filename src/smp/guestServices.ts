@@ -66,6 +66,8 @@ export function callGuest(machine: Machine, vcpu: number, bus: VcpuBus, call: nu
     case GUEST_CALLS.enter:
     case GUEST_CALLS.leave:
     case GUEST_CALLS.patched:
+    case GUEST_CALLS.unmapped:
+    case GUEST_CALLS.mapped:
     case GUEST_CALLS.free:
     case GUEST_CALLS.alloc:
       if (call === GUEST_CALLS.free || call === GUEST_CALLS.alloc) {

@@ -602,6 +602,10 @@ export class Machine {
     for (const monitor of this.#monitors) monitor.onWalk?.(v, physical, sizeBytes)
   }
 
+  onTranslation(v: number, linear: number, entry: number, access: number): void {
+    for (const monitor of this.#monitors) monitor.onTranslation?.(v, linear, entry, access)
+  }
+
   onMark(v: number, call: number, eax: number, edx: number): void {
     for (const monitor of this.#monitors) monitor.onMark?.(v, call, eax, edx)
   }

@@ -18,6 +18,8 @@ export interface Monitor {
   onExecute?(vcpu: number, eip: number, op: Op): void
   /** A data access of `vcpu` in the running phase, at the moment it is made (a store: when it is executed, not when it drains). */
   onAccess?(vcpu: number, physical: number, sizeBytes: number, write: boolean): void
+  /** `vcpu` uses a cached translation, or (P set only) a cached directory entry, that the tables do not hold; `access`: W, U, FETCH. */
+  onTranslation?(vcpu: number, linear: number, entry: number, access: number): void
   /** A page walk of `vcpu` loads an entry. */
   onWalk?(vcpu: number, physical: number, sizeBytes: number): void
   /** A store of `vcpu` reaches memory from its buffer. */

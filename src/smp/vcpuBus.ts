@@ -295,6 +295,7 @@ export class VcpuBus implements Bus {
     const { observer } = this.#machine
     if (observer !== null)
       observer({ kind: 'translation', vcpu: this.#vcpu, address: linear >>> 0, sizeBytes: 0, value: this.low, stale: kind === CACHED_DIRECTORY })
+    this.#machine.onTranslation(this.#vcpu, linear, this.low, access)
     this.record(kind)
     this.record(this.low)
     this.record(this.high)

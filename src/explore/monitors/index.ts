@@ -3,12 +3,14 @@ import type { Monitor } from '../../smp/monitor.ts'
 import { Lifetime } from './lifetime.ts'
 import { MutualExclusion } from './mutualExclusion.ts'
 import { PatchSites } from './patchSite.ts'
+import { Unmapped } from './unmapped.ts'
 
 /** Every monitor there is, as `xmcheck list` shows it, and how it is made for an image. */
 export const MONITORS: readonly { readonly name: string; readonly doc: string; readonly make: (image: MachineImage) => Monitor }[] = [
   { name: 'patch-site', doc: 'illegal-target, torn-instruction: XM_SITE leads to its targets only', make: (image) => new PatchSites(image) },
   { name: 'mutual-exclusion', doc: 'XM_ENTER and XM_LEAVE: one owner at a time', make: (image) => new MutualExclusion(image) },
   { name: 'lifetime', doc: 'use-after-free, double-free: XM_FREE and XM_ALLOC', make: () => new Lifetime() },
+  { name: 'unmapped', doc: 'stale-translation: XM_UNMAPPED pages are not accessed through a cached translation', make: () => new Unmapped() },
 ]
 
 /** The monitors that judge every run of `image`. */

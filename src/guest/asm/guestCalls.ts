@@ -44,6 +44,8 @@ export const CALL_SYNTAX: Readonly<Record<CallName, CallSyntax>> = {
   log: call('value', null, true),
   patched: call('site, bytes'),
   poll: call('address'),
+  unmapped: call('address, size'),
+  mapped: call('address, size'),
 }
 
 /** Calls whose names are instructions too, with the number of operands that these have. */

@@ -105,6 +105,7 @@
  * | `enter object`; `leave object` | owns an object alone; mutual exclusion is checked |
  * | `free address, size`; `alloc address, size` | lifetime of memory |
  * | `patched site, bytes` | from here on nobody may execute anything but these bytes at the site; `patched site, 0` ends it |
+ * | `unmapped address, size`; `mapped address, size` | the old translations of these pages are gone everywhere; ends it |
  * | `block`; `kick vcpu` | waits for a kick; kicks |
  * | `poll address` | waits for the byte there to be other than 0, or for an interrupt |
  * | `vcpu` | EAX becomes the number of this vCPU |

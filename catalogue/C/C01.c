@@ -1,0 +1,65 @@
+/*
+ * C01  i386 flush_tlb_others: a request block, a mask of who has to answer, an IPI
+ *
+ * source: 8c40ad02e5b0^ (arch/i386/kernel/smp.c), cleanup 1bdae4583e7a, provenance G
+ *
+ * The shooter claims that the page is gone; another vCPU of the address space uses it all the while.
+ *
+ * variant protocol:
+ * variant mutants/answers-before-it-flushes: -DANSWERS_FIRST
+ * variant mutants/does-not-flush: -DNO_FLUSH
+ * variant mutants/does-not-wait: -DNO_WAIT
+ */
+#ifdef ANSWERS_FIRST
+#define XM_ANSWER(self)                                                                                                \
+	do {                                                                                                           \
+		xm_clear_mask(&xm_flush_vcpus, 1u << (self));                                                          \
+		xm_do_flush(self);                                                                                     \
+	} while (0)
+#elif defined(NO_FLUSH)
+#define XM_ANSWER(self) xm_clear_mask(&xm_flush_vcpus, 1u << (self))
+#endif
+#include "xmmm.h"
+
+#define PAGE 0x400000u
+
+static unsigned int directory[1024] XM_PAGE, table[1024] XM_PAGE, page[1024] XM_PAGE;
+static struct xm_mm mm = { directory, 0 };
+XM_SHOOTDOWN(2)
+XM_FIXUPS();
+
+static void setup(void)
+{
+	xm_map_low(directory);
+	xm_map(directory, table, PAGE, page, XM_PTE_KERNEL);
+}
+XM_INIT(setup);
+
+static void shooter(void)
+{
+	xm_use_mm(&mm);
+	xm_store(&table[0], 0);
+#ifdef NO_WAIT
+	xm_invlpg(PAGE);
+	if (mm.vcpus & 2) {
+		xm_flush_mm = &mm;
+		xm_flush_linear = PAGE;
+		xm_set_mask(&xm_flush_vcpus, 2);
+		XM_IPI(1, XM_SHOOTDOWN_VECTOR);
+	}
+#else
+	xm_flush_page(&mm, PAGE);
+#endif
+	XM_UNMAPPED(PAGE, 4096);
+}
+
+static void user(void)
+{
+	xm_use_mm(&mm);
+	xm_sti();
+	xm_try_load(PAGE, 0);
+	xm_try_load(PAGE, 0);
+	xm_leave();
+}
+XM_VCPU(shooter);
+XM_VCPU(user);

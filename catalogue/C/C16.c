@@ -1,0 +1,64 @@
+/*
+ * C16  CVE-2018-18281: mremap moves a page and gives up the lock before it flushes
+ *
+ * source: eb66ae030829, provenance W
+ *
+ * variant buggy:
+ * variant fixed: -DFIXED
+ */
+#include "xmmm.h"
+
+#define OLD 0x400000u
+#define NEW 0x401000u
+
+static unsigned int directory[1024] XM_PAGE, table[1024] XM_PAGE, page[1024] XM_PAGE;
+static struct xm_mm mm = { directory, 0 };
+static volatile unsigned int page_lock, moved;
+XM_SHOOTDOWN(3)
+XM_FIXUPS();
+
+static void setup(void)
+{
+	xm_map_low(directory);
+	xm_map(directory, table, OLD, page, XM_PTE_KERNEL);
+}
+XM_INIT(setup);
+
+static void mover(void)
+{
+	xm_lock(&page_lock);
+	xm_store(&table[1], xm_xchg(&table[0], 0));
+#ifdef FIXED
+	xm_flush_page(&mm, OLD);
+#endif
+	moved = 1;
+	xm_unlock(&page_lock);
+#ifndef FIXED
+	xm_flush_page(&mm, OLD);
+#endif
+}
+
+/* Truncates the file behind the page, where it finds it mapped. */
+static void truncater(void)
+{
+	unsigned int found = 0;
+	xm_lock(&page_lock);
+	if (moved)
+		found = xm_xchg(&table[1], 0);
+	xm_unlock(&page_lock);
+	if (found) {
+		xm_flush_page(&mm, NEW);
+		XM_FREE(page, 4);
+	}
+}
+
+static void user(void)
+{
+	xm_use_mm(&mm);
+	xm_sti();
+	xm_try_load(OLD, 0);
+	xm_leave();
+}
+XM_VCPU(mover);
+XM_VCPU(truncater);
+XM_VCPU(user);

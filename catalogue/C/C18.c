@@ -1,0 +1,66 @@
+/*
+ * C18  A flush that reclaim has put off, against mprotect of the same page
+ *
+ * source: 3ea277194daa, provenance W
+ *
+ * mprotect finds no entry, so it has nothing to change and nothing to flush; the stale translations that are still there
+ * are in somebody else's batch.
+ *
+ * variant buggy:
+ * variant fixed: -DFIXED
+ */
+#include "xmmm.h"
+
+#define PAGE 0x400000u
+
+static unsigned int directory[1024] XM_PAGE, table[1024] XM_PAGE, page[1024] XM_PAGE;
+static struct xm_mm mm = { directory, 0 };
+static volatile unsigned int entry_lock, batched;
+XM_SHOOTDOWN(3)
+XM_FIXUPS();
+
+static void setup(void)
+{
+	xm_map_low(directory);
+	xm_map(directory, table, PAGE, page, XM_PTE_KERNEL);
+}
+XM_INIT(setup);
+
+static void reclaim(void)
+{
+	xm_lock(&entry_lock);
+	xm_xchg(&table[0], 0);
+	batched = 1;
+	xm_unlock(&entry_lock);
+	xm_flush_page(&mm, PAGE); /* later, with others */
+	batched = 0;
+}
+
+static void protect(void)
+{
+	unsigned int changed = 0;
+	xm_lock(&entry_lock);
+#ifdef FIXED
+	if (batched)
+		xm_flush_page(&mm, XM_ALL);
+#endif
+	if (table[0]) {
+		xm_xchg(&table[0], xm_pte(page, XM_PTE_P | XM_PTE_A));
+		changed = 1;
+	}
+	xm_unlock(&entry_lock);
+	if (changed)
+		xm_flush_page(&mm, PAGE);
+	XM_UNMAPPED(PAGE, 4096);
+}
+
+static void user(void)
+{
+	xm_use_mm(&mm);
+	xm_sti();
+	xm_try_store(PAGE, 1);
+	xm_leave();
+}
+XM_VCPU(reclaim);
+XM_VCPU(protect);
+XM_VCPU(user);
