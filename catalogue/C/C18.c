@@ -32,8 +32,7 @@ static void reclaim(void)
 	xm_xchg(&table[0], 0);
 	batched = 1;
 	xm_unlock(&entry_lock);
-	xm_flush_page(&mm, PAGE); /* later, with others */
-	batched = 0;
+	/* The flush comes later, with those of other pages. */
 }
 
 static void protect(void)

@@ -12,7 +12,7 @@
 #define PAGE 0x40000000u
 
 static unsigned int pdpt[8] __attribute__((aligned(32)));
-static unsigned int low[1024] XM_PAGE, directory[1024] XM_PAGE, page[1024] XM_PAGE;
+static unsigned int low[1024] XM_PAGE, directory[1024] XM_PAGE;
 static struct xm_mm mm = { pdpt, 0 };
 XM_SHOOTDOWN(2)
 XM_FIXUPS();
