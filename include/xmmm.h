@@ -111,8 +111,8 @@ XM_INLINE_ void xm_flush_local(unsigned int linear)
 #ifndef XM_LEAVE_MM
 #define XM_LEAVE_MM(self, old)                                                                                         \
 	do {                                                                                                           \
-		xm_clear_mask(&(old)->vcpus, 1u << (self));                                                            \
 		xm_write_cr3((unsigned int)xm_kernel_mm.directory);                                                    \
+		xm_clear_mask(&(old)->vcpus, 1u << (self));                                                            \
 	} while (0)
 #endif
 

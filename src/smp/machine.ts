@@ -955,7 +955,7 @@ export class Machine {
   }
 
   #watch(v: number, eip: number, op: Op): void {
-    if (this.running()) for (const monitor of this.#monitors) monitor.onFetch?.(v, eip >>> 0, op.length)
+    if (this.running()) for (const monitor of this.#monitors) monitor.onFetch?.(v, eip >>> 0, op.length, this.#windows[v].physical[0] >>> 0)
     if (this.#watched.size === 0) return
     const watchers = this.#watched.get(eip >>> 0)
     if (watchers === undefined) return

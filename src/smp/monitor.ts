@@ -25,7 +25,7 @@ export interface Monitor {
   /** A store of `vcpu` reaches memory from its buffer. */
   onDrain?(vcpu: number, physical: number, sizeBytes: number): void
   /** `vcpu` is about to execute `sizeBytes` of code at linear address `eip`. */
-  onFetch?(vcpu: number, eip: number, sizeBytes: number): void
+  onFetch?(vcpu: number, eip: number, sizeBytes: number, physical: number): void
   /**
    * Accesses and fetches are of no interest to it as long as its ghost state is what it is now. A monitor with `onAccess`
    * or `onFetch` that has no such moments sees every step executed (stepMemo.ts).

@@ -213,13 +213,13 @@ export class Translations {
     this.#keepOnly(vcpu, linear & ~0xfff, access, entry)
   }
 
-  /** A walk gave `walk` for an access of `vcpu`. */
-  fill(vcpu: number, linear: number, access: number, walk: Walk): void {
+  /** A walk gave `walk` for an access of `vcpu`; `spans`: others ran while it was made. */
+  fill(vcpu: number, linear: number, access: number, walk: Walk, spans: boolean): void {
     const page = linear & ~0xfff
     this.#keepOnly(vcpu, page, access, walk.entry | A)
     if (this.#speculates) {
       // A walk whose levels are of different ages gives what no walk at one moment does.
-      if (this.#sharing.tablesChange && !this.#obtainable(vcpu, page).some((other) => covers(other, walk.entry))) this.#add(vcpu, page, walk.entry | A, this.#views(access))
+      if (spans && !this.#obtainable(vcpu, page).some((other) => covers(other, walk.entry))) this.#add(vcpu, page, walk.entry | A, this.#views(access))
       return
     }
     this.#add(vcpu, page, walk.entry | A, this.#views(access))

@@ -55,6 +55,8 @@ export class VcpuBus implements Bus {
   #peeking = false
   /** Such a look met something that takes an event. */
   #unready = false
+  /** The walk at hand began in an earlier step: its entries may be of different ages. */
+  #walkSpans = false
 
   constructor(machine: Machine, vcpu: number, base: number) {
     this.#machine = machine
@@ -262,7 +264,8 @@ export class VcpuBus implements Bus {
     const machine = this.#machine
     const { translations } = machine
     if (this.cpu.stop !== 0 || translations === null || !this.#running) return NOT_CACHED
-    if (this.#cursor < this.#answered) {
+    this.#walkSpans = this.#cursor < this.#answered
+    if (this.#walkSpans) {
       const kind = this.#answers[this.#cursor++]
       if (kind === NOT_CACHED) return kind
       this.low = this.#answers[this.#cursor++]
@@ -305,7 +308,7 @@ export class VcpuBus implements Bus {
   fill(linear: number, access: number, walk: Walk): void {
     const { translations } = this.#machine
     if (this.cpu.stop !== 0 || translations === null || !this.#running || this.#replayed() || this.#peeking) return
-    translations.fill(this.#vcpu, linear, access, walk)
+    translations.fill(this.#vcpu, linear, access, walk, this.#walkSpans)
     this.#recordAgain(0)
   }
 

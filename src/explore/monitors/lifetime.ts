@@ -64,9 +64,9 @@ export class Lifetime implements Monitor {
     if (hit >= 0 && hit !== vcpu) this.#report(vcpu, 'has a buffered store reach', physical, hit)
   }
 
-  onFetch(vcpu: number, eip: number, sizeBytes: number): void {
-    const hit = this.#find(eip, sizeBytes)
-    if (hit >= 0) this.#report(vcpu, 'executes', eip, hit)
+  onFetch(vcpu: number, _eip: number, sizeBytes: number, physical: number): void {
+    const hit = this.#find(physical, sizeBytes)
+    if (hit >= 0) this.#report(vcpu, 'executes', physical, hit)
   }
 
   #report(vcpu: number, verb: string, address: number, freedBy: number): void {
