@@ -463,10 +463,11 @@ export class Machine {
   polledByte(v: number): number {
     return this.memory.u8[this.memory.index(this.#quiet(v, PENDING_ADDRESS))]
   }
-  isStaleFetch(choice: number): boolean {
+  /** A fetch or a translation that lags behind. */
+  isStaleView(choice: number): boolean {
     if (choiceKind(choice) !== RUN || choiceArgument(choice) === 0) return false
     const pending = this.#quiet(choiceVcpu(choice), PENDING)
-    return pending === AT_FETCH || pending === AT_BOUNDARY || pending === AT_LOCAL
+    return pending === AT_FETCH || pending === AT_BOUNDARY || pending === AT_LOCAL || pending === AT_TRANSLATE
   }
   /** Where code that goes round through these addresses would go otherwise (cpu/wayOut.ts). */
   wayOut(v: number, executed: ReadonlySet<number>): WayOut {

@@ -115,7 +115,7 @@ export class LoopToy implements Live {
   sleeps(v: number): boolean {
     return this.#word(v, ASLEEP) === 1
   }
-  isStaleFetch(): boolean {
+  isStaleView(): boolean {
     return false
   }
   wayOut(v: number, executed: ReadonlySet<number>): 'ends' | 'acts' | null {

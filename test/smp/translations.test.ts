@@ -466,7 +466,7 @@ describe('the machinery', () => {
     const trace = decodeTrace(encodeTrace(recordTrace(built, model, found.sharing, found.schedule!)))
     expect(replayTrace(trace).divergence).toBeNull()
     expect(timelineOf(trace).lines.map((line) => line.text).join('\n')).toMatch(/STALE translation of 0x400000 to frame 0x/)
-    expect(minimizeTrace(trace, 'assertion').violation?.kind).toBe('assertion')
+    expect(minimizeTrace(trace).trace.violation?.kind).toBe('assertion')
   })
   it('is refused by dpor where tables change', () => {
     const result = checkImage(image(source), makeModel(), { engine: 'dpor' })

@@ -1,7 +1,7 @@
 /**
  * What a fair run owes, and to whom. A vCPU that could always step steps, and a store that could always drain drains
  * (weak fairness). An IPI or NMI that is pending and can be taken again and again is taken (strong fairness: interrupts
- * are open at some boundaries only). Interrupts of declared sources come finitely often, and so do stale fetches: views
+ * are open at some boundaries only). Interrupts of declared sources come finitely often, and so do stale fetches and translations: views
  * catch up. Data choices and the orders of halves are anybody's.
  */
 import { choiceArgument, choiceKind, choiceVcpu, DRAIN, INTERRUPT, NMI, RUN } from '../../smp/choice.ts'
@@ -23,7 +23,7 @@ export interface Live extends Explorable {
   hasEnded(vcpu: number): boolean
   /** It waits for a kick or an interrupt. */
   sleeps(vcpu: number): boolean
-  isStaleFetch(choice: number): boolean
+  isStaleView(choice: number): boolean
   kindOfStandstill(): string
   /** Told of every instruction, where there are some. */
   observer?: Observer | null
@@ -58,5 +58,5 @@ export function isStrong(obligation: number, vcpus: number): boolean {
 
 /** A fair run makes this choice finitely often. */
 export function isFinite(machine: Live, choice: number): boolean {
-  return obligationOf(choice, machine.vcpuCount) === NOBODY || machine.isStaleFetch(choice)
+  return obligationOf(choice, machine.vcpuCount) === NOBODY || machine.isStaleView(choice)
 }

@@ -89,7 +89,7 @@ export class StateGraph {
 
 /** The machine can be judged for liveness. */
 export function isLive(machine: Explorable): machine is Live {
-  return 'isStaleFetch' in machine
+  return 'isStaleView' in machine
 }
 
 /** vCPUs that have ended, as bits. */
