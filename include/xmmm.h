@@ -98,6 +98,7 @@ static struct xm_mm xm_kernel_mm __attribute__((unused)); /* what leave_mm goes 
 static volatile unsigned int xm_flush_vcpus __attribute__((unused)), xm_flush_linear __attribute__((unused));
 static struct xm_mm *volatile xm_flush_mm __attribute__((unused));
 static volatile unsigned int xm_flush_lock __attribute__((unused));
+static volatile unsigned int xm_gone_vcpus __attribute__((unused));
 
 XM_INLINE_ void xm_flush_local(unsigned int linear)
 {
@@ -162,6 +163,7 @@ __attribute__((unused, noinline)) static void xm_do_flush(unsigned int self)
 	__attribute__((unused, noinline)) static void xm_flush_others(unsigned int mask, struct xm_mm *mm, unsigned int linear) \
 	{                                                                                                              \
 		xm_lock(&xm_flush_lock);                                                                               \
+		mask &= ~xm_gone_vcpus;                                                                                \
 		XM_REQUEST(mask, mm, linear);                                                                          \
 		XM_BEFORE_IPI();                                                                                       \
 		for (unsigned int v = 0; v < (n); v++)                                                                 \
@@ -221,13 +223,13 @@ __attribute__((unused, noinline)) static void xm_switch_mm(struct xm_mm *next)
 	}
 }
 
-/* A vCPU that ends answers nobody: it is taken out first, and IPIs that are on their way find it so. */
+/* A vCPU that ends answers nobody: it goes offline, while no request is open. Interrupts are on. */
 XM_INLINE_ void xm_leave(void)
 {
-	const unsigned int self = xm_vcpu();
+	xm_lock(&xm_flush_lock);
+	xm_gone_vcpus |= 1u << xm_vcpu();
+	xm_unlock(&xm_flush_lock);
 	xm_cli();
-	xm_clear_mask(&xm_tlbs[self].mm->vcpus, 1u << self);
-	xm_clear_mask(&xm_flush_vcpus, 1u << self);
 }
 
 #endif /* XMMM_H */
