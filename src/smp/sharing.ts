@@ -7,12 +7,18 @@
  * dword were taken for private; when a whole pass leaves it unchanged, no execution of that pass touched a
  * dword that was wrongly taken for private, and so none does.
  */
+
 /** Reader bit of the page walkers: they read memory, never a store buffer, so their vCPU's own stores are shared with them. */
 export const WALKER = 1 << 31
 
-/** What was learnt, as plain data: rows of granule, shared, readers, writers, fetchers; granules of which nothing is known are left out. */
+/**
+ * What was learnt, as plain data: rows of granule, shared (bit 1: walked), readers, writers, fetchers; granules of which
+ * nothing is known are left out. Then pairs of linear page and mask of vCPUs.
+ */
 export interface Learnt {
   readonly rows: Int32Array
+  readonly pages: Int32Array
+  readonly tablesChange: boolean
   readonly interruptible: Uint8Array
 }
 const ROW = 5
@@ -54,7 +60,9 @@ export class Sharing {
   /** Notes that a page walk may read granules `first`..`last`. */
   noteWalk(first: number, last: number): boolean {
     for (let g = first; g <= last; g++) {
-      if (this.walked[g] === 0) this.version++
+      if (this.walked[g] !== 0) continue
+      this.version++
+      this.noted++
       this.walked[g] = 1
     }
     return this.noteRead(first, last, WALKER)
@@ -63,6 +71,7 @@ export class Sharing {
   noteTables(): void {
     if (this.tablesChange) return
     this.tablesChange = true
+    this.noted++
     this.#grow()
   }
 
@@ -72,6 +81,7 @@ export class Sharing {
     if ((mask & (1 << vcpu)) !== 0) return false
     this.pages.set(page, mask | (1 << vcpu))
     this.#pagesOf.delete(vcpu)
+    this.noted++
     // Writes to its entries were passed over before.
     if (this.tablesChange) this.#grow()
     return true
@@ -140,12 +150,13 @@ export class Sharing {
     const rows: number[] = []
     for (let g = 0; g < this.shared.length; g++)
       if ((this.shared[g] | this.readers[g] | this.writers[g] | this.fetchers[g]) !== 0)
-        rows.push(g, this.shared[g], this.readers[g], this.writers[g], this.fetchers[g])
-    return { rows: Int32Array.from(rows), interruptible: this.interruptible.slice() }
+        rows.push(g, this.shared[g] | (this.walked[g] << 1), this.readers[g], this.writers[g], this.fetchers[g])
+    const pages = Int32Array.from([...this.pages].flat())
+    return { rows: Int32Array.from(rows), pages, tablesChange: this.tablesChange, interruptible: this.interruptible.slice() }
   }
 
   /** Adds what another exploration of the same program has learnt. True: accesses are visible that were not. */
-  learn({ rows, interruptible }: Learnt): boolean {
+  learn({ rows, pages, tablesChange, interruptible }: Learnt): boolean {
     const { version } = this
     for (let at = 0; at + ROW <= rows.length; at += ROW) {
       const g = rows[at]
@@ -156,9 +167,13 @@ export class Sharing {
       this.readers[g] |= rows[at + 2]
       this.writers[g] |= rows[at + 3]
       this.fetchers[g] |= rows[at + 4]
-      if (this.shared[g] === 0 && (rows[at + 1] !== 0 || this.#conflict(g)) && this.shared[g] === 0) this.#share(g)
+      if (this.shared[g] === 0 && ((rows[at + 1] & 1) !== 0 || this.#conflict(g)) && this.shared[g] === 0) this.#share(g)
       this.#noteCode(g)
+      if ((rows[at + 1] & 2) !== 0) this.noteWalk(g, g)
     }
+    for (let k = 0; k + 1 < pages.length; k += 2)
+      for (let v = 0; v < this.interruptible.length; v++) if ((pages[k + 1] & (1 << v)) !== 0) this.notePage(v, pages[k])
+    if (tablesChange) this.noteTables()
     for (let v = 0; v < this.interruptible.length; v++) if (interruptible[v] === 1) this.noteInterruptible(v)
     return this.version !== version
   }
