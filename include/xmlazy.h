@@ -11,7 +11,7 @@
  *
  * xm_hypercalls counts entries of the hypervisor.
  *
- *  xm_paging_on()       turns paging on: the first 4 MB stand where they are, XM_MAP_BASE (8 MB) is mapped by the 1024 entries of
+ *  xm_map_on()       turns paging on: the first 4 MB stand where they are, XM_MAP_BASE (8 MB) is mapped by the 1024 entries of
  *                       xm_map_table, all not present at first. XM_PTE(frame) is a present, writable entry.
  */
 #ifndef XMLAZY_H
@@ -155,7 +155,7 @@ static volatile unsigned int xm_page_directory[1024] __attribute__((aligned(4096
 	[XM_MAP_BASE >> 22] = (unsigned int)xm_map_table + 0x63,
 };
 
-__attribute__((unused, noinline)) static void xm_paging_on(void)
+__attribute__((unused, noinline)) static void xm_map_on(void)
 {
 	unsigned int word;
 	__asm__ __volatile__("movl %%cr4, %0\n\torl $0x10, %0\n\tmovl %0, %%cr4\n\tmovl %1, %%cr3\n\tmovl %%cr0, %0\n\torl $0x80000000, %0\n\tmovl %0, %%cr0"

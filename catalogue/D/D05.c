@@ -34,7 +34,7 @@ XM_IRQ(0, 0x40, interrupt, 1);
 static void copy_page_range(void)
 {
 	page[0] = 42;
-	xm_paging_on();
+	xm_map_on();
 	xm_sti();
 	xm_lazy_enter(XM_LAZY_MMU);
 	xm_set_pte(&user_pte, 0x1000);

@@ -41,7 +41,7 @@ XM_IRQ(0, 0x40, interrupt, 1);
 static void process(void)
 {
 	page[0] = 42;
-	xm_paging_on();
+	xm_map_on();
 	xm_sti();
 	xm_lazy_enter(XM_LAZY_MMU);
 	XM_ASSERT(read_through_kmap(2) == 42);

@@ -31,7 +31,7 @@ static void zap_pte_range(void)
 	page[0] = 42;
 	vmalloc_table[0] = XM_PTE(page);
 	reference = XM_PTE(vmalloc_table);
-	xm_paging_on();
+	xm_map_on();
 	xm_lazy_enter(XM_LAZY_MMU);
 	XM_ASSERT(*(volatile unsigned int *)VMALLOC == 42);
 	xm_lazy_leave(XM_LAZY_MMU);

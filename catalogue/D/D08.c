@@ -47,7 +47,7 @@ XM_IRQ(0, 0x40, interrupt, 1);
 static void task(void)
 {
 	page[0] = 42;
-	xm_paging_on();
+	xm_map_on();
 #ifdef IRQ
 	xm_sti();
 #endif
