@@ -218,6 +218,17 @@ describe('global pages', () => {
     for (const flush of ['    invlpg [0x400000]\n', '    mov eax, 0x10\n    mov cr4, eax\n    mov eax, 0x90\n    mov cr4, eax\n'])
       expect(verdict(remote(move, flush + read, { tables: global, start: on('dir', PGE) }))).toBe('holds/complete')
   })
+  it('stay global in the TLB when the tables say otherwise', () => {
+    const source = (flush: string) => `.vcpu only
+only:
+${on('dir', PGE)}    lock and dword [table], 0xfffffeff
+${flush}${reload}    mov dword [table], pageB + 0x67
+    mfence
+${reload}${read}    ret
+${global}`
+    expect(verdict(source(''))).toBe('assertion')
+    expect(verdict(source('    invlpg [0x400000]\n'))).toBe('holds/complete')
+  })
   it('of one address space are seen in the next', () => {
     const source = (flags: string) => `.vcpu only
 only:
@@ -294,6 +305,10 @@ times 1023 dd 0
     expect(verdict(remote(split, read, { tables }))).toBe('assertion')
     expect(verdict(remote(split, `    invlpg [0x5ff000]\n${read}`, { tables }))).toBe('holds/complete')
     expect(verdict(remote(split, `    invlpg [0x811000]\n${read}`, { tables }))).toBe('assertion')
+    // A small translation that leads to the same place outlives what drops the large one.
+    const joined = tables.replace('dir: dd 0xe3, 0xe7', 'dir: dd 0xe3, table + 0x67').replace('table: dd pageB + 0x67\ntimes 1023 dd 0', 'table: times 17 dd 0\ndd 0x11067\ntimes 1006 dd 0')
+    const grow = '    mov dword [dir + 4], 0xe7\n    mfence\n    mov dword [dir + 4], table + 0x67\n    mov dword [table + 0x44], pageB + 0x67'
+    expect(verdict(remote(grow, `    invlpg [0x5ff000]\n${read}`, { tables: joined }))).toBe('assertion')
   })
 
   const pae = `
