@@ -5,17 +5,23 @@ import { PAGE, type BoardMemory } from './boardMemory.ts'
 /** Bytes of an operation, at the most. */
 const LENGTH_MAX = 15
 
-/** Operations of one page and code size, at their offsets: always the same array. */
+/** Pages whose operations are kept: beyond that all is decoded anew, so that no guest fills the host's memory. */
+const PAGES_MAX = 1024
+
+/** Operations of one page and code size, at their offsets: the same array until all are dropped. */
 export type PageOps = (Op | undefined)[]
 
 export class OpCache {
   readonly #memory: BoardMemory
+  readonly #onDrop: () => void
   /** Per physical page, by code size. */
   readonly #pages = new Map<number, [PageOps | undefined, PageOps | undefined]>()
   readonly #bytes = new Uint8Array(16)
 
-  constructor(memory: BoardMemory) {
+  /** @param onDrop all is dropped: arrays that somebody holds on to count no more */
+  constructor(memory: BoardMemory, onDrop: () => void) {
     this.#memory = memory
+    this.#onDrop = onDrop
     memory.onCodeWrite = (at, sizeBytes) => {
       const end = (at & (PAGE - 1)) + sizeBytes
       for (const ops of this.#pages.get(at >>> 12)!)
@@ -27,8 +33,17 @@ export class OpCache {
   page(at: number, code32: boolean): PageOps {
     const number = at >>> 12
     let entry = this.#pages.get(number)
-    if (entry === undefined) this.#pages.set(number, (entry = [undefined, undefined]))
+    if (entry === undefined) {
+      if (this.#pages.size >= PAGES_MAX) this.#drop()
+      this.#pages.set(number, (entry = [undefined, undefined]))
+    }
     return (entry[code32 ? 1 : 0] ??= Array.from({ length: PAGE }, () => undefined))
+  }
+
+  #drop(): void {
+    this.#pages.clear()
+    this.#memory.codePages.fill(0)
+    this.#onDrop()
   }
 
   /** Decodes the operation at `at` into `ops`; null: it goes on in the next page. */

@@ -108,7 +108,7 @@ export class System implements Board, Fabric {
     this.#hasRom = options.rom
     this.#spinning = Array.from({ length: options.vcpus }, () => false)
     this.#loops = Array.from({ length: options.vcpus }, () => new LoopWatch())
-    this.#ops = new OpCache(this.memory)
+    this.#ops = new OpCache(this.memory, () => { for (const { codePage } of this.#buses) codePage.forget() })
     const now = () => this.now()
     const seconds = () => this.now() / TICKS_PER_SECOND
     this.screen = new Screen(seconds)

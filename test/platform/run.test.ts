@@ -239,6 +239,61 @@ describe('the page that is executed from', () => {
   })
 })
 
+describe('more code than is kept decoded', () => {
+  it('is decoded anew, stores to it included', () => {
+    // A RET at the start of each of 1100 pages from 1 MB on (unreal mode), called in turn; then the first is changed and called again.
+    const code = `cli
+      lgdt [cs:0x7c00+pointer]
+      mov eax, cr0
+      or al, 1
+      mov cr0, eax
+      jmp dword 8:0x7c00+flat
+      pointer: dw 23
+      dd 0x7c00+table
+      align 8
+      table: dq 0, 0x00cf9b000000ffff, 0x00cf93000000ffff
+      bits 32
+      flat: mov ax, 16
+      mov ds, ax
+      mov ss, ax
+      mov esp, 0x7000
+      mov ecx, 1100
+      mov ebx, 0x100000
+      fill: mov byte [ebx], 0xc3
+      add ebx, 0x1000
+      dec ecx
+      jnz fill
+      mov ecx, 1100
+      mov ebx, 0x100000
+      calls: call ebx
+      add ebx, 0x1000
+      dec ecx
+      jnz calls
+      mov dword [0x100000], 0x80e604b0
+      mov byte [0x100004], 0xc3
+      mov ebx, 0x100000
+      call ebx
+      mov byte [0x100001], 6
+      call ebx
+      cli
+      hlt`
+    expect(run(optionsFor(assembleBytes(`bits 16\n${code}`))).log.posts).toEqual([4, 6])
+  })
+})
+
+describe('random bytes', () => {
+  it('run to some end, and again to the same', () => {
+    let seed = 12345
+    const next = () => (seed = (Math.imul(seed, 1664525) + 1013904223) | 0) >>> 24
+    for (let n = 0; n < 12; n++) {
+      const options = optionsFor(Uint8Array.from({ length: n % 2 === 0 ? 0x10000 : 4096 }, next), { rom: n % 2 === 0, vcpus: 1 + (n % 3), memoryBytes: 1 << 20, cpu: classOf(['386', '486', 'pentium', 'p6', 'p4'][n % 5]) })
+      const { running, outcome } = run(options, 'random', n, 5000)
+      const { divergence, system } = rerun(options, new Log(), running.recording)
+      expect([n, divergence, system.hash()]).toEqual([n, null, outcome.hash])
+    }
+  })
+})
+
 describe('code beside data', () => {
   // The stack lies in the page that executes; stores reach an instruction from before, within and behind it.
   const flat = (code: string) => run(optionsFor(assembleBytes(`bits 16\n${code}\ncli\nhlt`))).log.posts
