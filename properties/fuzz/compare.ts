@@ -4,6 +4,8 @@ import { countClasses } from '../../src/explore/classes.ts'
 import { DporSearch, type Fault } from '../../src/explore/dpor/search.ts'
 import { finish } from '../../src/explore/explorable.ts'
 import { GraphSearch } from '../../src/explore/graph.ts'
+import { judgeLasso } from '../../src/explore/liveness/lasso.ts'
+import { LiveSearch } from '../../src/explore/liveness/search.ts'
 import { assembleImage } from '../../src/index.ts'
 import type { MachineImage } from '../../src/smp/image.ts'
 import { Machine } from '../../src/smp/machine.ts'
@@ -64,6 +66,7 @@ export function compare(program: Program, fault: EngineFault | null = null): Out
   const problems: string[] = []
   const wrong = behaviour.violations.size > 0
   graph(make, end, behaviour, fault, problems)
+  if (fault === null) liveness(image, model, wrong || behaviour.stuck, problems)
 
   const dporEnds = new Set<string>()
   let machine: Machine | null = null
@@ -111,6 +114,14 @@ function sameEnds(engine: string, found: ReadonlySet<string>, expected: Readonly
   const missing = [...expected].filter((one) => !found.has(one)).length
   const added = [...found].filter((one) => !expected.has(one)).length
   if (missing + added > 0) problems.push(`${engine}: of ${expected.size} final states ${missing} are missing, ${added} are none`)
+}
+
+/** Whether it hangs, by the search and judgement that `check` makes, and by carrying out what it found. */
+function liveness(image: MachineImage, model: Model, expected: boolean, problems: string[]): void {
+  const make = machinesOf(image, model)
+  const { verdict, violation, schedule, cycleFrom } = finish(new LiveSearch(make, make, {}, 'auto'))
+  if ((verdict === 'violated') !== expected) problems.push(`liveness: ${verdict} ${violation?.kind ?? ''}; it ${expected ? 'hangs or is wrong' : 'is right and ends'}`)
+  if (cycleFrom !== undefined && judgeLasso(make(), { schedule: schedule!, from: cycleFrom }, violation!.vcpu)?.kind !== violation!.kind) problems.push('liveness: the cycle cannot be carried out')
 }
 
 function graph(make: () => Machine, end: (machine: Machine) => string, behaviour: NonNullable<ReturnType<typeof behaviourOf>>, fault: EngineFault | null, problems: string[]): void {

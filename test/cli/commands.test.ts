@@ -34,6 +34,17 @@ describe('check', () => {
     expect(json('check', 'ticket.o', '--preemptions', '1')).toMatchObject({ code: 3, verdict: 'holds', strength: 'bounded', bounds: { preemptions: 1 } })
   })
 
+  it('says what goes on for ever, and what was not judged', () => {
+    copyFileSync(join(root, 'examples', 'explore', 'lostwake.o'), join(directory, 'lostwake.o'))
+    expect(json('check', 'sb-fence.o').liveness.covered).toBe('termination')
+    expect(json('check', 'lostwake.o', '--liveness', 'off', '--engine', 'graph')).toMatchObject({ verdict: 'holds', liveness: { covered: 'none' } })
+    expect(json('check', 'sb-fence.o', '--engine', 'portfolio', '--executions', '20')).toMatchObject({ code: 3, executions: 20, guarantees: [{ depth: 1 }, { depth: 2 }, { depth: 3 }], liveness: { covered: 'none' } })
+    expect(json('check', 'lostwake.o')).toMatchObject({ code: 1, violation: { kind: 'lost-wakeup', trace: 'out/check/lostwake.xmt' } })
+    expect(xmcheck('replay', 'out/check/lostwake.xmt').out).toMatch(/step \d+ repeats for ever\n.*every check hash equal; violated: lost-wakeup/)
+    const schedule = /Schedule: ([^]*)$/.exec(xmcheck('explain', 'out/check/lostwake.xmt').out)![1]
+    expect(xmcheck('check', 'lostwake.o', '--schedule', schedule)).toMatchObject({ code: 1, out: expect.stringContaining('violated: lost-wakeup') })
+  })
+
   it('names the biggest sources of a state space that is too large', () => {
     const { code, out } = xmcheck('check', 'ticket.o', '--states', '5000')
     expect(code).toBe(3)
@@ -50,6 +61,8 @@ describe('check', () => {
     ['check', 'sb.o', '--fetch', 'ordered:3'], ['check', 'sb.o', '--time', '-1'], ['check', 'sb.o', '--at', '5'], ['check', 'sb.o', '--profile', 'z80'],
     ['check', 'sb.o', '--engine', 'random', '--states', '5'], ['check', 'sb.o', '--schedule', 'jump'], ['replay', 'sb.o'], ['explain', 'sb.o'], ['minimize', 'none'],
     ['relink', '--from', '5'], ['nonsense'],
+    ['check', 'sb.o', '--engine', 'dpor', '--liveness', 'progress'], ['check', 'sb.o', '--executions', '5'], ['check', 'sb.o', '--liveness', 'some'],
+    ['check', 'sb.o', '--schedule', 'run0 cycle:0'],
   ])('%s %s %s %s is a usage error', (...args) => {
     const { code, err, out } = xmcheck(...args)
     expect([code, out]).toEqual([2, ''])
