@@ -605,8 +605,11 @@ export class VcpuBus implements Bus {
       this.park(AT_STORE, physical, sizeBytes, 1)
       return false
     }
-    if (cut === 0) this.buffer.push(physical, sizeBytes, low, high)
-    else {
+    if (cut === 0) {
+      this.buffer.push(physical, sizeBytes, low, high)
+      // After a fence that had to wait, a store comes before the step's event: it may drain before that event, so the step ends.
+      this.#granted = false
+    } else {
       if (!this.gate(AT_STORE, physical, sizeBytes, 2)) return false
       const highHalf = shiftRight(low, high, cut)
       if (this.way === 1) this.buffer.push(physical + cut, sizeBytes - cut, highHalf[0], highHalf[1])

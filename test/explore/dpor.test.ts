@@ -138,3 +138,13 @@ describe('waits whose registers somebody looks at in the end', () => {
     expect([ends(false), ends(true)]).toEqual([1, 2])
   })
 })
+
+describe('a store after a fence that had to wait', () => {
+  // Another vCPU sees y, and writes z before vCPU 0 reads it.
+  const text = (fence: string) => `.vcpu p0\n.vcpu p1\np0:\n    mov dword [x], 1\n    ${fence}\n    mov dword [y], 1\n    mov eax, [z]\n    cmp eax, 2\n    setne al\n    movzx eax, al\n    assert eax\n    ret
+p1:\n    mov ecx, [x]\n    mov eax, [y]\n    test eax, eax\n    jz done\n    mov dword [z], 2\ndone:\n    ret\nsection .data\nx: dd 0\ny: dd 0\nz: dd 0\nl: dd 0\n`
+  it.each(['mfence', 'cpuid', 'lock inc dword [l]'])('may drain before the load that follows: %s', (fence) => {
+    for (const engine of ['graph', 'dpor'] as const)
+      expect(checkImage(assembleImage(text(fence), { title: 'fence' }), makeModel(), { engine }).violation?.kind).toBe('assertion')
+  })
+})
