@@ -95,6 +95,8 @@ export const XOR_Q = 81
 export const SHR_Q = 82
 export const SAR_Q = 83
 export const ROL_Q = 84
+/** A string instruction with REP: as many iterations as there are, each an instruction; the last of a block. */
+export const REPEAT = 85
 
 /** Bit of `runBlocks`' segments: SS is flat, and ESP the stack pointer. */
 export const STACK = 1 << 8

@@ -13,7 +13,7 @@ import { ALU } from './flags.ts'
 import {
   GENERIC, NOP, MOV_R, MOV_RM, MOV_M, MOV_R8, MOV_R8M, MOV_M8, MOV_M16, LEA, ADD_R, ADD_RM, ADD_M, SUB_R, SUB_RM, SUB_M, AND_R, AND_RM,
   AND_M, OR_R, OR_RM, OR_M, XOR_R, XOR_RM, XOR_M, CMP_R, CMP_RM, CMP_M, TEST_R, TEST_M, ALU_R, ALU_RM, ALU_M, ALU_R8, ALU_R8M, ALU_M8,
-  CMP_R8, CMP_R8M, CMP_M8, TEST_R8, TEST_M8, INC_R, INC_M, DEC_R, DEC_M, NEG_R, NOT_R, SHL_R, SHR_R, SAR_R, ROL_R, ROR_R, IMUL_R, IMUL_RM,
+  CMP_R8, CMP_R8M, CMP_M8, TEST_R8, TEST_M8, INC_R, INC_M, DEC_R, DEC_M, NEG_R, NOT_R, REPEAT, SHL_R, SHR_R, SAR_R, ROL_R, ROR_R, IMUL_R, IMUL_RM,
   IMUL_3, MOVZX_8, MOVZX_16, MOVZX_8M, MOVZX_16M, MOVSX_8, MOVSX_8M, MOVSX_16, MOVSX_16M, SET, CMOV, CDQ, PUSH, POP, LEAVE, JCC, CMP_JCC, TEST_JCC, DEC_JCC, JMP, JMP_M, JMP_R, CALL,
   RET, STACK,
 } from './formNumbers.ts'
@@ -54,7 +54,11 @@ export class BlockOp {
     this.start = start
     this.end = start + op.length
     const row = op.row
-    if (row === null || op.rep !== 0 || op.lock || op.handler !== handlerOf(row.mnemonic)) return
+    if (row === null || op.lock || op.handler !== handlerOf(row.mnemonic)) return
+    if (op.rep !== 0) {
+      if (STRINGS.has(row.mnemonic)) this.form = REPEAT
+      return
+    }
     const resolve = RESOLVE.get(row.mnemonic)
     if (resolve === undefined || (row.mnemonic.startsWith('cmov') && !cls.features.has('cmov'))) return
     // Its shifts leave other flags than those of later parts (flags386.ts).
@@ -280,6 +284,8 @@ export function joinLast(ops: BlockOp[]): void {
   ops.pop()
 }
 
+/** What REP repeats, but for port I/O. */
+const STRINGS = new Set(['movs', 'stos', 'lods', 'cmps', 'scas'])
 /** Mnemonics whose instructions change nothing but general registers, status flags, DF and memory: they may stand in a block. */
 const IN_BLOCK = new Set([
   ...Object.keys(ALU), 'inc', 'dec', 'neg', 'not', 'rol', 'ror', 'rcl', 'rcr', 'shl', 'shr', 'sal', 'sar', 'shld', 'shrd',
@@ -294,7 +300,8 @@ const LAST_IN_BLOCK = new Set(['jmp', 'call', 'ret', 'loop', 'loope', 'loopne', 
 /** Whether the operation may stand in a block, and whether a block ends with it. */
 export function placeInBlock(op: Op): 'inside' | 'last' | 'outside' {
   const row = op.row
-  if (row === null || op.rep !== 0 || op.lock || op.handler !== handlerOf(row.mnemonic)) return 'outside'
+  if (row === null || op.lock || op.handler !== handlerOf(row.mnemonic)) return 'outside'
+  if (op.rep !== 0) return STRINGS.has(row.mnemonic) ? 'last' : 'outside'
   const far = row.operands[0] === 'Ap' || row.operands[0] === 'Mp'
   // XCHG with memory is locked; multi-byte NOPs may call the checker; control and segment registers decide how blocks run.
   if (far || (row.mnemonic === 'xchg' && op.a.kind === MEM) || (row.mnemonic === 'nop' && op.modrm >= 0)) return 'outside'

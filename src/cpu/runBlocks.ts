@@ -3,6 +3,7 @@
  * flags.ts and in the handlers; here are only the ways to reach their operands, one line for each form, for memory that can be
  * reached directly. Whatever else happens, faults among it, happens in a handler.
  */
+import { bulkStrings } from './bulkStrings.ts'
 import type { Block, CodeCache } from './codeCache.ts'
 import type { Cpu } from './cpu.ts'
 import type { DirectMemory } from './directMemory.ts'
@@ -12,7 +13,7 @@ import {
   AND_RM, AND_M, OR_R, OR_RM, OR_M, XOR_R, XOR_RM, XOR_M, CMP_R, CMP_RM, CMP_M, TEST_R, TEST_M, ALU_R, ALU_RM, ALU_M, ALU_R8, ALU_R8M,
   ALU_M8, CMP_R8, CMP_R8M, CMP_M8, TEST_R8, TEST_M8, INC_R, INC_M, DEC_R, DEC_M, NEG_R, NOT_R, SHL_R, SHR_R, SAR_R, ROL_R, ROR_R, IMUL_R,
   IMUL_RM, IMUL_3, MOVZX_8, MOVZX_8M, MOVZX_16M, MOVSX_8, MOVSX_8M, MOVZX_16, MOVSX_16, MOVSX_16M, SET, CMOV, CDQ, PUSH, POP, LEAVE, JCC, CMP_JCC, TEST_JCC, DEC_JCC, JMP, JMP_M, JMP_R,
-  CALL, RET, SUB_Q, AND_Q, OR_Q, XOR_Q, SHR_Q, SAR_Q, ROL_Q,
+  CALL, RET, REPEAT, SUB_Q, AND_Q, OR_Q, XOR_Q, SHR_Q, SAR_Q, ROL_Q,
 } from './formNumbers.ts'
 import {
   ACTIVE, ACTIVITY, ATTR_BIG, ATTR_CODE, ATTR_EXPAND_DOWN, ATTR_PRESENT, ATTR_RW, ATTR_SEGMENT, CS, DR7, EAX, EBP, EDX, EFLAGS, EIP, ES, ESP, EVENT,
@@ -22,7 +23,7 @@ import {
 /** Nothing has to be looked at between instructions, code is flat (32 bits, base 0, no limit), and undefined flags are as the handlers leave them. */
 export function canRunBlocks({ r, undefinedFlags }: Cpu): boolean {
   return (
-    ((r[EFLAGS] & (TF | RF)) | (r[SHADOW] & 3) | (r[DR7] & 0xff) | (r[EVENT] & EVENT_VALID) | r[SEG_BASE + CS] | ~r[SEG_LIMIT + CS]) === 0 &&
+    ((r[EFLAGS] & TF) | (r[SHADOW] & 3) | (r[DR7] & 0xff) | (r[EVENT] & EVENT_VALID) | r[SEG_BASE + CS] | ~r[SEG_LIMIT + CS]) === 0 &&
     (r[SEG_ATTR + CS] & ATTR_BIG) !== 0 &&
     r[ACTIVITY] === ACTIVE &&
     undefinedFlags.kind === 'fixed'
@@ -64,6 +65,8 @@ export function runBlocks(cpu: Cpu, start: Block, budget: number, code: Code, me
   let done = 0
   cpu.remark = null
   cpu.stop = 0
+  // RF ends with the next instruction; only strings that go on leave it alone.
+  if ((r[EFLAGS] & RF) !== 0 && (start.ops.length === 0 || start.ops[0].form !== REPEAT)) return 0
   for (;;) {
     const ops = block.ops
     if (ops.length === 0 || block.count > budget - done) {
@@ -221,6 +224,26 @@ export function runBlocks(cpu: Cpu, start: Block, budget: number, code: Code, me
         case SHR_Q: r[op.a] = r[op.a] >>> op.value; break
         case SAR_Q: r[op.a] >>= op.value; break
         case ROL_Q: r[op.a] = (r[op.a] << op.value) | (r[op.a] >>> (32 - op.value)); break
+        case REPEAT: {
+          const here = (block.eip + op.start) | 0
+          r[EIP] = here
+          let turns = bulkStrings(cpu, op.op, budget - done - k - 1, memory, flat)
+          do {
+            cpu.next = eip
+            code.attempt()
+            op.op.handler(cpu, op.op)
+            if (cpu.stop !== 0) return done + k + turns
+            turns++
+          } while (cpu.next === here && !block.stale && done + k + turns < budget)
+          if (cpu.next === here) return done + k + turns
+          r[EFLAGS] &= ~RF
+          if (block.stale) {
+            r[EIP] = eip
+            return done + k + turns
+          }
+          done += turns - 1
+          break
+        }
         default:
           r[EIP] = block.eip + op.start
           cpu.next = (block.eip + op.end) | 0

@@ -4,7 +4,11 @@ import { gunzipSync } from 'node:zlib'
 import { describe, expect, it } from 'vitest'
 import { classOf } from '../../src/cpu/classes.ts'
 import { CodeCache } from '../../src/cpu/codeCache.ts'
+import { STACK } from '../../src/cpu/formNumbers.ts'
+import * as reg from '../../src/cpu/registers.ts'
+import { canRunBlocks, flatSegments } from '../../src/cpu/runBlocks.ts'
 import { generator } from '../../src/explore/generator.ts'
+import { World } from './protectedMode.ts'
 import { Model } from './native/compare.ts'
 import { FPU_INITIAL, CODE, DATA, registerValue, type Instance } from './native/layout.ts'
 import { readVectors } from './native/vectors.ts'
@@ -62,6 +66,29 @@ describe('blocks', () => {
       const code = Array.from(before.code, (byte) => byte.toString(16).padStart(2, '0')).join(' ')
       expect(inBlocks, `program ${n}: ${code}`).toEqual(byHandlers)
     }
+  })
+})
+
+describe('what must be looked at between instructions', () => {
+  const cpuWith = (word: number, value: number) => {
+    const { cpu } = new World('p4').machine
+    cpu.r[word] = value
+    return cpu
+  }
+
+  it.each([
+    ['TF', reg.EFLAGS, reg.TF], ['an STI shadow', reg.SHADOW, reg.SHADOW_STI], ['a MOV SS shadow', reg.SHADOW, reg.SHADOW_MOV_SS],
+    ['a breakpoint', reg.DR7, 1], ['an event', reg.EVENT, reg.EVENT_VALID | 3], ['HLT', reg.ACTIVITY, reg.HALTED],
+    ['a base of CS', reg.SEG_BASE + reg.CS, 0x1000], ['a limit of CS', reg.SEG_LIMIT + reg.CS, 0xffff], ['16-bit code', reg.SEG_ATTR + reg.CS, 0x9b],
+  ])('%s keeps blocks from running', (_name, word, value) => {
+    expect([canRunBlocks(cpuWith(reg.EAX, 1)), canRunBlocks(cpuWith(word, value))]).toEqual([true, false])
+  })
+
+  it('segments are flat where offsets are addresses that may be written', () => {
+    expect(flatSegments(cpuWith(reg.EAX, 1).r) & 0xff).toBe(0x3d)
+    for (const [word, value] of [[reg.SEG_BASE + reg.DS, 16], [reg.SEG_LIMIT + reg.DS, 0xfffff], [reg.SEG_ATTR + reg.DS, 0xc091], [reg.SEG_ATTR + reg.DS, 0xc097], [reg.SEG_ATTR + reg.DS, 0xc013]])
+      expect(flatSegments(cpuWith(word, value).r) & (1 << reg.DS)).toBe(0)
+    expect(flatSegments(cpuWith(reg.SEG_ATTR + reg.SS, 0x93).r) & STACK).toBe(0)
   })
 })
 

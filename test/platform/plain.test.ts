@@ -28,8 +28,8 @@ function inThreeWays(image: MachineImage) {
 }
 
 /** Registers after every `slice` instructions. */
-function checks(image: MachineImage, slice: number): number[] {
-  const run = new PlainRun(image, model)
+function checks(image: MachineImage, slice: number, undefinedFlags: string): number[] {
+  const run = new PlainRun(image, makeModel({ undefinedFlags }))
   const found: number[] = []
   while (run.advance(slice) === slice) found.push(run.check())
   found.push(run.hash())
@@ -195,17 +195,72 @@ breakpoint: inc esi
 section .data
 cell: dd 1`)
 
+  const strings = assembled(`
+main: cld
+  mov edi, buffer
+  mov eax, 0x04030201
+  mov ecx, 1500
+  rep stosd
+  mov esi, buffer + 100
+  mov edi, buffer + 101
+  mov ecx, 4000
+  rep movsb
+  mov esi, buffer + 8
+  mov edi, buffer + 10
+  mov ecx, 700
+  rep movsd
+  mov esi, buffer + 4
+  mov edi, buffer + 4092
+  mov ecx, 33
+  rep movsw
+  mov esi, buffer + 2
+  mov edi, buffer + 4095
+  mov ecx, 33
+  rep movsd
+  xor ecx, ecx
+  rep movsd
+  std
+  mov esi, buffer + 5000
+  mov edi, buffer + 5004
+  mov ecx, 900
+  rep movsd
+  cld
+  mov edi, buffer
+  mov al, 4
+  mov ecx, 6000
+  repne scasb
+  setz bl
+  mov esi, buffer
+  mov edi, buffer + 4
+  mov ecx, 1000
+  repe cmpsd
+  adc ebx, edi
+  mov ecx, 5
+  mov esi, buffer
+  rep lodsd
+  add ebx, eax
+  ret
+section .data
+align 4096
+buffer: times 8192 db 7`)
+
+  it('repeat strings as the explored machine does', () => {
+    expect(inThreeWays(strings).plain.instructions).toBeGreaterThan(7000)
+  })
+
   it('take faults, traps, locked and odd instructions as the explored machine does', () => {
     const { plain } = inThreeWays(faults)
     expect(plain.instructions).toBeGreaterThan(8000)
   })
 
-  it('can be cut anywhere: the state after n instructions does not depend on the slices', () => {
-    const one = checks(faults, 1)
-    for (const slice of [2, 3, 7, 64]) {
-      const every = checks(faults, slice)
-      expect(every.at(-1)).toBe(one.at(-1))
-      expect(every.slice(0, -1)).toEqual(one.slice(0, -1).filter((_, k) => (k + 1) % slice === 0))
+  it.each(['fixed', 'random:7'])('can be cut anywhere: the state after n instructions does not depend on the slices (undefined flags: %s)', (undefinedFlags) => {
+    for (const image of [faults, strings]) {
+      const one = checks(image, 1, undefinedFlags)
+      for (const slice of [2, 3, 7, 64]) {
+        const every = checks(image, slice, undefinedFlags)
+        expect(every.at(-1)).toBe(one.at(-1))
+        expect(every.slice(0, -1)).toEqual(one.slice(0, -1).filter((_, k) => (k + 1) % slice === 0))
+      }
     }
   })
 

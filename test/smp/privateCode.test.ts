@@ -111,6 +111,39 @@ p1: mov dword [y], 1
     names: ['r0', 'r1'],
     outcomes: 4,
   },
+  'code that differs where all else is equal': {
+    text: `.vcpu p0\n.vcpu p1
+p0: mov eax, [y]
+  mov [.patched + 2], al
+  xor eax, eax
+  mov ebx, [x]
+.patched: add ecx, 0
+  mov [r0], ecx
+  ret
+p1: mov dword [y], 5
+  mov dword [x], 1
+  ret`,
+    names: ['r0'],
+    outcomes: 2,
+  },
+  'code that is rewritten in some executions only': {
+    text: `.vcpu p0\n.vcpu p1
+p0: mov ebx, [x]
+  mov eax, [y]
+  cmp eax, 5
+  jne .on
+  mov [.patched + 2], al
+.on: nop
+.patched: add ecx, 0
+  mov [r0], ecx
+  mov [r1], ebx
+  ret
+p1: mov dword [x], 1
+  mov dword [y], 5
+  ret`,
+    names: ['r0', 'r1'],
+    outcomes: 4,
+  },
 }
 
 describe('blocks of private code', () => {
