@@ -119,16 +119,18 @@ function timed(work: () => void): Time {
   return { processor: (user + system) / 1e6, elapsed: (performance.now() - started) / 1e3 }
 }
 
-/** What one turn of a fixed loop of four dependent operations takes, the best of a few times: to compare machines, and moments. */
+/** A loop of dependent operations, always the same. */
+function fixedLoop(turns: number): number {
+  let h = 1
+  for (let k = 0; k < turns; k++) h = Math.imul(h ^ k, 0x9e3779b1)
+  return h
+}
+
+/** What one turn of it takes, in ns, the best of a few times: to compare machines, and moments. */
 function calibrate(): number {
   const turns = 2e7
   let best = Infinity
-  for (let repeat = 0, h = 1; repeat < 5; repeat++) {
-    const { processor } = timed(() => {
-      for (let k = 0; k < turns; k++) h = Math.imul(h ^ k, 0x9e3779b1)
-    })
-    best = Math.min(best, processor)
-  }
+  for (let repeat = 0; repeat < 5; repeat++) best = Math.min(best, timed(() => fixedLoop(turns)).processor)
   return (best * 1e9) / turns
 }
 
