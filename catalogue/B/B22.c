@@ -10,7 +10,7 @@
 #include "xmlock.h"
 
 static struct object {
-	volatile unsigned char lock;
+	struct xm_ticket_lock lock;
 	volatile unsigned int owner, done, releases;
 } object;
 
@@ -22,7 +22,7 @@ static void release(struct object *o)
 #ifndef STATISTICS
 	o->releases++;
 #endif
-	xm_byte_unlock(&o->lock);
+	xm_ticket_unlock(&o->lock);
 #ifdef DEBUG_OWNER
 	o->owner = 0;
 #endif
@@ -33,7 +33,7 @@ static void release(struct object *o)
 
 static void signaller(void)
 {
-	xm_byte_lock(&object.lock);
+	xm_ticket_lock(&object.lock);
 	object.done = 1;
 	release(&object);
 }
@@ -41,12 +41,12 @@ static void signaller(void)
 static void owner(void)
 {
 	for (;;) {
-		xm_byte_lock(&object.lock);
+		xm_ticket_lock(&object.lock);
 		if (object.done)
 			break;
-		xm_byte_unlock(&object.lock);
+		xm_ticket_unlock(&object.lock);
 	}
-	xm_byte_unlock(&object.lock);
+	xm_ticket_unlock(&object.lock);
 	XM_FREE(&object, sizeof object);
 }
 
