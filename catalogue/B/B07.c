@@ -18,6 +18,8 @@ static volatile unsigned char pending; /* the event channel of the waiter */
 
 static void unlocker(void)
 {
+	XM_ENTER(&xl);
+	XM_LEAVE(&xl);
 	xl.lock = 0;
 #ifdef FIXED
 	xm_lock_fence();
@@ -37,8 +39,10 @@ static void waiter(void)
 			break;
 		XM_POLL(&pending);
 	} while (xm_xchg8(&xl.lock, 1));
+	XM_ENTER(&xl);
 	__asm__ __volatile__("lock decw %0" : "+m"(xl.spinners) : : "memory", "cc");
 }
 
 XM_VCPU(unlocker);
 XM_VCPU(waiter);
+XM_OBJECT(xl);

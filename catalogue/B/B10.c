@@ -25,10 +25,13 @@ static void waiter(void)
 #endif
 		XM_POLL(&pending);
 	}
+	XM_ENTER(&lock);
 }
 
 static void unlocker(void)
 {
+	XM_ENTER(&lock);
+	XM_LEAVE(&lock);
 	lock = 0;
 	xm_lock_fence();
 	xm_notify(&pending);

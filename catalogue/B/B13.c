@@ -16,6 +16,8 @@ static volatile unsigned char pending;
 
 static void unlocker(void)
 {
+	XM_ENTER(&lock);
+	XM_LEAVE(&lock);
 #ifdef PLAIN
 	lock.head += 2;
 #else
@@ -37,6 +39,7 @@ static void waiter(void)
 			break;
 		XM_POLL(&pending);
 	}
+	XM_ENTER(&lock);
 }
 
 XM_VCPU(unlocker);
