@@ -1,6 +1,7 @@
 /** The studies of `xmcheck cost`: guest programs, how they are run, and what of the counts is shown. */
 import type { MachineImage } from '../smp/image.ts'
 import { bar, formatCount, formatTable } from './format.ts'
+import { quantile } from './quantile.ts'
 import { runCost, type CostResult } from './run.ts'
 import { barsSvg } from './svg.ts'
 import { COST_TABLES, type CostTable } from './table.ts'
@@ -54,6 +55,17 @@ const FORMS: readonly (readonly [string, string])[] = [
   ['native, compiled in', 'patching-NATIVE.o'],
 ]
 
+const LOCK_VCPUS = 4
+const LOCKS: readonly (readonly [string, string])[] = [
+  ['ticket', 'locks-TICKET.o'],
+  ['byte', 'locks-BYTE.o'],
+  ['MCS', 'locks-MCS.o'],
+  ['Xen pv byte', 'locks-XEN.o'],
+  ['pv ticket', 'locks-PV_TICKET.o'],
+]
+const waits = ({ result }: StudyRow) => result.intervals.filter((one) => one.name === 'wait').map((one) => one.to - one.from)
+const throughput = ({ result }: StudyRow) => (result.progress / result.cycles) * 1e6
+
 const perOperation = (row: StudyRow, empty: StudyRow, value: (result: CostResult) => number) => (value(row.result) - value(empty.result)) / row.operations
 
 export const STUDIES: Readonly<Record<string, Study>> = {
@@ -83,6 +95,32 @@ export const STUDIES: Readonly<Record<string, Study>> = {
         }),
       }))
       return barsSvg(this.title, 'cycles of one operation', groups)
+    },
+  },
+  locks: {
+    title: `What a descheduled vCPU does to a lock: ${LOCK_VCPUS} vCPUs over fewer pCPUs, timeslices of 20000 cycles`,
+    runs: LOCKS.flatMap(([label, object]) =>
+      [4, 3, 2, 1].map((pcpus) => ({ label, object, table: 'p6', pcpus, quantum: 20_000, operations: LOCK_VCPUS * 40 })),
+    ),
+    print(rows) {
+      const header = ['lock', 'pCPUs', 'sections/Mcycle', 'wait median', '99 %', 'longest', 'spins', 'kicks, polls', 'switches', 'preempted']
+      const lines = rows.map((row) => {
+        const { total } = row.result
+        const lengths = waits(row)
+        return [
+          row.label, String(row.pcpus), formatCount(throughput(row)), ...[0.5, 0.99, 1].map((q) => formatCount(quantile(lengths, q))), formatCount(total.pauses),
+          formatCount(total.hypercalls), formatCount(total.contextSwitches), formatCount(total.preemptions),
+        ]
+      })
+      const bars = rows.map((row) => ({ label: `${row.label}, ${row.pcpus} pCPUs`, value: throughput(row) }))
+      return `${formatTable([header, ...lines])}\n\n${chart('critical sections in a million cycles', bars)}`
+    },
+    draw(rows) {
+      const groups = [4, 3, 2, 1].map((pcpus) => ({
+        name: `${pcpus} pCPUs`,
+        bars: rows.filter((row) => row.pcpus === pcpus).map((row) => ({ label: row.label, value: throughput(row) })),
+      }))
+      return barsSvg(this.title, 'critical sections in a million cycles', groups)
     },
   },
 }
