@@ -1,5 +1,5 @@
 /** What the machine does for a call from the guest (guestCalls.ts). */
-import { EIP } from '../cpu/registers.ts'
+import { EIP, SHADOW, SHADOW_MOV_SS, SHADOW_STI } from '../cpu/registers.ts'
 import { AT_BLOCK, AT_CHOOSE, AT_CUT, AT_MARK, AT_POLL, AT_SEND, BUFFER_COUNT, ENDED, IRR, KICKED, NMI_PENDING, STATUS } from './layout.ts'
 import { FP_LIFETIME, FP_MEMORY_READ, FP_RESOURCE_WRITE, RESOURCE_MARKS, RESOURCE_VCPU } from './footprint.ts'
 import { GUEST_CALLS } from './guestCalls.ts'
@@ -85,6 +85,7 @@ export function callGuest(machine: Machine, vcpu: number, bus: VcpuBus, call: nu
       return eax
     case GUEST_CALLS.block:
       if (machine.wordOf(vcpu, KICKED) === 0) {
+        leaveShadow(machine, vcpu)
         bus.park(AT_BLOCK, 0, 0, 1)
         return 0
       }
@@ -108,6 +109,11 @@ export function callGuest(machine: Machine, vcpu: number, bus: VcpuBus, call: nu
   }
 }
 
+/** Who sleeps in the hypervisor can be interrupted: the shadow of an STI or MOV SS in front ends there, as at HLT. */
+function leaveShadow(machine: Machine, vcpu: number): void {
+  machine.cpus[vcpu].r[SHADOW] &= ~(SHADOW_STI | SHADOW_MOV_SS)
+}
+
 /** Entering the hypervisor empties the store buffer; then the byte decides. */
 function poll(machine: Machine, vcpu: number, bus: VcpuBus, address: number): number {
   const { memory } = machine
@@ -119,6 +125,7 @@ function poll(machine: Machine, vcpu: number, bus: VcpuBus, address: number): nu
   machine.polls = true
   if (machine.running()) machine.sharing.noteRead(memory.granule(at), memory.granule(at), 1 << vcpu)
   if (machine.wordOf(vcpu, BUFFER_COUNT) > 0 || memory.u8[at] === 0) {
+    leaveShadow(machine, vcpu)
     bus.park(AT_POLL, address, 1, 1)
     return 0
   }
