@@ -12,7 +12,7 @@ interface Flags extends ModelFlags, OutputFlags {
   readonly time?: string
   readonly states?: string
   readonly expected?: string
-  readonly engine: LitmusEngine | 'auto'
+  readonly engine: LitmusEngine
 }
 
 export function addLitmus(program: Command): void {
@@ -20,7 +20,7 @@ export function addLitmus(program: Command): void {
     .command('litmus')
     .description("run litmus tests in herd's format (X86 and X86_64, narrowed to 32 bits)")
     .argument('<paths...>', 'files, directories (searched for *.litmus), or @FILE: a list of paths')
-    .addOption(new Option('--engine <name>', 'classes searches states and classes, dpor makes one execution a class').choices(['auto', ...LITMUS_ENGINES]).default('auto'))
+    .addOption(new Option('--engine <name>', 'classes searches states and classes, dpor makes one execution a class; auto begins with classes').choices(['auto', ...LITMUS_ENGINES]).default('auto'))
     .option('--time <seconds>', `stop each test after so many seconds (${SECONDS_DEFAULT})`)
     .option('--states <n>', 'stop each test after so many states (2 million)')
     .option('--expected <file>', 'compare with recorded final states (JSON lines: path or name, full_states, sc_full_states)')
@@ -47,7 +47,7 @@ function litmus(paths: readonly string[], flags: Flags): void {
   if (files.length === 0) throw new UsageError(`${paths.join(' ')}: no .litmus file is there`)
   const outcomes = files.map((path): Outcome => {
     try {
-      const result = runLitmus(new TextDecoder().decode(readFile(path)), model, limits, flags.engine === 'auto' ? 'classes' : flags.engine)
+      const result = runLitmus(new TextDecoder().decode(readFile(path)), model, limits, flags.engine)
       return report(path, result, compare(expected, path, result), flags.json === true)
     } catch (error) {
       if (!(error instanceof LitmusError) && !(error instanceof UsageError)) throw error

@@ -42,6 +42,8 @@ export interface LitmusResult {
 export interface LitmusLimits {
   readonly states?: number
   readonly seconds?: number
+  /** Pairs of state and class after which `auto` goes over to dpor. */
+  readonly autoStates?: number
 }
 
 /** Pairs of state and class that one test may have. */
@@ -51,10 +53,28 @@ const FINAL_STATES_MAX = 100_000
 
 /** `classes` searches states and classes together; `dpor` makes one execution a class. They must agree. */
 export const LITMUS_ENGINES = ['classes', 'dpor'] as const
-export type LitmusEngine = (typeof LITMUS_ENGINES)[number]
+/** `auto`: classes, which has every feature of the model, then dpor where its table grows large. */
+export type LitmusEngine = (typeof LITMUS_ENGINES)[number] | 'auto'
+/** Pairs of state and class from which on dpor is faster. */
+const AUTO_STATES = 10_000
+
+type Count = (makeMachine: () => Machine, limits: LitmusLimits, onEnd: (machine: Machine) => void, onRestart: () => void) => ClassCount
+
+const automatic: Count = (makeMachine, limits, onEnd, onRestart) => {
+  const started = performance.now()
+  const left = () => (limits.seconds === undefined ? limits : { ...limits, seconds: limits.seconds - (performance.now() - started) / 1000 })
+  let machine: Machine | null = null
+  const states = limits.autoStates ?? AUTO_STATES
+  const small = countClasses(() => (machine = makeMachine()), { ...limits, states: Math.min(states, limits.states ?? Infinity) }, onEnd, onRestart)
+  if (small.exhausted || small.states < states) return small
+  if (machine!.unreducible !== null) return countClasses(makeMachine, left(), onEnd, onRestart)
+  const reduced = byDpor(makeMachine, left(), onEnd, onRestart)
+  // A loop that may turn for ever is a deadlock to dpor, and no final state to the other.
+  return reduced.violation === null ? reduced : countClasses(makeMachine, left(), onEnd, onRestart)
+}
 
 /** As `countClasses`, by the dpor engine. */
-function byDpor(makeMachine: () => Machine, limits: LitmusLimits, onEnd: (machine: Machine) => void, onRestart: () => void): ClassCount {
+const byDpor: Count = (makeMachine, limits, onEnd, onRestart) => {
   let machine: Machine | null = null
   const search = new DporSearch(
     () => {
@@ -70,8 +90,10 @@ function byDpor(makeMachine: () => Machine, limits: LitmusLimits, onEnd: (machin
   return { classes: complete, states: 0, events, violation, spins: discarded > 0, exhausted, weaknesses: reasons }
 }
 
+const COUNTS: Readonly<Record<LitmusEngine, Count>> = { auto: automatic, classes: countClasses, dpor: byDpor }
+
 /** @throws LitmusError where the test cannot be read or run */
-export function runLitmus(source: string, model: Model, limits: LitmusLimits = {}, engine: LitmusEngine = 'classes'): LitmusResult {
+export function runLitmus(source: string, model: Model, limits: LitmusLimits = {}, engine: LitmusEngine = 'auto'): LitmusResult {
   const started = performance.now()
   const loaded = litmusImage(parseLitmus(source))
   const { image, test, finals } = loaded
@@ -94,7 +116,7 @@ export function runLitmus(source: string, model: Model, limits: LitmusLimits = {
     if (known === undefined) found.set(key, { all, executions: 1 })
     else known.executions++
   }
-  const count = (engine === 'dpor' ? byDpor : countClasses)(makeMachine, { states: STATES_MAX, ...limits }, onEnd, () => found.clear())
+  const count = COUNTS[engine](makeMachine, { states: STATES_MAX, ...limits }, onEnd, () => found.clear())
   if (count.violation !== null) throw new LitmusError(0, `the test does not run through: ${count.violation.kind}: ${count.violation.message}`)
   const states = [...found.keys()].sort().map((key) => ({ ...found.get(key)!, satisfies: finals.satisfies(test.condition, found.get(key)!.all) }))
   const positive = sum(states.filter((state) => state.satisfies))

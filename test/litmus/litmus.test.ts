@@ -125,6 +125,34 @@ describe('the format', () => {
   })
 })
 
+describe('the engine', () => {
+  const ring = (threads: number, more = '') => {
+    const columns = Array.from({ length: threads }, (_, k) => k)
+    return made('X86', more, ` ${columns.map((k) => `P${k}`).join(' | ')} ;\n ${columns.map((k) => `MOV [x${k}],$1`).join(' | ')} ;\n ${columns.map((k) => `MOV EAX,[x${(k + 1) % threads}]`).join(' | ')} ;\n`, 'exists true')
+  }
+  const short = makeModel({ localSteps: 32 })
+  const results = (source: string) =>
+    [runLitmus(source, short), runLitmus(source, short, { autoStates: 40 })].map(({ states, executions, ok, reasons }) => ({ ok, executions, reasons, states: states.map(({ all }) => stateText(all)) }))
+
+  it('changes where the table grows large, and the result does not', () => {
+    const [first, second] = results(ring(3))
+    expect([second, first.executions]).toEqual([first, 8])
+    expect(runLitmus(ring(3), tso, { states: 40 }, 'classes').reasons).toHaveLength(1)
+  })
+
+  it('stays where the reduction does not know what the test does', () => {
+    const nmi = ring(2, 'IDT[2]=P0:h; 0:NMI=2;').replace('exists', ' RET | ;\n h: INC [n] | ;\n IRET | ;\nexists')
+    // Who reads 1 never ends; the other two do.
+    const spin = made('X86', '', ' P0 | P1 | P2 ;\n MOV [x],$1 | MOV EBX,[x] | MOV EAX,[y] ;\n MOV [x],$2 | l: CMP EBX,$1 | MOV [y],$1 ;\n MOV [y],$2 | JE l | MOV ECX,[x] ;\n', 'exists true')
+    for (const source of [nmi, spin]) {
+      const [first, second] = results(source)
+      expect([second, first.states.length > 2]).toEqual([first, true])
+    }
+    expect(results(spin)[0].states.filter((state) => state.includes('1:EBX=1'))).toEqual([])
+    expect(runLitmus(nmi, tso, {}, 'dpor').ok).toBe(null)
+  })
+})
+
 describe('output', () => {
   const printed = (source: string) => formatLitmus(runLitmus(source, tso)).split('\n')
 
