@@ -140,16 +140,16 @@ describe('the engine', () => {
     expect(runLitmus(ring(3), tso, { states: 40 }, 'classes').reasons).toHaveLength(1)
   })
 
-  it('stays where the reduction does not know what the test does', () => {
+  it('has all states of what is interrupted or never ends', () => {
     const nmi = ring(2, 'IDT[2]=P0:h; 0:NMI=2;').replace('exists', ' RET | ;\n h: INC [n] | ;\n IRET | ;\nexists')
     // Who reads 1 never ends; the other two do.
     const spin = made('X86', '', ' P0 | P1 | P2 ;\n MOV [x],$1 | MOV EBX,[x] | MOV EAX,[y] ;\n MOV [x],$2 | l: CMP EBX,$1 | MOV [y],$1 ;\n MOV [y],$2 | JE l | MOV ECX,[x] ;\n', 'exists true')
     for (const source of [nmi, spin]) {
       const [first, second] = results(source)
-      expect([second, first.states.length > 2]).toEqual([first, true])
+      // The engines count apart what the environment does.
+      expect([{ ...second, executions: 0 }, first.states.length > 2]).toEqual([{ ...first, executions: 0 }, true])
     }
     expect(results(spin)[0].states.filter((state) => state.includes('1:EBX=1'))).toEqual([])
-    expect(runLitmus(nmi, tso, {}, 'dpor').ok).toBe(null)
   })
 })
 
