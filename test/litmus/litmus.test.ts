@@ -111,6 +111,13 @@ describe('the format', () => {
     expect(statesOf(made('X86', 'x=1; y=2; [PTE(x)]=PA(y)+0x61;', ' P0 ;\n MOV EAX,[x] ;\n MOV ECX,[PTE(x)] ;\n', 'exists (0:EAX=2)')).ok).toBe(true)
   })
 
+  it('has sums of symbols and numbers, and the stack of handlers', () => {
+    const sums = statesOf(made('X86_64', 'int x[3]={7,8,9};', ' P0 ;\n movl x+4(%rip),%eax ;\n movl 4+x+4,%ebx ;\n movl $4+x,%ecx ;\n', 'exists true'))
+    expect(sums.texts).toEqual(['0:rax=8 0:rbx=9 0:rcx=x+4 x[0]=7 x[1]=8 x[2]=9'])
+    const fault = statesOf(made('X86', 'x=1; IDT[14]=P0:h; [PTE(x)]=0;', ' P0 ;\n MOV EBX,[x] ;\n h: MOV ECX,CR2 ;\n ADD ESP,$16 ;\n RET ;\n', 'exists true'))
+    expect(fault.texts.map((text) => text.replace(/ESP=\d+/, 'ESP'))).toEqual(['0:EBX=0 0:ECX=x 0:ESP x=1'])
+  })
+
   it('has conditions where herd has them', () => {
     const one = (tail: string) => runLitmus(`X86 made {}\n P0 ;\n MOV [x],$1 ;${tail}`, tso)
     expect([one(' exists [x]=1').ok, one('\nobserved x=2; and x=1;').ok, one('\nobserved x=2;').ok, one('\nlocations [x;]\nforall (x==1)').ok]).toEqual([true, true, false, true])

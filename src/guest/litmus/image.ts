@@ -23,7 +23,7 @@ export interface LitmusImage {
 export function litmusImage(test: LitmusTest): LitmusImage {
   const shown = [...placesOf(test.condition), ...test.locations]
   const named = test.filter === null ? shown : [...shown, ...placesOf(test.filter)]
-  const threads = test.threads.map((rows, k) => readThread(rows, k, test.arch, registersNamed([...test.registers.keys(), ...named], k)))
+  const threads = test.threads.map((rows, k) => readThread(rows, k, test.arch, registersNamed([...test.registers.keys(), ...named], k), test.handlers.length > 0))
   const upperHalf = upperHalfLine(threads)
   if (upperHalf > 0) throw new LitmusError(upperHalf, 'unsupported: an access that may be to the upper half of a 64-bit one; tests are run narrowed to 32')
   const variables = allVariables(test, threads, named)

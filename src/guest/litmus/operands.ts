@@ -22,7 +22,8 @@ export type Operand =
 
 const SIZES: Readonly<Record<string, number>> = { byte: 1, word: 2, dword: 4, qword: 4 }
 const NUMBER = /^[-+]?(?:0x[0-9a-f]+|\d+)$/i
-const SYMBOL = /^(?:P\d+:)?[A-Za-z_.$][\w.$]*(?:\s*[+-]\s*(?:0x[\da-f]+|\d+))*$/i
+/** Symbols and numbers, added up; the first may be of either kind. */
+const SUM = /^(?:(?:P\d+:)?[A-Za-z_.$][\w.$]*|0x[\da-f]+|\d+)(?:\s*[+-]\s*(?:(?:P\d+:)?[A-Za-z_.$][\w.$]*|0x[\da-f]+|\d+))*$/i
 
 /** At commas outside of parentheses and brackets. */
 export function splitOperands(text: string): string[] {
@@ -52,23 +53,24 @@ export function readOperand(text: string, att: boolean, line: number): Operand {
   if (/^%?(?:cr[0234]|dr[0-367])$/i.test(text)) return { kind: 'system', text: text.toLowerCase().replace('%', '') }
   const value = text.replace(/^\$/, '').replace(/^&/, '')
   if (NUMBER.test(value)) return { kind: 'immediate', text: checked(value, line) }
-  if (text.startsWith('$') && SYMBOL.test(value)) return { kind: 'immediate', text: value }
-  const inner = /^([-+]?[\w.$]*(?::\w+)?)\s*\(([^()]*)\)$/.exec(text)
+  if (text.startsWith('$') && SUM.test(value)) return { kind: 'immediate', text: value }
+  const inner = /^([-+\w.$:]*)\s*\(([^()]*)\)$/.exec(text)
   if (inner !== null) return readAttAddress(inner[1], inner[2], line, wrong)
   const bracket = /^([\w.$]*)\s*\[([^\]]+)\]$/.exec(text)
   if (bracket !== null) return readIntelAddress(bracket[2], bracket[1], line, wrong)
-  if (SYMBOL.test(text)) return { kind: 'memory', base: null, index: null, scale: 1, offset: text, sizeBytes: 0 }
+  if (SUM.test(text)) return { kind: 'memory', base: null, index: null, scale: 1, offset: text, sizeBytes: 0 }
   throw wrong()
 }
 
 function readAttAddress(before: string, inside: string, line: number, wrong: () => LitmusError): Operand {
   const parts = inside.split(',').map((one) => one.trim())
+  if (before !== '' && !NUMBER.test(before) && !SUM.test(before)) throw wrong()
   const offset = before === '' ? '0' : NUMBER.test(before) ? checked(before, line) : before
   if (/^%?rip$/i.test(parts[0])) return { kind: 'memory', base: null, index: null, scale: 1, offset, sizeBytes: 0 }
   const base = parts[0] === '' ? null : registerNamed(parts[0])
   if (parts[0] !== '' && base === null) {
     const name = parts[0].replace(/^&/, '')
-    if (parts.length > 1 || !SYMBOL.test(name)) throw wrong()
+    if (parts.length > 1 || !SUM.test(name)) throw wrong()
     return { kind: 'memory', base: null, index: null, scale: 1, offset: offset === '0' ? name : `${name}+${offset}`, sizeBytes: 0 }
   }
   const index = parts[1] ? registerNamed(parts[1]) : null
@@ -92,7 +94,7 @@ function readIntelAddress(inside: string, before: string, line: number, wrong: (
     } else if (register !== null && scaled === null && base === null) base = register
     else if (register !== null && scaled === null && index === null) index = register
     else if (NUMBER.test(term)) offsets.push(checked(term, line))
-    else if (SYMBOL.test(term)) offsets.push(term)
+    else if (SUM.test(term)) offsets.push(term)
     else throw wrong()
   }
   return { kind: 'memory', base, index, scale, offset: offsets.join('+') || '0', sizeBytes: 0 }

@@ -25,9 +25,10 @@ const SIZE_NAMES: Readonly<Record<number, string>> = { 1: 'byte ', 2: 'word ', 4
 
 /**
  * @param extra registers that the initial state or the condition name
+ * @param handles it has handlers: what is on the stack matters though no instruction pushes
  * @throws LitmusError names the construct and its line
  */
-export function readThread(source: readonly Row[], number: number, arch: string, extra: readonly RegisterName[]): Thread {
+export function readThread(source: readonly Row[], number: number, arch: string, extra: readonly RegisterName[], handles = false): Thread {
   const labels = new Map<string, string>()
   const rows: (Instruction | { readonly label: string; readonly line: number })[] = []
   for (const { text, line } of source) {
@@ -53,7 +54,7 @@ export function readThread(source: readonly Row[], number: number, arch: string,
     })
   for (const { whole } of extra) used.add(whole)
   for (const whole of fixed) used.add(whole)
-  const registers = allocateRegisters({ used, needsByte, fixed, stack: instructions.some(usesStack) }, source[0]?.line ?? 0)
+  const registers = allocateRegisters({ used, needsByte, fixed, stack: handles || instructions.some(usesStack) }, source[0]?.line ?? 0)
   return { number, rows, labels, registers }
 }
 
