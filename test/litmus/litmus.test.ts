@@ -231,6 +231,12 @@ describe('what cannot be run', () => {
     }
   })
 
+  it('prints nothing that a terminal would obey', () => {
+    const name = runLitmus('X86 a\x1b[2Jb\n{}\n P0 ;\n NOP ;\nexists true', tso).test.name
+    expect(name).toBe('a?[2Jb')
+    expect(() => runLitmus(made('X86', '', ' P0 ;\n F\x1b]0;\n', 'exists true'), tso)).toThrow(/^unsupported: instruction 'F\?\]0'$/)
+  })
+
   it('in a loop that does not end is an execution that does not end', () => {
     const { states, reasons } = runLitmus(made('X86', '', ' P0 ;\n l: JMP l ;\n', 'exists (x=0)'), tso)
     expect([states, reasons]).toEqual([[], []])

@@ -5,7 +5,12 @@ export class LitmusError extends Error {
   readonly line: number
 
   constructor(line: number, message: string) {
-    super(message.length > MESSAGE_MAX ? `${message.slice(0, MESSAGE_MAX)} ...` : message)
+    super(printable(message.length > MESSAGE_MAX ? `${message.slice(0, MESSAGE_MAX)} ...` : message))
     this.line = line
   }
+}
+
+/** Text of a stranger's file, without what a terminal would obey. */
+export function printable(text: string): string {
+  return text.replace(/[\p{Cc}\p{Cf}]/gu, '?')
 }

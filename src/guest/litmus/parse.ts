@@ -4,7 +4,7 @@
  */
 import { parseFormula, type Formula, type Normalize } from './formula.ts'
 import { parseInitialState, type InitialState } from './initialState.ts'
-import { LitmusError } from './litmusError.ts'
+import { LitmusError, printable } from './litmusError.ts'
 import { displayName, registerNamed } from './registers.ts'
 
 export interface Row {
@@ -53,7 +53,7 @@ export function parseLitmus(source: string): LitmusTest {
   const normalize = normalizerFor(arch, threads.length)
   const state = parseInitialState(text.slice(open + 1, close), lineAt(open), threads.length, normalize)
   const end = parseTail(rest.slice(tailAt), lineAt(close + 1 + tailAt), normalize)
-  return { arch, name: first[2].trim(), threads, ...state, ...end }
+  return { arch, name: printable(first[2].trim()), threads, ...state, ...end }
 }
 
 /** Spelling of places in final states: `0:rax`, `x`, `t[1]`. */
