@@ -8,7 +8,7 @@ import { keyOf, type Checkpoint } from './checkpoint.ts'
 import type { Limits, Progress, Search } from './explorable.ts'
 import { DporSearch } from './dpor/search.ts'
 import { GraphSearch } from './graph.ts'
-import type { Liveness } from './liveness/judge.ts'
+import type { Liveness, LivenessReport } from './liveness/judge.ts'
 import { goesRound, judgeLasso, whoWaits } from './liveness/lasso.ts'
 import { LiveSearch } from './liveness/search.ts'
 import type { Port } from './parallel/protocol.ts'
@@ -165,14 +165,21 @@ export function checkImage(image: MachineImage, model: Model, options: CheckOpti
 
 /** What engines that do not judge liveness say about it by the way. */
 function withLiveness(verdict: Verdict): Verdict {
-  if (verdict.verdict === 'violated' || verdict.liveness !== undefined) return verdict
+  if (verdict.verdict === 'violated') return verdict
+  if (verdict.liveness !== undefined) return { ...verdict, liveness: bounded(verdict.liveness, verdict.strength) }
   const whole = verdict.engine === 'dpor' && verdict.verdict === 'holds'
   return {
     ...verdict,
     liveness: whole
-      ? { covered: 'termination', text: 'every fair execution ends: no deadlock, lost wake-up, livelock or starvation' }
+      ? bounded({ covered: 'termination', text: 'every fair execution ends: no deadlock, lost wake-up, livelock or starvation' }, verdict.strength)
       : { covered: 'none', text: verdict.strength === 'sampled' ? 'not judged: samples say nothing of runs that go on for ever' : 'not judged' },
   }
+}
+
+/** Says no more of liveness than the verdict does of the rest. */
+function bounded(liveness: LivenessReport, strength: Verdict['strength']): LivenessReport {
+  if (liveness.covered === 'none' || strength === 'complete') return liveness
+  return { ...liveness, text: `${liveness.text} (within the bounds of the verdict)` }
 }
 
 /** A violation that the machine does not see, because no state of it is wrong: it goes round for ever. */
@@ -194,7 +201,8 @@ function withCycle(verdict: Verdict, makeMachine: () => Machine): Verdict {
 function asPart(verdict: Verdict, { index, of }: Shard): Verdict & { vacuous: boolean } {
   if (verdict.verdict !== 'holds') return { ...verdict, vacuous: false }
   const reason = `part ${index} of ${of} is explored, without a violation; xmcheck merge puts the parts together`
-  return { ...verdict, verdict: 'unknown', strength: 'bounded', reasons: [reason, ...verdict.reasons], vacuous: false }
+  const liveness = { covered: 'none', text: 'not judged: this is a part' } as const
+  return { ...verdict, verdict: 'unknown', strength: 'bounded', reasons: [reason, ...verdict.reasons], liveness, vacuous: false }
 }
 
 /** What has to be reached. */
