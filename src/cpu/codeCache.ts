@@ -61,6 +61,8 @@ export class CodeCache {
   readonly #cls: CpuClass
   /** By page and offset in it. */
   readonly #blocks: ((Block | undefined)[] | undefined)[]
+  /** Pages that have blocks. */
+  readonly #codePages: number[] = []
 
   /** @param memory holds `pages` pages from byte `first` on */
   constructor(memory: Uint8Array, first: number, pages: number, cls: CpuClass) {
@@ -96,8 +98,7 @@ export class CodeCache {
   }
   /** Anything may have been written: every block is compared with memory before it runs again. */
   distrust(): void {
-    const { versions } = this
-    for (let page = 0; page < versions.length; page++) versions[page]++
+    for (const page of this.#codePages) this.versions[page]++
     this.running.stale = true
   }
 
@@ -129,7 +130,11 @@ export class CodeCache {
     const block = new Block(eip, page, code32, first, ops, count, this.#memory.slice(from, from + Math.max(length, first.length)))
     block.version = this.versions[page]
     block.next = block.other = NO_BLOCK
-    const blocks = (this.#blocks[page] ??= [])
+    let blocks = this.#blocks[page]
+    if (blocks === undefined) {
+      blocks = this.#blocks[page] = []
+      this.#codePages.push(page)
+    }
     blocks[at & (PAGE_BYTES - 1)] = block
     return block
   }

@@ -631,7 +631,7 @@ export class Machine {
 
   /** `v` makes an access that others can see, which may also be the first that shows its code to be shared. */
   distrustCode(v: number): void {
-    this.#codes[v]?.cache.distrust()
+    this.#codes[v]?.distrust()
   }
 
   /** Bytes up to which an access is one event; 0: all of it (SDM vol. 3A 9.1.1, by CPU class). */
@@ -859,7 +859,7 @@ export class Machine {
     const r = cpu.r
     const code = (this.#codes[v] ??= new PrivateCode(v, cpu, bus, this.memory, this.sharing))
     // Since the last step memory may have changed, and what is shared.
-    code.cache.distrust()
+    code.distrust()
     // The boundary at which the step begins has been offered to interrupts already.
     let boundaryOffered = this.#quiet(v, PENDING) !== AT_NOTHING
     let first = true

@@ -26,6 +26,7 @@ export class PrivateCode implements Code {
   readonly #bit: number
   /** Fetches are noted: the vCPUs run. */
   #noted = true
+  #trusted = false
 
   constructor(vcpu: number, cpu: Cpu, bus: VcpuBus, memory: Memory, sharing: Sharing) {
     this.#cpu = cpu
@@ -40,6 +41,8 @@ export class PrivateCode implements Code {
   run(budget: number, noted: boolean): number {
     const cpu = this.#cpu
     this.#noted = noted
+    if (!this.#trusted) this.cache.distrust()
+    this.#trusted = true
     cpu.stop = 0
     const block = this.find(cpu.r[EIP])
     return block === null ? 0 : runBlocks(cpu, block, budget, this, NOTHING_DIRECT, NO_SEGMENT)
@@ -59,6 +62,12 @@ export class PrivateCode implements Code {
         return null
       }
     return block
+  }
+
+  /** Memory may have changed, or what is shared: a block that runs ends, and each is looked at again before it runs. */
+  distrust(): void {
+    this.#trusted = false
+    this.cache.running.stale = true
   }
 
   attempt(): void {
