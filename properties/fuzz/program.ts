@@ -136,9 +136,14 @@ function lock(dice: Dice): Item {
   }
 }
 
-/** Looks at `f` so many times at the most. */
+/** Looks at `f` so many times at the most: loops that differ from a wait in a register, a flag or a word on the stack. */
 function counted(dice: Dice): Item {
   const turns = 1 + dice.below(2)
+  const kind = dice.of(['register', 'flag', 'stack'])
+  if (kind === 'flag')
+    return (id) => ['    clc', `again${id}:`, '    mov eax, [f]', `    jc done${id}`, '    stc', `    jmp again${id}`, `done${id}:`]
+  if (kind === 'stack')
+    return (id) => [`    push dword ${turns}`, `again${id}:`, '    mov eax, [f]', '    dec dword [esp]', `    jnz again${id}`, '    add esp, 4']
   return (id) => [
     `    mov ecx, ${turns}`, `again${id}:`, '    mov eax, [f]', '    test eax, eax', `    jnz done${id}`, '    dec ecx', `    jnz again${id}`, `done${id}:`,
   ]
