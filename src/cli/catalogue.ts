@@ -18,6 +18,7 @@ import { climb } from './ladder.ts'
 
 interface Flags extends OutputFlags {
   readonly ladder: boolean
+  readonly trace: boolean
   readonly out: string
   readonly export?: string
   readonly list?: boolean
@@ -48,6 +49,7 @@ export function addCatalogue(program: Command): void {
     .description('real protocols and bugs as guest code: every variant explored and held against its expected verdict')
     .argument('[ids...]', 'entries (A05) or sections (A); without: all')
     .option('--no-ladder', 'do not climb the fetch ladder where code is rewritten')
+    .option('--no-trace', 'write no traces of violations')
     .option('--diff', 'show how the sources of the variants differ')
     .option('--list', 'list entries and variants with their options, explore nothing')
     .option('--export <dir>', 'write each variant as object file, source and options; explore nothing')
@@ -135,7 +137,7 @@ async function runCase(scenario: Scenario, variant: ScenarioVariant, flags: Flag
   const knobs = knobsOf(variantFlags)
   const model = makeModel(knobs)
   const result = await drive(startCheck(image, model, options), () => {})
-  const trace = result.verdict === 'violated' ? `${flags.out}/${nameOf(scenario, variant)}.xmt` : null
+  const trace = flags.trace && result.verdict === 'violated' ? `${flags.out}/${nameOf(scenario, variant)}.xmt` : null
   if (trace !== null) saveTrace(trace, image, model, result)
   // Where nobody fetches code that is written, every rung is the same.
   const ladder = flags.ladder && result.sharing.codeShared && !wasInterrupted() ? await climb(image, knobs, options, result) : null
