@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os'
 import { defineConfig } from 'vitest/config'
 import { BaseSequencer, type TestSpecification } from 'vitest/node'
 
@@ -19,6 +20,8 @@ export default defineConfig({
       ...(process.env.XMCHECK_SPOIL === undefined ? [] : ['test/cpu/spoilRow.ts']),
     ],
     testTimeout: 60_000,
+    // By itself vitest leaves one of two cores alone.
+    maxWorkers: Math.max(2, availableParallelism() - 1),
     sequence: { sequencer: TracesFirst },
   },
 })
