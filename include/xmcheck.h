@@ -66,7 +66,7 @@
  *                       an access through one is a violation
  *  XM_BLOCK()           wait until somebody kicks this vCPU; a kick that came earlier counts, once
  *  XM_KICK(vcpu)
- *  XM_POLL(&byte)       a hypervisor blocks this vCPU until the byte is not 0 (an event bit), or an interrupt was taken
+ *  XM_POLL(&byte)       a hypervisor blocks this vCPU until the byte (physical address) is not 0, or an interrupt was taken
  *  XM_IPI(vcpu, vector) makes an interrupt pending there; XM_SEND_NMI(vcpu) an NMI
  *  XM_LOG(text, value)  shows in timelines
  *  XM_BEGIN("name")     XM_END("name"): an interval that `xmcheck cost` measures, per vCPU
