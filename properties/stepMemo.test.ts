@@ -16,7 +16,7 @@ import type { Model } from '../src/smp/model.ts'
 import { Sharing } from '../src/smp/sharing.ts'
 
 const RUNS = Number(process.env.XMCHECK_RUNS ?? 40)
-const models = [makeModel(), makeModel({ memory: 'sc' }), makeModel({ partialOverlap: 'wait' }), makeModel({ cpu: '486' })]
+const models = [makeModel(), makeModel({ memory: 'sc' }), makeModel({ partialOverlap: 'wait' }), makeModel({ storeOrder: 'any' }), makeModel({ cpu: '486' })]
 
 /** Makes the two machines anew, with what they have learnt about sharing. */
 function pairsOf(image: MachineImage, model: Model): () => Machine[] {

@@ -51,6 +51,8 @@ export interface Bus {
   /** A walk gave a translation for this access. */
   fill(linear: number, access: number, walk: Walk): void
 
+  /** Earlier stores become visible before later ones (SFENCE); waits for nothing. */
+  orderStores(): void
   /** Waits until the store buffer is empty (MFENCE, serialising, I/O). */
   fence(): void
   /** A core-serialising instruction completes: fence, and forget what was fetched ahead (SDM vol. 3A 9.3). */

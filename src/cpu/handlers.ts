@@ -441,7 +441,7 @@ const HANDLERS = new Map<string, Handler>([
   ['nop', nop],
   ['pause', () => {}],
   ['lfence', () => {}],
-  ['sfence', () => {}],
+  ['sfence', (cpu) => cpu.bus.orderStores()],
   ['mfence', (cpu) => cpu.bus.fence()],
   ['movs', movs],
   ['stos', stos],

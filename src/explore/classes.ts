@@ -4,6 +4,7 @@
  * state and the class of what led there, so every class is met once, whatever the interleavings. It gives exact
  * counts and all final states; its table grows with prefixes of classes, so it is for small programs.
  */
+import { choiceArgument, choiceKind, DRAIN } from '../smp/choice.ts'
 import { CHOICES_MAX, remake } from './explorable.ts'
 import type { MachineEvent } from '../smp/events.ts'
 import type { Machine } from '../smp/machine.ts'
@@ -54,9 +55,12 @@ class ClassSearch {
   readonly #onEnd: (machine: Machine) => void
   /** Byte address to the number of its last writer; absent: the initial value. */
   readonly #writer = new Map<number, number>()
-  /** Per vCPU: stores that reached memory, loads made. */
+  /** Per vCPU: stores made, the numbers of those in its buffer, loads made. */
   readonly #stores: number[]
+  readonly #buffered: number[][]
   readonly #loads: number[]
+  /** Entry of the buffer that the step drains. */
+  #entry = 0
   readonly #seen = new Set<string>()
   readonly #ended = new Set<string>()
   readonly #undo: (() => void)[] = []
@@ -73,7 +77,9 @@ class ClassSearch {
     this.#started = started
     this.#onEnd = onEnd
     this.#stores = machine.cpus.map(() => 0)
+    this.#buffered = machine.cpus.map(() => [])
     this.#loads = machine.cpus.map(() => 0)
+    machine.cpus.forEach((_, v) => this.#enqueue(v))
     machine.observer = (event) => this.#observe(event)
   }
 
@@ -111,7 +117,9 @@ class ClassSearch {
         continue
       }
       this.#tick()
-      const outcome = machine.take(frame.choices[frame.next++])
+      const choice = frame.choices[frame.next++]
+      this.#entry = choiceKind(choice) === DRAIN ? choiceArgument(choice) : 0
+      const outcome = machine.take(choice)
       if (outcome === 1) this.#violation ??= machine.violation
       if (outcome !== 0 || this.#seen.has(this.#key())) this.#leave(frame)
       else if (path.has(stateOf())) {
@@ -158,9 +166,11 @@ class ClassSearch {
       case 'locked-store':
         // A failed compare is a read.
         if (this.#machine.cpus[vcpu].compareFailed) return
-        return this.#store(vcpu, address >>> 0, sizeBytes)
+        return this.#store(this.#nextNumber(vcpu), address >>> 0, sizeBytes)
+      case 'store':
+        return this.#enqueue(vcpu)
       case 'drain':
-        return this.#store(vcpu, address >>> 0, sizeBytes)
+        return this.#store(this.#dequeue(vcpu, this.#entry), address >>> 0, sizeBytes)
       case 'fetch':
         return this.#fetch(vcpu, address >>> 0, event.bytes!)
       case 'choose':
@@ -178,7 +188,7 @@ class ClassSearch {
     for (let b = address; b < address + sizeBytes; b++) {
       let source = this.#writer.get(b) ?? -1
       for (let k = 0; k < buffer.count; k++)
-        if (b >= buffer.address(k) >>> 0 && b < (buffer.address(k) >>> 0) + buffer.size(k)) source = numberOf(vcpu, this.#stores[vcpu] + k)
+        if (b >= buffer.address(k) >>> 0 && b < (buffer.address(k) >>> 0) + buffer.size(k)) source = this.#buffered[vcpu][k]
       this.#mix(vcpu, -this.#loads[vcpu], b, source)
     }
   }
@@ -190,9 +200,29 @@ class ClassSearch {
     bytes.forEach((byte, b) => this.#mix(vcpu, -this.#loads[vcpu], address + b, coherent ? (this.#writer.get(address + b) ?? -1) : byte))
   }
 
-  #store(vcpu: number, address: number, sizeBytes: number): void {
-    const number = numberOf(vcpu, this.#stores[vcpu])
+  /** Numbers what has entered the buffer of `vcpu`. */
+  #enqueue(vcpu: number): void {
+    const numbers = this.#buffered[vcpu]
+    while (numbers.length < this.#machine.buffer(vcpu).count) {
+      numbers.push(this.#nextNumber(vcpu))
+      this.#undo.push(() => numbers.pop())
+    }
+  }
+
+  #dequeue(vcpu: number, entry: number): number {
+    const numbers = this.#buffered[vcpu]
+    const [number] = numbers.splice(entry, 1)
+    this.#undo.push(() => numbers.splice(entry, 0, number))
+    return number
+  }
+
+  /** The number of the next store of `vcpu`, in program order. */
+  #nextNumber(vcpu: number): number {
     this.#count(this.#stores, vcpu)
+    return vcpu * 0x100000 + this.#stores[vcpu]
+  }
+
+  #store(number: number, address: number, sizeBytes: number): void {
     for (let b = address; b < address + sizeBytes; b++) {
       const before = this.#writer.get(b)
       this.#mix(number, 0, b, before ?? -1)
@@ -212,8 +242,6 @@ class ClassSearch {
     this.#b = (this.#b + scramble(d, c, b, a, 0x85ebca6b)) | 0
   }
 }
-
-const numberOf = (vcpu: number, store: number) => vcpu * 0x100000 + store
 
 function scramble(a: number, b: number, c: number, d: number, seed: number): number {
   let h = seed

@@ -141,6 +141,7 @@ export class PlainBus implements Bus, DirectMemory {
 
   // Stores are done at once and code is fetched from memory as it is: there is nothing to wait for or forget.
   fence(): void {}
+  orderStores(): void {}
   serialize(): void {}
   branch(): void {}
   invalidatePage(): void {}

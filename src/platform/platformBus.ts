@@ -109,6 +109,7 @@ export class PlatformBus implements Bus {
 
   // Stores are done at once and code is fetched from memory as it is: there is nothing to wait for or forget.
   fence(): void {}
+  orderStores(): void {}
   serialize(): void {}
   branch(): void {}
   /** Only the page that is executed from is remembered. */

@@ -1,7 +1,7 @@
 /**
  * A schedule as what it does differently from the *default run*: every store drains at once (of several the one
  * of the lowest vCPU), the vCPU that ran last goes on as long as it can, then the lowest one that can; code is
- * fetched as memory holds it, nothing interrupts, data choices are 0.
+ * fetched as memory holds it, stores drain in order, nothing interrupts, data choices are 0.
  *
  * Differences are tied to the progress of the actors they concern, not to a global step, so that one can be
  * taken away and the others still mean what they meant. Position (vCPU v, n) is where v has made n events (runs
@@ -16,6 +16,8 @@ export type Element =
   | { readonly kind: 'switch'; readonly vcpu: number; readonly events: number; readonly to: number }
   /** Event number `events` of `vcpu` is this choice: a stale fetch, an order of halves, a data choice, an interrupt. */
   | { readonly kind: 'choose'; readonly vcpu: number; readonly events: number; readonly choice: number }
+  /** Where `drains` stores of `vcpu` have reached memory the next is this choice: not the oldest. */
+  | { readonly kind: 'overtake'; readonly vcpu: number; readonly drains: number; readonly choice: number }
   /** Store number `drains` of `vcpu` stays in the buffer until the release point (null: for good). */
   | { readonly kind: 'hold'; readonly vcpu: number; readonly drains: number; readonly until: Release | null }
 
@@ -87,13 +89,14 @@ export function elementsOf(machine: Machine, schedule: readonly number[]): Eleme
     for (const drain of enabled) {
       const other = choiceVcpu(drain)
       // Whatever could drain before this choice, and does not, is held.
-      if (choiceKind(drain) !== DRAIN || holds[other] >= 0 || (kind === DRAIN && other >= vcpu)) continue
+      if (choiceKind(drain) !== DRAIN || choiceArgument(drain) !== 0 || holds[other] >= 0 || (kind === DRAIN && other >= vcpu)) continue
       holds[other] = elements.length
       elements.push({ kind: 'hold', vcpu: other, drains: progress.drains[other], until: null })
     }
     if (kind === DRAIN) {
       if (holds[vcpu] >= 0) elements[holds[vcpu]] = { kind: 'hold', vcpu, drains: progress.drains[vcpu], until: release }
       holds[vcpu] = -1
+      if (choiceArgument(choice) !== 0) elements.push({ kind: 'overtake', vcpu, drains: progress.drains[vcpu], choice })
     } else {
       if (vcpu !== defaultVcpu(enabled, progress.current))
         elements.push({ kind: 'switch', vcpu: progress.current, events: progress.position, to: vcpu })
@@ -161,15 +164,24 @@ function freeDrain(
   enabled: Int32Array, elements: readonly Element[], progress: Progress, steps: number[], step: number,
 ): number | undefined {
   for (const choice of enabled) {
-    if (choiceKind(choice) !== DRAIN) continue
+    if (choiceKind(choice) !== DRAIN || choiceArgument(choice) !== 0) continue
     const vcpu = choiceVcpu(choice)
     const k = elements.findIndex((one) => one.kind === 'hold' && one.vcpu === vcpu && one.drains === progress.drains[vcpu])
-    if (k < 0) return choice
+    if (k < 0) return overtaking(vcpu) ?? choice
     const { until } = elements[k] as { until: Release | null }
-    if (until !== null && progress[until.actor][until.vcpu] >= until.count) return choice
+    if (until !== null && progress[until.actor][until.vcpu] >= until.count) return overtaking(vcpu) ?? choice
     if (steps[k] < 0) steps[k] = step
   }
   return undefined
+
+  function overtaking(vcpu: number): number | undefined {
+    const k = elements.findIndex((one) => one.kind === 'overtake' && one.vcpu === vcpu && one.drains === progress.drains[vcpu])
+    if (k < 0) return undefined
+    const { choice } = elements[k] as { choice: number }
+    if (!enabled.includes(choice)) return undefined
+    if (steps[k] < 0) steps[k] = step
+    return choice
+  }
 }
 
 /** One element in words. */
@@ -183,6 +195,8 @@ export function describeElement(element: Element): string {
       const what = CHOICE_WORDS[choiceKind(element.choice)]
       return `event ${element.events + 1} of vCPU ${element.vcpu} is ${what} ${choiceArgument(element.choice)}`
     }
+    case 'overtake':
+      return `a store of vCPU ${element.vcpu} reaches memory before ${choiceArgument(element.choice)} older of its stores`
     case 'hold': {
       const { until } = element
       const end = until === null ? 'for good' : until.actor === 'events' ? `until vCPU ${until.vcpu} has made ${until.count} events` : `until ${until.count} stores of vCPU ${until.vcpu} have drained`

@@ -11,7 +11,7 @@
  * first; 0 is always the ordinary one.
  */
 export const RUN = 0
-/** The oldest entry of the vCPU's store buffer reaches memory. */
+/** An entry of the vCPU's store buffer reaches memory; argument: how many older ones it overtakes (0, but with storeOrder=any). */
 export const DRAIN = 1
 /** A maskable interrupt is delivered; argument: vector | source number + 1 << 8 (0: a pending IPI). */
 export const INTERRUPT = 2

@@ -42,7 +42,7 @@ export const ANSWER_COUNT = FETCHED_BYTES + 4
 export const ANSWERS = ANSWER_COUNT + 1
 /** A task switch through a gate makes some 60 accesses; with PAE each looks up, walks two entries of two words, and fills. */
 export const ANSWERS_MAX = 512
-/** Store buffer, oldest entry first: physical address, size in bytes, low and high word of the value. */
+/** Store buffer, oldest entry first: physical address, size in bytes (and a mark, storeBuffer.ts), low and high word of the value. */
 export const BUFFER_COUNT = ANSWERS + ANSWERS_MAX
 export const BUFFER = BUFFER_COUNT + 1
 export const BUFFER_ENTRY_WORDS = 4

@@ -215,7 +215,7 @@ export class Machine {
     let count = 0
     for (let v = 0; v < actors; v++) {
       if (this.canContinue(v)) count = this.#listRuns(v, out, count)
-      if (this.#buffered(v) > 0) out[count++] = packChoice(DRAIN, v)
+      if (this.#buffered(v) > 0) count = this.#listDrains(v, out, count)
       if (phase === PHASE_RUN && this.sharing.interruptible[v] !== 0) count = this.#listInterrupts(v, out, count)
     }
     return count
@@ -235,7 +235,7 @@ export class Machine {
     const argument = choiceArgument(choice)
     switch (choiceKind(choice)) {
       case DRAIN:
-        this.#drain(v)
+        this.#drain(v, argument)
         break
       case RUN:
         this.#step(v, argument)
@@ -429,6 +429,7 @@ export class Machine {
     if (this.fetchIsVisible && (this.model.cpu.queueBytes > 0 || !this.model.ownStoresSeen))
       return 'dpor does not handle prefetch queues, nor own stores to code that lag; use --engine graph'
     if (this.translationIsVisible) return 'dpor does not handle stale translations of page tables that change; use --engine graph, or --set tlb=none'
+    if (this.model.storesOvertake) return 'dpor does not handle storeOrder=any; use --engine graph'
     if (this.model.partialWait) return 'dpor does not handle partialOverlap=wait; use --engine graph'
     return null
   }
@@ -441,8 +442,8 @@ export class Machine {
     out.signals = kind === INTERRUPT || kind === NMI || (kind === RUN && (pending === AT_SEND || pending === AT_BLOCK || pending === AT_MARK))
     out.writes = kind === DRAIN || pending === AT_LOCKED
     if (kind === DRAIN) {
-      out.physical = this.#buses[v].buffer.address(0)
-      out.sizeBytes = this.#buses[v].buffer.size(0)
+      out.physical = this.#buses[v].buffer.address(choiceArgument(choice))
+      out.sizeBytes = this.#buses[v].buffer.size(choiceArgument(choice))
     } else {
       out.physical = this.#quiet(v, PENDING_ADDRESS)
       out.sizeBytes = kind === RUN && (pending === AT_LOAD || pending === AT_LOCKED || pending === AT_FETCH || pending === AT_POLL) ? this.#quiet(v, PENDING_SIZE) : 0
@@ -760,15 +761,15 @@ export class Machine {
 
   // --- steps ------------------------------------------------------------------------------------------
 
-  #drain(v: number): void {
+  #drain(v: number, entry: number): void {
     const buffer = this.#buses[v].buffer
-    const physical = buffer.address(0)
-    const size = buffer.size(0)
-    const low = buffer.low(0)
+    const physical = buffer.address(entry)
+    const size = buffer.size(entry)
+    const low = buffer.low(entry)
     this.effect = true
     this.footprint.add(FP_WRITE, physical, size)
-    this.writeMemory(v, physical, size, low, buffer.high(0))
-    buffer.shift()
+    this.writeMemory(v, physical, size, low, buffer.high(entry))
+    buffer.remove(entry)
     for (const monitor of this.#monitors) monitor.onDrain?.(v, physical, size)
     this.observer?.({ kind: 'drain', vcpu: v, address: physical, sizeBytes: size, value: low })
   }
@@ -1110,6 +1111,14 @@ export class Machine {
     }
     const ways = this.#quiet(v, PENDING_WAYS)
     for (let way = 0; way < ways; way++) out[count++] = packChoice(RUN, v, way)
+    return count
+  }
+
+  #listDrains(v: number, out: Int32Array, count: number): number {
+    out[count++] = packChoice(DRAIN, v)
+    if (!this.model.storesOvertake) return count
+    const { buffer } = this.#buses[v]
+    for (let entry = 1; entry < buffer.count; entry++) if (buffer.mayOvertake(entry)) out[count++] = packChoice(DRAIN, v, entry)
     return count
   }
 

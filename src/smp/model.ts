@@ -26,6 +26,10 @@ export const KNOBS: readonly KnobRow[] = [
   },
   { name: 'ownStores', fallback: 'seen', values: ['seen', 'lag'], doc: 'own stores to code: seen by the own fetch (Pentium and later), or only after serialising' },
   { name: 'storeBuffer', fallback: 16, range: [1, 32], doc: 'entries of a store buffer; a full one weakens `complete` to `bounded`' },
+  {
+    name: 'storeOrder', fallback: 'fifo', values: ['fifo', 'any'],
+    doc: 'stores of a vCPU reach memory in program order, or in any (out-of-order stores of the WinChip; what the Pentium Pro errata 66 and 92 are guarded against as)',
+  },
   { name: 'partialOverlap', fallback: 'merge', values: ['merge', 'wait'], doc: 'a load that overlaps a buffered store in part: merge bytes, or wait for the drain' },
   { name: 'interruptDrains', fallback: true, doc: 'taking an interrupt or exception empties the store buffer (SDM vol. 3A 11.10)' },
   { name: 'interruptSync', fallback: false, doc: 'taking an interrupt or exception is core-serialising (the IRET at its end always is)' },
@@ -54,6 +58,8 @@ export interface Model {
   /** A vCPU fetches what it has stored itself (SDM vol. 3A 11.6). */
   readonly ownStoresSeen: boolean
   readonly storeBuffer: number
+  /** Stores may overtake older ones of the same vCPU, other than to the same bytes and across an SFENCE. */
+  readonly storesOvertake: boolean
   readonly partialWait: boolean
   readonly interruptDrains: boolean
   readonly interruptSync: boolean
@@ -133,6 +139,7 @@ export function makeModel(settings: Readonly<Record<string, KnobValue>> = {}): M
     queueOnly: queued && rung.kind === 'coherent',
     ownStoresSeen: cpu.detectsOwnStores && knobs.ownStores === 'seen',
     storeBuffer: knobs.storeBuffer as number,
+    storesOvertake: knobs.storeOrder === 'any',
     partialWait: knobs.partialOverlap === 'wait',
     interruptDrains: knobs.interruptDrains as boolean,
     interruptSync: knobs.interruptSync as boolean,

@@ -1,6 +1,13 @@
-/** The FIFO store buffer of one vCPU (x86-TSO; Sewell et al., CACM 53(7), 2010), oldest entry first. */
+/**
+ * The store buffer of one vCPU, oldest entry first: FIFO (x86-TSO; Sewell et al., CACM 53(7), 2010), or, where the model
+ * says so, drained in any order that keeps the order of stores to one byte and of stores on either side of an SFENCE.
+ */
 import type { Store } from '../state/store.ts'
 import { BUFFER, BUFFER_COUNT, BUFFER_ENTRY_WORDS } from './layout.ts'
+
+/** Size in bytes; and whether what was stored after it drains after it and all before it. */
+const SIZE_MASK = 0xff
+const ENDS_GROUP = 0x100
 
 export class StoreBuffer {
   readonly #store: Store
@@ -22,7 +29,7 @@ export class StoreBuffer {
     return this.#store.w[this.#entries + k * BUFFER_ENTRY_WORDS]
   }
   size(k: number): number {
-    return this.#store.w[this.#entries + k * BUFFER_ENTRY_WORDS + 1]
+    return this.#store.w[this.#entries + k * BUFFER_ENTRY_WORDS + 1] & SIZE_MASK
   }
   low(k: number): number {
     return this.#store.w[this.#entries + k * BUFFER_ENTRY_WORDS + 2]
@@ -41,13 +48,36 @@ export class StoreBuffer {
     this.#store.set(this.#count, this.count + 1)
   }
 
-  /** Drops the oldest entry. */
-  shift(): void {
+  /** Later stores drain after all that are buffered now. */
+  keepOrder(): void {
+    if (this.count > 0) this.#endGroup(this.count - 1)
+  }
+
+  /** Entry `k` may drain before those that are older. */
+  mayOvertake(k: number): boolean {
+    for (let j = 0; j < k; j++) {
+      const distance = (this.address(k) - this.address(j)) | 0
+      if (this.#endsGroup(j) || (distance < this.size(j) && distance > -this.size(k))) return false
+    }
+    return true
+  }
+
+  /** Drops entry `k`. */
+  remove(k: number): void {
     const store = this.#store
     const last = this.#entries + (this.count - 1) * BUFFER_ENTRY_WORDS
-    for (let at = this.#entries; at < last; at++) store.set(at, store.w[at + BUFFER_ENTRY_WORDS])
+    if (k > 0 && this.#endsGroup(k)) this.#endGroup(k - 1)
+    for (let at = this.#entries + k * BUFFER_ENTRY_WORDS; at < last; at++) store.set(at, store.w[at + BUFFER_ENTRY_WORDS])
     for (let at = last; at < last + BUFFER_ENTRY_WORDS; at++) store.set(at, 0)
     store.set(this.#count, this.count - 1)
+  }
+
+  #endsGroup(k: number): boolean {
+    return (this.#store.w[this.#entries + k * BUFFER_ENTRY_WORDS + 1] & ENDS_GROUP) !== 0
+  }
+  #endGroup(k: number): void {
+    const at = this.#entries + k * BUFFER_ENTRY_WORDS + 1
+    this.#store.set(at, this.#store.w[at] | ENDS_GROUP)
   }
 
   /** The newest buffered value of the byte at `physical`; -1 where none is buffered. */

@@ -220,6 +220,12 @@ export class VcpuBus implements Bus {
     if (this.#running && machine.sharing.shared[machine.memory.granule(machine.memory.index(physical))] !== 0) this.#observe('locked-store', physical, 4, value)
   }
 
+  orderStores(): void {
+    if (!this.#machine.model.storesOvertake || this.buffer.count === 0) return
+    this.#machine.quiet = false
+    this.buffer.keepOrder()
+  }
+
   fence(): void {
     if (this.cpu.stop !== 0 || this.#replayed()) return
     if (this.buffer.count > 0) return this.park(AT_FENCE, 0, 0, 1)

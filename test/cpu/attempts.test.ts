@@ -69,6 +69,7 @@ class ParkingBus implements Bus {
   write64(p: number, low: number, high: number): void { this.#do(() => this.inner.write64(p, low, high)) }
   walkMark(p: number, bits: number): boolean { return this.#access(() => Number(this.inner.walkMark(p, bits))) === 1 }
   walkOr(p: number, bits: number): void { this.#do(() => this.inner.walkOr(p, bits)) }
+  orderStores(): void {}
   fence(): void { this.#do(() => {}) }
   serialize(): void { this.#do(() => {}) }
   branch(): void {}

@@ -76,6 +76,7 @@ export class FlatBus implements Bus {
     this.write32(p, this.read32(p) | bits)
   }
   fence(): void {}
+  orderStores(): void {}
   serialize(): void {
     this.serialized++
   }

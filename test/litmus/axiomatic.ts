@@ -4,7 +4,8 @@
  *
  * - per byte, po-loc | rf | co | fr is acyclic (coherence), and
  * - ppo | rfe | co | fr is acyclic, where ppo is program order without plain stores before plain loads, unless MFENCE stands
- *   between them (x86-TSO: Owens, Sarkar, Sewell, TPHOLs 2009; herd's x86tso.cat), or all of program order and rf (SC).
+ *   between them (x86-TSO: Owens, Sarkar, Sewell, TPHOLs 2009; herd's x86tso.cat), or all of program order and rf (SC), or
+ *   that of TSO without plain stores before plain stores, unless MFENCE or SFENCE stands between them (`any`: PSO).
  *
  * A LOCKed instruction is one node for its load and its store, so nothing comes between them. Accesses of several sizes are
  * one node each, with rf, co and fr by byte.
@@ -38,8 +39,9 @@ interface Node {
   readonly reads: boolean
   readonly writes: boolean
   readonly locked: boolean
-  /** MFENCEs of the thread before it. */
+  /** MFENCEs of the thread before it; MFENCEs and SFENCEs. */
   readonly fences: number
+  readonly storeFences: number
 }
 
 export interface Outcome {
@@ -62,10 +64,13 @@ export function nodesOf(program: LitmusProgram): Node[] {
   const nodes: Node[] = []
   program.threads.forEach((steps, thread) => {
     let fences = 0
+    let storeFences = 0
     steps.forEach((step, at) => {
-      const add = (place: Place, reads: boolean, writes: boolean, locked = false) => nodes.push({ thread, step: at, place, reads, writes, locked, fences })
-      if (step.kind === 'fence' && step.name === 'mfence') fences++
-      else if (step.kind === 'load') add(step.place, true, false)
+      const add = (place: Place, reads: boolean, writes: boolean, locked = false) => nodes.push({ thread, step: at, place, reads, writes, locked, fences, storeFences })
+      if (step.kind === 'fence') {
+        if (step.name === 'mfence') fences++
+        if (step.name !== 'lfence') storeFences++
+      } else if (step.kind === 'load') add(step.place, true, false)
       else if (step.kind === 'store') add(step.place, false, true)
       else if (step.kind === 'add' && !step.locked) {
         add(step.place, true, false)
@@ -102,7 +107,9 @@ export function candidatesOf(program: LitmusProgram): number {
   return count
 }
 
-export function judge(program: LitmusProgram, model: 'tso' | 'sc'): Outcome {
+export type Axioms = 'tso' | 'sc' | 'any'
+
+export function judge(program: LitmusProgram, model: Axioms): Outcome {
   const nodes = nodesOf(program)
   const variables = Object.keys(program.variables)
   const choices = nodes.flatMap((node, n) => (node.reads ? segmentsOf(nodes, n).map((segment) => ({ reader: n, ...segment })) : []))
@@ -154,13 +161,14 @@ function permutations(items: readonly number[]): number[][] {
   return items.flatMap((item, k) => permutations(items.filter((_, j) => j !== k)).map((rest) => [item, ...rest]))
 }
 
-function isConsistent(nodes: readonly Node[], variables: readonly string[], rf: readonly ReadonlyMap<number, number>[], co: readonly number[][][], model: 'tso' | 'sc'): boolean {
+function isConsistent(nodes: readonly Node[], variables: readonly string[], rf: readonly ReadonlyMap<number, number>[], co: readonly number[][][], model: Axioms): boolean {
   const global: [number, number][] = []
   nodes.forEach((a, i) =>
     nodes.forEach((b, j) => {
       if (a.thread !== b.thread || i >= j) return
       const storeThenLoad = a.writes && !a.locked && b.reads && !b.locked
-      if (model === 'sc' || !storeThenLoad || b.fences > a.fences) global.push([i, j])
+      const storeThenStore = model === 'any' && a.writes && !a.locked && b.writes && !b.locked
+      if (model === 'sc' || (storeThenLoad ? b.fences > a.fences : !storeThenStore || b.storeFences > a.storeFences)) global.push([i, j])
     }),
   )
   for (const [v, variable] of variables.entries())

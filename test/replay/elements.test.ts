@@ -41,8 +41,8 @@ y: dd 0
 const images = [example('sb'), example('ticket-broken'), example('textpoke-nosync'), assembleImage(IRQ, { title: 'irq' })]
 
 describe('elements of a schedule', () => {
-  it.each(images.map((image) => [image.title, image] as const))('of %s: carried out, they give the schedule again', (_, image) => {
-    const model = makeModel({ fetch: 'independent:4' })
+  it.each(images.flatMap((image) => (['fifo', 'any'] as const).map((order) => [image.title, order, image] as const)))('of %s, stores in order %s: carried out, they give the schedule again', (_, storeOrder, image) => {
+    const model = makeModel({ fetch: 'independent:4', storeOrder })
     const { sharing } = checkImage(image, model, { limits: { events: 3000 } })
     const known = recordSharing(sharing)
     const random = generator(7)

@@ -45,7 +45,8 @@ export function obligationOf(choice: number, vcpus: number): number {
   const kind = choiceKind(choice)
   const vcpu = choiceVcpu(choice)
   if (kind === RUN) return vcpu
-  if (kind === DRAIN) return vcpus + vcpu
+  // The oldest store is owed, so in the end every one is.
+  if (kind === DRAIN) return choiceArgument(choice) === 0 ? vcpus + vcpu : NOBODY
   if (kind === INTERRUPT && choiceArgument(choice) >>> 8 === 0) return 2 * vcpus + vcpu
   if (kind === NMI && choiceArgument(choice) === 0) return 3 * vcpus + vcpu
   return NOBODY
@@ -58,5 +59,5 @@ export function isStrong(obligation: number, vcpus: number): boolean {
 
 /** A fair run makes this choice finitely often. */
 export function isFinite(machine: Live, choice: number): boolean {
-  return obligationOf(choice, machine.vcpuCount) === NOBODY || machine.isStaleView(choice)
+  return (choiceKind(choice) !== DRAIN && obligationOf(choice, machine.vcpuCount) === NOBODY) || machine.isStaleView(choice)
 }

@@ -84,6 +84,7 @@ class FlatBus implements Bus {
   walkOr(at: number, bits: number): void {
     this.#view.setInt32(at, this.read32(at) | bits, true)
   }
+  orderStores(): void {}
   fence(): void {}
   serialize(): void {}
   branch(): void {}
