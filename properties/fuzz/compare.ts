@@ -1,7 +1,8 @@
 /** One program, by every engine and by brute force. */
 import { enumerate } from '../../src/explore/brute.ts'
 import { countClasses } from '../../src/explore/classes.ts'
-import { DporSearch, type Fault } from '../../src/explore/dpor/search.ts'
+import type { Fault } from '../../src/explore/dpor/options.ts'
+import { DporSearch } from '../../src/explore/dpor/search.ts'
 import { finish } from '../../src/explore/explorable.ts'
 import { GraphSearch } from '../../src/explore/graph.ts'
 import { judgeLasso } from '../../src/explore/liveness/lasso.ts'

@@ -6,7 +6,7 @@
 import { Packr, Unpackr } from 'msgpackr'
 import type { MachineImage } from '../smp/image.ts'
 import type { KnobValue, Model } from '../smp/model.ts'
-import type { Task } from './dpor/search.ts'
+import type { Task } from './dpor/options.ts'
 import type { SavedTasks, Shard } from './parallel/taskSearch.ts'
 import { noTotals } from './parallel/taskRun.ts'
 

@@ -215,3 +215,9 @@ export function grown(from: Int32Array): Int32Array<ArrayBuffer> {
   to.set(from)
   return to
 }
+
+export function grownFlags(from: Uint8Array): Uint8Array<ArrayBuffer> {
+  const to = new Uint8Array(from.length * 2)
+  to.set(from)
+  return to
+}

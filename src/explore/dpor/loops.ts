@@ -5,15 +5,18 @@
  */
 import { CF, EFLAGS, EIP, REGISTER_WORDS } from '../../cpu/registers.ts'
 import { CARRY_LIVE, OTHER_FLAGS_LIVE } from '../../cpu/liveness.ts'
-import { grown } from './cells.ts'
+import { packChoice, RUN } from '../../smp/choice.ts'
+import { grown, grownFlags } from './cells.ts'
+import type { Path } from './path.ts'
 import type { Reducible } from './reducible.ts'
 
 /** PF, AF, ZF, SF, OF. */
 const OTHER_FLAGS = 0x8d4
 /** Events of one turn at the most. */
-export const TURN_MAX = 64
+const TURN_MAX = 64
 
 export class Loops {
+  readonly #path: Path
   readonly #machine: Reducible
   /** Registers of the vCPU of event d before the instruction that made it. */
   #registers = new Int32Array(64 * REGISTER_WORDS)
@@ -21,32 +24,66 @@ export class Loops {
   #quiet = new Uint8Array(64)
   #begins = new Uint8Array(64)
 
-  constructor(machine: Reducible) {
-    this.#machine = machine
+  constructor(path: Path) {
+    this.#path = path
+    this.#machine = path.machine
   }
 
   /** Event d has been taken by the machine; `quiet`: it changed nothing but registers and the stack. */
   note(d: number, quiet: boolean): void {
     if ((d + 1) * REGISTER_WORDS > this.#registers.length) {
       this.#registers = grown(this.#registers)
-      const quiet = new Uint8Array(this.#quiet.length * 2)
-      quiet.set(this.#quiet)
-      this.#quiet = quiet
-      const begins = new Uint8Array(this.#begins.length * 2)
-      begins.set(this.#begins)
-      this.#begins = begins
+      this.#quiet = grownFlags(this.#quiet)
+      this.#begins = grownFlags(this.#begins)
     }
     this.#quiet[d] = quiet ? 1 : 0
     this.#begins[d] = quiet && this.#machine.eventBegins ? 1 : 0
     if (this.#begins[d] === 1) this.#registers.set(this.#machine.eventRegisters, d * REGISTER_WORDS)
   }
 
-  isQuiet(d: number): boolean {
-    return this.#quiet[d] === 1
+  /** Whether the event in slot d brought `vcpu`, whose event before was `previous`, back to where it stood before, without effect. */
+  closesTurn(d: number, previous: number, vcpu: number): boolean {
+    const steps = [this.#machine.step - 1]
+    if (this.#isBackAt(d, vcpu) && this.#machine.restored(steps)) return true
+    let event = previous
+    for (let k = 0; k < TURN_MAX && event >= 0 && this.#quiet[event] === 1; k++) {
+      steps.unshift(this.#path.stepAt[event])
+      if (this.#isBackAt(event, vcpu) && this.#machine.restored(steps)) return true
+      event = this.#path.trail.previousOf(event)
+    }
+    return false
+  }
+
+  /**
+   * The loop that `vcpu` is in, with what memory holds now: it leaves it; it waits in it for others for ever; or it goes
+   * on in it for ever where it stores, and loads nothing that others could change: it works there, for all that is known, and does not wait.
+   */
+  fateOf(vcpu: number): 'leaves' | 'waits' | 'works' {
+    const machine = this.#machine
+    const from = this.#path.trail.depth
+    const first = machine.step
+    let back = false
+    const { observer, privateStores, foreignLoads } = machine
+    machine.observer = () => {}
+    let looks = false
+    let taken = 0
+    while (!back && taken < 2 * TURN_MAX && machine.canContinue(vcpu)) {
+      taken++
+      if (machine.take(packChoice(RUN, vcpu)) !== 0 || !machine.quiet) break
+      looks ||= machine.footprint.hasLoads()
+      this.note(from + taken - 1, true)
+      for (let d = from; d < from + taken && !back; d++) {
+        if (!this.#isBackAt(d, vcpu)) continue
+        back = machine.restored(Array.from({ length: from + taken - d }, (_, k) => first + d - from + k))
+      }
+    }
+    while (taken-- > 0) machine.undo()
+    machine.observer = observer
+    return !back ? 'leaves' : looks || machine.foreignLoads > foreignLoads || machine.privateStores === privateStores ? 'waits' : 'works'
   }
 
   /** Whether `vcpu` stands again where it stood before event d. */
-  isBackAt(d: number, vcpu: number): boolean {
+  #isBackAt(d: number, vcpu: number): boolean {
     const at = d * REGISTER_WORDS
     const then = this.#registers
     const now = this.#machine.registersOf(vcpu)

@@ -9,19 +9,8 @@
  * Processes: 2 v is vCPU v, 2 v + 1 its store buffer. A clock has an entry a process: how many of its events
  * happen before.
  */
-import { choiceKind, choiceVcpu, DRAIN } from '../../smp/choice.ts'
-import { cellGranule, cellKind, cellMask, CELL_FETCH, CELL_MEMORY_READ, CELL_READ, CELL_STALE_FETCH, CELL_WRITE, grown, makeCell, sameGranule, type Cells } from './cells.ts'
-
-export function processOf(choice: number): number {
-  return choiceVcpu(choice) * 2 + (choiceKind(choice) === DRAIN ? 1 : 0)
-}
-
-/** Cells of an event that read own stores, and which (-1: others'). */
-export interface OwnReads {
-  readonly cells: Int32Array
-  /** Number of the store among those of the vCPU. */
-  readonly stores: Int32Array
-}
+import { cellGranule, cellKind, cellMask, CELL_FETCH, CELL_MEMORY_READ, CELL_READ, CELL_STALE_FETCH, CELL_WRITE, grown, grownFlags, makeCell, sameGranule, type Cells } from './cells.ts'
+import { processOf, type OwnReads } from './dependence.ts'
 
 export class Trail {
   depth = 0
@@ -32,6 +21,8 @@ export class Trail {
   /** cells.ts. */
   touched = new Int32Array(256)
   own: (OwnReads | null)[] = []
+  /** Some event has read an own store. */
+  anyOwn = false
   clocks: Int32Array
   /** Races (earlier event) of event d: raceAt[d] .. raceAt[d + 1]. */
   raceAt = new Int32Array(257)
@@ -141,6 +132,7 @@ export class Trail {
     if (used >= 0 && used < this.codeWriters.length) this.#order(this.codeWriters[used], false)
     this.touched[d] = cells.number()
     this.own[d] = own
+    if (own !== null) this.anyOwn = true
     this.#fenceAfter[d] = cells.fenceAfter ? 1 : 0
     this.#setClock(d, process)
     this.#findRaces(d)
@@ -172,18 +164,6 @@ export class Trail {
     while (forwards.length > 0 && forwards[forwards.length - 3] === d) forwards.length -= 3
   }
 
-  /** Whether events of different vCPUs are dependent where so many stores have been drained. */
-  dependent(a: number, aOwn: OwnReads | null, aVcpu: number, b: number, bOwn: OwnReads | null, bVcpu: number, drained: Int32Array): boolean {
-    if (!this.#cells.conflict(a, b)) return false
-    if (aOwn === null && bOwn === null) return true
-    if (aOwn !== null) {
-      for (let k = 0; k < aOwn.cells.length; k++)
-        if (aOwn.stores[k] < drained[aVcpu] && this.dependent(aOwn.cells[k], null, aVcpu, b, bOwn, bVcpu, drained)) return true
-      return false
-    }
-    return this.dependent(b, bOwn, bVcpu, a, aOwn, aVcpu, drained)
-  }
-
   get #raceCount(): number {
     return this.#races
   }
@@ -208,9 +188,7 @@ export class Trail {
       }
     if (this.#predCount === this.#preds.length) {
       this.#preds = grown(this.#preds)
-      const flags = new Uint8Array(this.#candidate.length * 2)
-      flags.set(this.#candidate)
-      this.#candidate = flags
+      this.#candidate = grownFlags(this.#candidate)
     }
     this.#preds[this.#predCount] = e
     this.#candidate[this.#predCount++] = candidate ? 1 : 0
@@ -363,11 +341,7 @@ export class Trail {
     this.#previous = grown(this.#previous)
     this.#added = grown(this.#added)
     this.#nodeAt = grown(this.#nodeAt)
-    const flags = new Uint8Array(this.#fenceAfter.length * 2)
-    flags.set(this.#fenceAfter)
-    this.#fenceAfter = flags
-    const writes = new Uint8Array(this.codeWrites.length * 2)
-    writes.set(this.codeWrites)
-    this.codeWrites = writes
+    this.#fenceAfter = grownFlags(this.#fenceAfter)
+    this.codeWrites = grownFlags(this.codeWrites)
   }
 }

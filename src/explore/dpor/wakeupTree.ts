@@ -4,9 +4,13 @@
  * Nodes are recycled.
  */
 import { grown } from './cells.ts'
-import type { OwnReads } from './trail.ts'
+import type { OwnReads } from './dependence.ts'
 
 export class WakeupTree {
+  /** Per node of the execution: the first of what is planned from there; 0: nothing. */
+  first = new Int32Array(256)
+  /** Some event could have gone another way. */
+  anyForked = false
   choice = new Int32Array(256)
   /** cells.ts; UNKNOWN: the event has not been seen yet. */
   touched = new Int32Array(256)
@@ -35,6 +39,20 @@ export class WakeupTree {
     this.child[node] = 0
     this.next[node] = 0
     return node
+  }
+
+  /** Room for twice as many nodes of the execution. */
+  grow(): void {
+    this.first = grown(this.first)
+  }
+
+  /** `list` before `rest`. */
+  splice(list: number, rest: number): number {
+    if (list === 0) return rest
+    let last = list
+    while (this.next[last] !== 0) last = this.next[last]
+    this.next[last] = rest
+    return list
   }
 
   free(node: number): void {

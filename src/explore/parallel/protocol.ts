@@ -12,7 +12,7 @@
 import type { MachineImage } from '../../smp/image.ts'
 import type { KnobValue } from '../../smp/model.ts'
 import type { Learnt } from '../../smp/sharing.ts'
-import type { Task } from '../dpor/search.ts'
+import type { Task } from '../dpor/options.ts'
 import type { TaskEnd } from './taskRun.ts'
 
 /** What has been learnt about the program by all that was explored so far. */

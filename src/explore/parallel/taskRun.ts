@@ -3,7 +3,8 @@
  * events alone, so that a search is cut in the same way whoever carries it out, and in whatever order.
  */
 import type { Violation } from '../../smp/monitor.ts'
-import { DporSearch, type Counts, type Task } from '../dpor/search.ts'
+import type { Counts, Task } from '../dpor/options.ts'
+import { DporSearch } from '../dpor/search.ts'
 import { Orders } from '../orders.ts'
 import type { Workshop } from '../workshop.ts'
 

@@ -5,7 +5,8 @@
  */
 import type { Violation } from '../../smp/monitor.ts'
 import type { Learnt } from '../../smp/sharing.ts'
-import { DporSearch, WHOLE, type Counts, type Task } from '../dpor/search.ts'
+import { WHOLE, type Counts, type Task } from '../dpor/options.ts'
+import { DporSearch } from '../dpor/search.ts'
 import type { Limits, Progress, Search } from '../explorable.ts'
 import { Orders } from '../orders.ts'
 import type { Verdict } from '../verdict.ts'

@@ -1,0 +1,398 @@
+/** One pass of a search (search.ts): the walk through the executions, one event further or back at a time. */
+import { choiceKind, choiceVcpu, DRAIN } from '../../smp/choice.ts'
+import { EIP } from '../../cpu/registers.ts'
+import { Orders } from '../orders.ts'
+import type { Verdict } from '../verdict.ts'
+import { Budgets } from './budgets.ts'
+import { grown, grownFlags, GRANULES_MAX, UNKNOWN } from './cells.ts'
+import { Chooser } from './chooser.ts'
+import { FORKED } from './dependence.ts'
+import { Loops } from './loops.ts'
+import { OpenWays } from './openWays.ts'
+import type { Counts, DporOptions, Task } from './options.ts'
+import { Path } from './path.ts'
+import type { Reducible } from './reducible.ts'
+import { Reversals } from './reversals.ts'
+import { SleepSets } from './sleepSets.ts'
+import { Waits } from './waits.ts'
+import { WakeupSequence } from './wakeupSequence.ts'
+import { WakeupTree } from './wakeupTree.ts'
+
+const SLICE_EVENTS = 65536
+const EVENTS_BETWEEN_CHECKS = 1024
+/** Events of one execution at the most. */
+const DEPTH_MAX = 100_000
+
+export class Pass {
+  readonly counts: Counts = { complete: 0, cut: 0, discarded: 0, redundant: 0 }
+  readonly orders = new Orders()
+  events = 0
+  readonly #machine: Reducible
+  readonly #options: DporOptions
+  readonly #started: number
+  readonly #path: Path
+  readonly #tree = new WakeupTree()
+  readonly #sleep: SleepSets
+  readonly #waits: Waits
+  readonly #loops: Loops
+  readonly #budgets: Budgets
+  readonly #chooser: Chooser
+  readonly #reversals: Reversals
+  readonly #openWays: OpenWays
+  /** Per node: some event has been explored from there, and choices whose executions are all explored. */
+  #expanded = new Uint8Array(256)
+  #finished = new Int32Array(256)
+  /** Events from here on are new since the last execution ended. */
+  #newFrom = 0
+  /** In some execution a vCPU works in a loop for ever. */
+  #endless = false
+  #entering = true
+  #over = false
+  #problem: string | null = null
+  #unreducible: string | null
+
+  constructor(machine: Reducible, options: DporOptions, started: number, waitPlaces: Set<number>) {
+    this.#machine = machine
+    this.#options = options
+    this.#started = started
+    const path = new Path(machine)
+    this.#path = path
+    this.#sleep = new SleepSets(path, options.fault)
+    this.#waits = new Waits(path, waitPlaces)
+    this.#loops = new Loops(path)
+    this.#budgets = new Budgets(path, options)
+    this.#chooser = new Chooser(path, this.#tree, this.#sleep, this.#waits, this.#budgets)
+    const sequence = new WakeupSequence(path, this.#tree, this.#sleep)
+    this.#reversals = new Reversals(path, sequence, this.#loops, options.fault)
+    this.#openWays = new OpenWays(path, sequence, this.#chooser)
+    const granules = machine.granules.memory + 2 + machine.vcpuCount
+    this.#unreducible = machine.unreducible ?? (granules > GRANULES_MAX ? 'dpor does not handle so much memory; use --engine graph' : null)
+    if (machine.violation !== null) this.#violated([])
+    else if (options.task !== undefined && this.#unreducible === null) this.#start(options.task)
+  }
+
+  #start({ prefix, sleep }: Task): void {
+    for (const choice of prefix) {
+      if (this.#over || !this.#enter(choice)) throw new Error('the prefix of a task cannot be carried out')
+    }
+    const floor = this.#path.trail.depth
+    this.#noteOrders(0)
+    this.#path.floor = floor
+    this.#newFrom = floor
+    for (const choice of sleep) {
+      if (!this.#enter(choice)) throw new Error('what sleeps in a task is not enabled there')
+      if (this.#over) return
+      if (this.#path.trail.depth > floor) this.#back()
+    }
+    this.#sleep.inherited.fill(1, 0, this.#sleep.count)
+    this.#expanded[floor] = 0
+    this.#finished[floor] = 0
+    this.#chooser.more[floor] = 0
+    this.#entering = true
+    this.events = 0
+  }
+
+  /** Takes a choice of the machine's that nothing is planned below. False: it is not enabled. */
+  #enter(actual: number): boolean {
+    const d = this.#path.trail.depth
+    this.#makeRoom(d)
+    const { choices } = this.#chooser
+    const count = this.#machine.enabled(choices)
+    if (!choices.subarray(0, count).includes(actual)) return false
+    const name = this.#machine.identify(actual)
+    if (this.#path.locate(name) !== actual) return false
+    const forked = choiceKind(name) !== DRAIN && this.#machine.alternatives(choiceVcpu(name)) > 1
+    this.#take(forked ? name | FORKED : name, actual, d, 0)
+    return true
+  }
+
+  split(): Task[] {
+    const tasks: Task[] = []
+    const { floor: d, trail, actual } = this.#path
+    if (this.#over || this.#unreducible !== null) return tasks
+    const names = this.#chooser.choices.slice(0, this.#chooser.list(d))
+    for (const name of names) {
+      const choice = this.#path.locate(name)
+      if (choice < 0 || !this.#chooser.goesOn(d, name) || this.#sleep.sleeps(d, name)) continue
+      this.#enter(choice)
+      if (this.#over || this.grown) return []
+      if (trail.depth === d) continue
+      // Names are this machine's own; choices mean the same to all that stand at the same place.
+      const prefix = [...actual.subarray(0, d + 1)]
+      const asleep = this.#sleep.choice.subarray(this.#sleep.at[d + 1], this.#sleep.count)
+      tasks.push({ prefix, sleep: Array.from(asleep, (one) => this.#path.locate(one & ~FORKED)).filter((one) => one >= 0) })
+      this.#back()
+    }
+    return tasks
+  }
+
+  /** By Knuth's estimate: at every node of the present execution the known choices weigh the same. */
+  get done(): number {
+    if (this.#over) return 1
+    const { floor, trail } = this.#path
+    let done = 0
+    let weight = 1
+    for (let d = floor; d <= trail.depth; d++) {
+      let known = this.#finished[d] + (d < trail.depth ? 1 : 0)
+      for (let node = this.#tree.first[d]; node !== 0; node = this.#tree.next[node]) known++
+      if (known === 0) break
+      done += (weight * this.#finished[d]) / known
+      weight /= known
+    }
+    return done
+  }
+
+  stop(problem: string): void {
+    this.#problem ??= problem
+    this.#over = true
+  }
+
+  advance(): 'paused' | 'over' | 'grown' {
+    const until = this.events + (this.#options.sliceEvents ?? SLICE_EVENTS)
+    let check = this.events + EVENTS_BETWEEN_CHECKS
+    if (!this.#over) this.#checkLimits()
+    while (!this.#over) {
+      if (this.#unreducible !== null) break
+      if (!this.#step()) break
+      if (this.grown && this.#path.violation === null) return 'grown'
+      if (this.events >= check) {
+        this.#checkLimits()
+        check = this.events + EVENTS_BETWEEN_CHECKS
+      }
+      if (this.events >= until && !this.#over) return 'paused'
+    }
+    if (this.grown && this.#path.violation === null && this.#problem === null) return 'grown'
+    this.#over = true
+    return 'over'
+  }
+
+  /** What was explored so far took accesses or waits for something else than they are. */
+  get grown(): boolean {
+    return this.#machine.sharing.grown || this.#waits.grown
+  }
+
+  verdict(problem: string | null): Verdict {
+    const { weaknesses } = this.#machine
+    const { violation, schedule } = this.#path
+    const { pruned, bounds } = this.#budgets
+    const problems = [problem, this.#problem, this.#unreducible].filter((one) => one !== null)
+    const common = {
+      bounds: {}, states: this.events + 1, executions: this.counts.complete, events: this.events,
+      seconds: (performance.now() - this.#started) / 1000, engine: 'dpor', cost: null,
+      orders: { pairs: this.orders.pairs, both: this.orders.both },
+      others: { discarded: this.counts.discarded, redundant: this.counts.redundant, cut: this.counts.cut },
+    }
+    if (violation !== null) return { ...common, verdict: 'violated', strength: 'complete', reasons: [], violation, schedule }
+    const unfinished = problems.length > 0 || !this.#over
+    return {
+      ...common,
+      bounds: pruned ? bounds : {},
+      ...(this.#endless || pruned ? { liveness: { covered: 'none', text: pruned ? 'not judged: executions beyond the bounds were left out' : 'not judged: a vCPU goes on in a loop for ever' } } : {}),
+      verdict: unfinished ? 'unknown' : 'holds',
+      strength: unfinished || weaknesses.size > 0 || pruned ? 'bounded' : 'complete',
+      reasons: [...problems, ...weaknesses],
+      violation: null,
+      schedule: null,
+    }
+  }
+
+  /** One event further, or back. False: everything is explored. */
+  #step(): boolean {
+    const tree = this.#tree
+    const d = this.#path.trail.depth
+    if (this.#entering) {
+      this.#makeRoom(d)
+      this.#entering = false
+      if (tree.first[d] === 0 && this.#expanded[d] === 0 && !this.#chooser.choose(d)) {
+        this.#end()
+        return !this.#over && this.#back()
+      }
+    }
+    if (tree.first[d] === 0 && this.#chooser.more[d] === 1) {
+      this.#chooser.more[d] = 0
+      this.#chooser.choose(d)
+    }
+    const node = tree.first[d]
+    if (node === 0) return this.#back()
+    tree.first[d] = tree.next[node]
+    let choice = tree.choice[node] & ~FORKED
+    const planned = tree.touched[node] !== UNKNOWN
+    const below = tree.child[node]
+    tree.free(node)
+    if (this.#sleep.sleepsSinceBegin(d, choice)) {
+      // That way lies another task; what was planned may also be reached by another.
+      tree.freeAll(below)
+      this.#entering = true
+      return true
+    }
+    if (this.#budgets.forbids(d, choice)) {
+      this.#budgets.pruned = true
+      tree.freeAll(below)
+      return true
+    }
+    const actual = this.#path.locate(choice)
+    if (actual < 0) {
+      // A fence that had nothing to wait for in this order is no event of its own.
+      tree.first[d] = tree.splice(below, tree.first[d])
+      return true
+    }
+    if (choiceKind(choice) !== DRAIN && this.#machine.alternatives(choiceVcpu(choice)) > 1) {
+      if (planned) this.#chooser.addAlternatives(choice, d)
+      choice |= FORKED
+      tree.anyForked = true
+    }
+    this.#take(choice, actual, d, below)
+    return true
+  }
+
+  #take(choice: number, actual: number, d: number, below: number): void {
+    const machine = this.#machine
+    const path = this.#path
+    const { trail, cells } = path
+    const vcpu = choiceVcpu(choice)
+    const drain = choiceKind(choice) === DRAIN
+    const running = machine.running()
+    const before = machine.bufferedStoresOf(vcpu)
+    const fenced = !drain && machine.needsDrains(actual)
+    path.blockable[d] = !drain && machine.canBeBlocked(actual) ? 1 : 0
+    path.actual[d] = actual
+    path.stepAt[d] = machine.step
+    this.#openWays.note(d, choice, before)
+    const outcome = machine.take(actual)
+    this.events++
+    cells.read(machine.footprint)
+    if (machine.polls) this.#unreducible = 'dpor does not handle XM_POLL; use --engine graph'
+    if (cells.lifetime) this.#unreducible = 'dpor does not handle XM_FREE and XM_ALLOC; use --engine graph'
+    if (outcome === 1 && !this.#budgets.forbidsFetch(choice, d, fenced)) return this.#violated([...path.choices(), actual])
+    const cut = outcome >= 1
+    const quiet = !drain && outcome === 0 && machine.quiet && running && machine.running() && machine.canContinue(vcpu)
+    if (!drain) this.#loops.note(d, quiet)
+    if (!drain && this.#waits.isPlace()) path.blockable[d] = 1
+    if (quiet && this.#loops.closesTurn(d, trail.lastOf(vcpu), vcpu)) {
+      // It waits: without this turn of a loop it stands where it stood, and others may change what it reads.
+      this.#waits.add(d, vcpu)
+      machine.undo()
+      this.#tree.freeAll(below)
+      if (this.#chooser.canInterrupt(vcpu)) this.#chooser.more[d] = 1
+      this.#entering = true
+      return
+    }
+    const stores = drain || cut ? 0 : machine.bufferedStoresOf(vcpu) - before
+    if (cut) {
+      // The others go on without it: what they do may show another order in which it is not cut.
+      machine.undo()
+      path.halt(vcpu, d)
+    }
+    path.real[d] = cut ? 0 : 1
+    trail.push(choice, stores, fenced, !running)
+    this.#entering = true
+    if (!this.#budgets.count(d, choice)) {
+      // As if it could not be chosen.
+      this.#takeBack(d, vcpu)
+      this.#budgets.pruned = true
+      this.#tree.freeAll(below)
+      this.#sleep.addBack(d)
+      return
+    }
+    this.#expanded[d] = 1
+    this.#expanded[d + 1] = 0
+    this.#finished[d + 1] = 0
+    this.#chooser.more[d + 1] = 0
+    this.#sleep.passOn(d)
+    this.#waits.passOn(d)
+    this.#tree.first[d + 1] = below
+    if (d + 2 > DEPTH_MAX) this.stop(`an execution of more than ${DEPTH_MAX} events`)
+  }
+
+  /** Goes back over the last event, which sleeps from now on. False: there is none. */
+  #back(): boolean {
+    const { trail, floor } = this.#path
+    if (trail.depth === floor) return false
+    const d = trail.depth - 1
+    this.#finished[d]++
+    this.#takeBack(d, choiceVcpu(trail.choice[d]))
+    this.#sleep.count = this.#sleep.at[d + 1]
+    this.#sleep.addBack(d)
+    if (d < this.#newFrom) this.#newFrom = d
+    return true
+  }
+
+  #takeBack(d: number, vcpu: number): void {
+    const path = this.#path
+    if (path.real[d] === 1) this.#machine.undo()
+    path.unhalt(vcpu, d)
+    path.trail.pop()
+  }
+
+  /** The execution ends here: plans the reversals of its races. */
+  #end(): void {
+    const { trail } = this.#path
+    const node = trail.depth
+    const ending = this.#ending(node)
+    if (ending === 'deadlock') return
+    this.counts[ending]++
+    this.#options.onEnd?.(ending, this.#path.choices())
+    this.#reversals.reverseRaces(this.#newFrom)
+    this.#openWays.reverse(this.#newFrom)
+    this.#noteOrders(this.#newFrom)
+    if (this.#path.violation !== null) {
+      this.#over = true
+      return
+    }
+    this.#newFrom = trail.depth
+    for (const vcpu of this.#waits.list(node)) this.#reversals.reverseWait(vcpu)
+  }
+
+  #ending(node: number): keyof Counts | 'deadlock' {
+    if (this.#chooser.someAsleep) return 'redundant'
+    if (this.#path.stoppedCount > 0 || this.#chooser.someOverBudget) return 'cut'
+    const waiting = this.#waits.list(node)
+    if (waiting.length === 0) return 'complete'
+    const fates = waiting.map((v) => this.#loops.fateOf(v))
+    if (fates.includes('leaves')) return 'discarded'
+    if (!fates.includes('waits')) {
+      this.#endless = true
+      return 'complete'
+    }
+    const machine = this.#machine
+    const who = waiting.map((v) => `vCPU ${v} at ${machine.symbolize(machine.registersOf(v)[EIP])}`)
+    const eip = machine.registersOf(waiting[0])[EIP] >>> 0
+    const message = `nobody can go on: ${who.join('; ')} in a loop that waits for others`
+    this.#path.fail({ kind: 'deadlock', message, vcpu: waiting[0], eip }, this.#path.choices())
+    this.#over = true
+    return 'deadlock'
+  }
+
+  /** Of the events from `from` on. */
+  #noteOrders(from: number): void {
+    const { trail } = this.#path
+    for (let d = from; d < trail.depth; d++)
+      for (let k = trail.raceAt[d]; k < trail.raceAt[d + 1]; k++) this.orders.note(this.#partyOf(trail.races[k]), this.#partyOf(d))
+  }
+
+  #partyOf(d: number): number {
+    const { trail, cells } = this.#path
+    return Orders.party(trail.process[d], cells.first(trail.touched[d]))
+  }
+
+  #violated(schedule: number[]): void {
+    this.#path.fail(this.#machine.violation!, schedule)
+    this.#over = true
+  }
+
+  #checkLimits(): void {
+    const { seconds, events, memory } = this.#options
+    if (memory?.isOver() === true) this.stop(memory.reason)
+    if (seconds !== undefined && (performance.now() - this.#started) / 1000 > seconds) this.stop('the time was over')
+    if (events !== undefined && this.events > events) this.stop('the limit of events was reached')
+  }
+
+  /** Room for node d and what follows from an event there. */
+  #makeRoom(d: number): void {
+    if (d + 2 <= this.#finished.length) return
+    this.#finished = grown(this.#finished)
+    this.#expanded = grownFlags(this.#expanded)
+    for (const one of [this.#path, this.#tree, this.#sleep, this.#budgets, this.#chooser, this.#openWays]) one.grow()
+    this.#waits.grow(this.#finished.length)
+  }
+}

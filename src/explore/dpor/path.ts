@@ -1,0 +1,98 @@
+/** The present execution as the machine went along it: the machine stands at its end, and can be brought back to any node of it. */
+import { EIP } from '../../cpu/registers.ts'
+import { choiceKind, choiceVcpu, DRAIN } from '../../smp/choice.ts'
+import type { Violation } from '../../smp/monitor.ts'
+import { Cells, grown, grownFlags } from './cells.ts'
+import { Dependence } from './dependence.ts'
+import type { Reducible } from './reducible.ts'
+import { Trail } from './trail.ts'
+
+export class Path {
+  readonly machine: Reducible
+  readonly cells: Cells
+  readonly trail: Trail
+  readonly dependence: Dependence
+  readonly vcpus: number
+  /** Number of events of the task's prefix, which stay. */
+  floor = 0
+  /** Whether event d was carried out by the machine (an execution that an assumption cuts stays before it). */
+  real = new Uint8Array(256)
+  /** The machine's choice that event d was: in the trail stands its name (Reducible.identify). */
+  actual = new Int32Array(256)
+  /** The machine's step that it was. */
+  stepAt = new Int32Array(256)
+  /** It can block (Reducible.canBeBlocked). */
+  blockable = new Uint8Array(256)
+  /** Per vCPU: it goes no further in this execution, since event d (-1: it does). */
+  readonly stopped: Int32Array
+  stoppedCount = 0
+  violation: Violation | null = null
+  /** That leads to it. */
+  schedule: number[] | null = null
+
+  constructor(machine: Reducible) {
+    const vcpus = machine.vcpuCount
+    this.machine = machine
+    this.vcpus = vcpus
+    this.cells = new Cells(machine.granules)
+    this.trail = new Trail(vcpus, machine.granules.memory + 2 + vcpus, this.cells)
+    this.dependence = new Dependence(this.cells)
+    this.stopped = new Int32Array(vcpus).fill(-1)
+    for (let v = 0; v < vcpus; v++) this.trail.startWith(v, machine.bufferedStoresOf(v))
+  }
+
+  grow(): void {
+    this.real = grownFlags(this.real)
+    this.actual = grown(this.actual)
+    this.stepAt = grown(this.stepAt)
+    this.blockable = grownFlags(this.blockable)
+  }
+
+  /** `vcpu` goes no further, as event d shows. */
+  halt(vcpu: number, d: number): void {
+    this.stopped[vcpu] = d
+    this.stoppedCount++
+  }
+
+  /** Event d is taken back. */
+  unhalt(vcpu: number, d: number): void {
+    if (this.stopped[vcpu] !== d) return
+    this.stopped[vcpu] = -1
+    this.stoppedCount--
+  }
+
+  /** The machine's choice of that name; -1: it is not enabled, or its vCPU goes no further. */
+  locate(name: number): number {
+    if (choiceKind(name) !== DRAIN && this.stopped[choiceVcpu(name)] >= 0) return -1
+    return this.machine.locate(name)
+  }
+
+  /** EIP of the event that was taken last. */
+  place(): number {
+    return this.machine.eventBegins ? this.machine.eventRegisters[EIP] : -1
+  }
+
+  /** Brings the machine to node e, and back to the end. */
+  goBackTo(e: number): void {
+    for (let x = this.trail.depth - 1; x >= e; x--) if (this.real[x] === 1) this.machine.undo()
+  }
+  comeBackFrom(e: number): void {
+    for (let x = e; x < this.trail.depth; x++) {
+      this.stepAt[x] = this.machine.step
+      if (this.real[x] === 1) this.machine.take(this.actual[x])
+    }
+  }
+
+  /** What the machine took up to node `to`. */
+  choices(to = this.trail.depth): number[] {
+    const choices: number[] = []
+    for (let d = 0; d < to; d++) if (this.real[d] === 1) choices.push(this.actual[d])
+    return choices
+  }
+
+  /** A violation was found. */
+  fail(violation: Violation, schedule: number[]): void {
+    this.violation = violation
+    this.schedule = schedule
+  }
+}
