@@ -148,7 +148,7 @@ function print(result: CheckResult): void {
   if (result.chosen) out(`engine: ${result.chosen}`)
   if (result.liveness) out(`liveness: ${result.liveness.text}`)
   out(`${result.states} states, ${result.executions} paths, ${result.events} events in ${result.seconds.toFixed(2)} s (${result.engine}), ${Math.round(memoryUsed() / 2 ** 20)} MB`)
-  if (result.others) out(`  ${result.executions} classes; besides ${result.others.discarded} executions discarded in a failed turn of a loop, ${result.others.cut} cut, ${result.others.redundant} redundant`)
+  if (result.others) out(`  ${result.executions} classes; besides ${result.others.discarded} executions discarded in a failed turn of a loop, ${result.others.cut} cut, ${result.others.redundant} redundant${result.others.endless === 0 ? '' : `, ${result.others.endless} that do not end`}`)
   if (result.orders) out(`  ${result.orders.pairs} pairs of conflicting accesses, ${result.orders.both} of them seen in both orders`)
   if (result.cost) out(`least schedule: ${result.cost.preemptions} preemptions, ${result.cost.environment} environment choices, ${result.cost.delays} delayed drains`)
   for (const point of result.coverage.points) out(`  ${point.kind} ${point.file}:${point.line} \`${point.text}\`: ${point.evaluations} times`)

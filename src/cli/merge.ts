@@ -39,7 +39,7 @@ function merge(paths: readonly string[], flags: Flags): void {
     process.stdout.write(`${verdict.verdict}${what}\n`)
     for (const reason of verdict.reasons) process.stdout.write(`  ${reason}\n`)
     process.stdout.write(`${verdict.executions} classes, ${verdict.events} events in ${parts.length} parts, ${verdict.seconds.toFixed(2)} s (dpor)\n`)
-    process.stdout.write(`  besides ${totals.discarded} executions discarded in a failed turn of a loop, ${totals.cut} cut, ${totals.redundant} redundant\n`)
+    process.stdout.write(`  besides ${totals.discarded} executions discarded in a failed turn of a loop, ${totals.cut} cut, ${totals.redundant} redundant${totals.endless === 0 ? '' : `, ${totals.endless} that do not end`}\n`)
     process.stdout.write(`rests on: ${Object.entries(parts[0].knobs).map(([name, value]) => `${name}=${value}`).join(' ')}\n`)
   }
   process.exitCode =

@@ -91,7 +91,7 @@ export function startCheck(image: MachineImage, model: Model, options: CheckOpti
     const { make, makeAside } = workshop
     workshops.set(name, workshop)
     if (name === 'dpor' && options.tasks !== undefined) return (tasks = new TaskSearch(workshop, { ...options.tasks, limits: within }))
-    if (name === 'dpor') return new DporSearch(make, within)
+    if (name === 'dpor') return new DporSearch(make, liveness === 'off' ? within : { ...within, makeAside })
     if (name === 'graph') return liveness === 'off' ? new GraphSearch(make, within) : new LiveSearch(make, makeAside, within, liveness, { byCost: isLimited })
     return new SamplingSearch(make, {
       sampler: name,

@@ -99,7 +99,7 @@ function read(raw: Raw): Checkpoint {
   const declared = record(raw.declared)
   const totals = record(state.totals)
   const sum = noTotals()
-  for (const key of ['complete', 'cut', 'discarded', 'redundant', 'events', 'repeated', 'cutByAssumption'] as const) sum[key] = count(totals[key])
+  for (const key of ['complete', 'cut', 'discarded', 'redundant', 'endless', 'events', 'repeated', 'cutByAssumption'] as const) sum[key] = count(totals[key])
   for (const pair of list(totals.points)) sum.points.set(count(list(pair)[0]), count(list(pair)[1]))
   for (const pair of list(totals.sites)) sum.sites.set(text(list(pair)[0]), count(list(pair)[1]))
   sum.orders = list(totals.orders).map(integer)
@@ -146,6 +146,7 @@ function read(raw: Raw): Checkpoint {
           : {
               violation: { kind: text(violation.kind), message: text(violation.message), vcpu: count(violation.vcpu), eip: count(violation.eip) },
               schedule: list(found.schedule).map(integer),
+              ...(found.cycleFrom === undefined ? {} : { cycleFrom: count(found.cycleFrom) }),
             },
     },
   }

@@ -22,7 +22,7 @@ export interface Verdict {
   readonly bytes?: number
   readonly seconds: number
   /** Engine dpor: how executions ended that are not among `executions`. */
-  readonly others?: { readonly discarded: number; readonly redundant: number; readonly cut: number }
+  readonly others?: { readonly discarded: number; readonly redundant: number; readonly cut: number; readonly endless: number }
   readonly engine: string
   /** Engine auto: which engine gave the verdict, and why that one. */
   readonly chosen?: string

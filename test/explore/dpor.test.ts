@@ -53,7 +53,7 @@ describe('loops', () => {
   const spin = '    mov eax, [x]\n    test eax, eax\n    jz again'
 
   it('that read in vain are waits', () => {
-    expect(wait(spin).counts()).toEqual({ complete: 1, cut: 0, discarded: 0, redundant: 0 })
+    expect(wait(spin).counts()).toEqual({ complete: 1, cut: 0, discarded: 0, redundant: 0, endless: 0 })
     expect(wait(`    pause\n${spin}`).counts().complete).toBe(1)
     expect(wait(spin, 'mov dword [y], 1').verdict().violation?.kind).toBe('deadlock')
     expect(wait('    jmp again').verdict().violation?.kind).toBe('deadlock')
@@ -61,7 +61,7 @@ describe('loops', () => {
 
   it('are waits although they call functions: what they leave in private memory is the same after each turn', () => {
     const call = '    call look\n    test eax, eax\n    jz again\n    ret\nlook:\n    push ebx\n    mov eax, [x]\n    pop ebx'
-    expect(wait(call).counts()).toEqual({ complete: 1, cut: 0, discarded: 0, redundant: 0 })
+    expect(wait(call).counts()).toEqual({ complete: 1, cut: 0, discarded: 0, redundant: 0, endless: 0 })
     expect(wait(call, 'mov dword [y], 1').verdict().violation?.kind).toBe('deadlock')
   })
 

@@ -40,7 +40,7 @@ describe.each(['sc', 'tso'])('programs that hang, under %s', (memory) => {
     if (verdict === 'holds') expect(liveness!.covered).toBe('termination')
   })
 
-  it.each(hangs.filter(([name, , tso]) => tso !== 'holds' && name !== 'livelock').map(([name]) => name))('%s: dpor says the same', (name) => {
+  it.each(hangs.filter(([, , tso]) => tso !== 'holds').map(([name]) => name))('%s: dpor says the same', (name) => {
     const graph = checkImage(object(name), model(memory)).violation?.kind
     const { result, recorded } = graph === undefined ? { result: null, recorded: null } : trace(object(name), { engine: 'dpor' }, memory)
     expect(result?.violation?.kind).toBe(graph)
@@ -54,6 +54,36 @@ describe.each(['sc', 'tso'])('programs that hang, under %s', (memory) => {
       expect([violation, strength, liveness!.covered]).toEqual([null, 'complete', 'termination'])
     },
   )
+})
+
+describe('dpor, where executions come back to where they were,', () => {
+  const server = (served: string) => `.vcpu p0\n.vcpu p1\np0:\n mov dword [x], 1\n mov dword [x], 0\n jmp p0\np1:\n${served}\n ret\nsection .data\nalign 4\nx: dd 0\n`
+  const check = (text: string) => checkImage(assembly(text), model(), { engine: 'dpor' })
+
+  it('comes to an end, and says that it does not know', () => {
+    const result = check(server(' mov eax, [x]'))
+    expect([result.verdict, result.strength, result.violation]).toEqual(['unknown', 'bounded', null])
+    expect(result.others!.endless).toBeGreaterThan(0)
+    expect(result.reasons[0]).toContain('came back to a state')
+  })
+
+  it('goes on to look for what is wrong elsewhere', () => {
+    expect(check(server(' mov eax, [x]\n test eax, eax\n jz .done\n ud2\n.done:')).violation?.kind).toBe('unhandled-exception')
+  })
+
+  it('is not taken in by cycles that are not fair', () => {
+    // vCPU 0 goes round as long as vCPU 1 does not come to its store.
+    const retry = '.vcpu p0\n.vcpu p1\np0:\n mov dword [x], 1\n mov dword [x], 0\n cmp dword [y], 0\n jz p0\n ret\np1:\n mov eax, [x]\n mov dword [y], 1\n ret\nsection .data\nalign 4\nx: dd 0\ny: dd 0\n'
+    expect(checkImage(assembly(retry), model()).verdict).toBe('holds')
+    expect(check(retry)).toMatchObject({ verdict: 'unknown', violation: null })
+  })
+
+  it('says as much in tasks', () => {
+    const inTasks = (image: MachineImage) => checkImage(image, model(), { engine: 'dpor', tasks: { taskEvents: 200 } })
+    const found = inTasks(object('livelock'))
+    expect([found.violation?.kind, found.cycleFrom]).toEqual(['livelock', expect.any(Number)])
+    expect(inTasks(assembly(server(' mov eax, [x]'))).verdict).toBe('unknown')
+  })
 })
 
 describe('traces of runs that go round', () => {

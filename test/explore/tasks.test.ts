@@ -51,8 +51,8 @@ function finish(search: TaskSearch, crew?: Crew): TaskSearch {
   return search
 }
 const sums = (search: TaskSearch) => {
-  const { complete, cut, discarded, redundant } = search.counts()
-  return { complete, cut, discarded, redundant, verdict: search.verdict().verdict, strength: search.verdict().strength }
+  const { complete, cut, discarded, redundant, endless } = search.counts()
+  return { complete, cut, discarded, redundant, endless, verdict: search.verdict().verdict, strength: search.verdict().strength }
 }
 const run = (name: string, options: Partial<TaskOptions> = {}) => finish(new TaskSearch(workshop(name), { limits, taskEvents: 300, ...options }))
 

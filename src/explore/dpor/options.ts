@@ -1,5 +1,6 @@
 /** What a dpor search is asked for, and what it counts. */
 import type { Limits } from '../explorable.ts'
+import type { Live } from '../liveness/fairness.ts'
 
 /** Ways to end of one execution. */
 export interface Counts {
@@ -11,6 +12,8 @@ export interface Counts {
   discarded: number
   /** Found to be equivalent to one that was explored. */
   redundant: number
+  /** Came back to a state that it was in before (returns.ts). */
+  endless: number
 }
 
 /** Ways to break the engine on purpose; tests demand that they are noticed. */
@@ -35,6 +38,8 @@ export interface DporOptions extends Limits {
   readonly task?: Task
   /** Places (EIP) where vCPUs wait, as far as they are known; it grows. */
   readonly waitPlaces?: Set<number>
+  /** A machine at the start, to judge executions that do not end; absent: they are not judged. */
+  readonly makeAside?: () => Live
   /** When something is learnt that makes it necessary to start again: stops (`grown`). */
   readonly restart?: false
 }

@@ -1,6 +1,7 @@
 /** One pass of a search (search.ts): the walk through the executions, one event further or back at a time. */
 import { choiceKind, choiceVcpu, DRAIN } from '../../smp/choice.ts'
 import { EIP } from '../../cpu/registers.ts'
+import { isLive } from '../liveness/stateGraph.ts'
 import { Orders } from '../orders.ts'
 import type { Verdict } from '../verdict.ts'
 import { Budgets } from './budgets.ts'
@@ -12,6 +13,7 @@ import { OpenWays } from './openWays.ts'
 import type { Counts, DporOptions, Task } from './options.ts'
 import { Path } from './path.ts'
 import type { Reducible } from './reducible.ts'
+import { describeEndless, Returns } from './returns.ts'
 import { Reversals } from './reversals.ts'
 import { SleepSets } from './sleepSets.ts'
 import { Waits } from './waits.ts'
@@ -24,7 +26,7 @@ const EVENTS_BETWEEN_CHECKS = 1024
 const DEPTH_MAX = 100_000
 
 export class Pass {
-  readonly counts: Counts = { complete: 0, cut: 0, discarded: 0, redundant: 0 }
+  readonly counts: Counts = { complete: 0, cut: 0, discarded: 0, redundant: 0, endless: 0 }
   readonly orders = new Orders()
   events = 0
   readonly #machine: Reducible
@@ -39,6 +41,7 @@ export class Pass {
   readonly #chooser: Chooser
   readonly #reversals: Reversals
   readonly #openWays: OpenWays
+  readonly #returns: Returns
   /** Per node: some event has been explored from there, and choices whose executions are all explored. */
   #expanded = new Uint8Array(256)
   #finished = new Int32Array(256)
@@ -65,6 +68,7 @@ export class Pass {
     const sequence = new WakeupSequence(path, this.#tree, this.#sleep)
     this.#reversals = new Reversals(path, sequence, this.#loops, options.fault)
     this.#openWays = new OpenWays(path, sequence, this.#chooser)
+    this.#returns = new Returns((isLive(machine) && options.makeAside) || null)
     const granules = machine.granules.memory + 2 + machine.vcpuCount
     this.#unreducible = machine.unreducible ?? (granules > GRANULES_MAX ? 'dpor does not handle so much memory; use --engine graph' : null)
     if (machine.violation !== null) this.#violated([])
@@ -173,16 +177,17 @@ export class Pass {
 
   verdict(problem: string | null): Verdict {
     const { weaknesses } = this.#machine
-    const { violation, schedule } = this.#path
+    const { violation, schedule, cycleFrom } = this.#path
     const { pruned, bounds } = this.#budgets
-    const problems = [problem, this.#problem, this.#unreducible].filter((one) => one !== null)
+    const { discarded, redundant, cut, endless } = this.counts
+    const problems = [problem, this.#problem, this.#unreducible, endless === 0 ? null : describeEndless(endless)].filter((one) => one !== null)
     const common = {
       bounds: {}, states: this.events + 1, executions: this.counts.complete, events: this.events,
       seconds: (performance.now() - this.#started) / 1000, engine: 'dpor', cost: null,
       orders: { pairs: this.orders.pairs, both: this.orders.both },
-      others: { discarded: this.counts.discarded, redundant: this.counts.redundant, cut: this.counts.cut },
+      others: { discarded, redundant, cut, endless },
     }
-    if (violation !== null) return { ...common, verdict: 'violated', strength: 'complete', reasons: [], violation, schedule }
+    if (violation !== null) return { ...common, verdict: 'violated', strength: 'complete', reasons: [], violation, schedule, ...(cycleFrom < 0 ? {} : { cycleFrom }) }
     const unfinished = problems.length > 0 || !this.#over
     return {
       ...common,
@@ -203,7 +208,7 @@ export class Pass {
     if (this.#entering) {
       this.#makeRoom(d)
       this.#entering = false
-      if (tree.first[d] === 0 && this.#expanded[d] === 0 && !this.#chooser.choose(d)) {
+      if (tree.first[d] === 0 && this.#expanded[d] === 0 && (this.#returns.node === d || !this.#chooser.choose(d))) {
         this.#end()
         return !this.#over && this.#back()
       }
@@ -253,6 +258,7 @@ export class Pass {
     const drain = choiceKind(choice) === DRAIN
     const running = machine.running()
     const before = machine.bufferedStoresOf(vcpu)
+    const eip = machine.registersOf(vcpu)[EIP] >>> 0
     const fenced = !drain && machine.needsDrains(actual)
     path.blockable[d] = !drain && machine.canBeBlocked(actual) ? 1 : 0
     path.actual[d] = actual
@@ -301,6 +307,8 @@ export class Pass {
     this.#sleep.passOn(d)
     this.#waits.passOn(d)
     this.#tree.first[d + 1] = below
+    // Planned ways come to their end.
+    if (!drain && !cut && below === 0 && machine.registersOf(vcpu)[EIP] >>> 0 <= eip) this.#returns.note(d + 1, machine.store)
     if (d + 2 > DEPTH_MAX) this.stop(`an execution of more than ${DEPTH_MAX} events`)
   }
 
@@ -322,16 +330,18 @@ export class Pass {
     if (path.real[d] === 1) this.#machine.undo()
     path.unhalt(vcpu, d)
     path.trail.pop()
+    this.#returns.backTo(d)
   }
 
   /** The execution ends here: plans the reversals of its races. */
   #end(): void {
     const { trail } = this.#path
     const node = trail.depth
-    const ending = this.#ending(node)
+    const ending = this.#returns.node === node ? 'endless' : this.#ending(node)
     if (ending === 'deadlock') return
     this.counts[ending]++
     this.#options.onEnd?.(ending, this.#path.choices())
+    this.#lookForLivelock(ending)
     this.#reversals.reverseRaces(this.#newFrom)
     this.#openWays.reverse(this.#newFrom)
     this.#noteOrders(this.#newFrom)
@@ -341,6 +351,14 @@ export class Pass {
     }
     this.#newFrom = trail.depth
     for (const vcpu of this.#waits.list(node)) this.#reversals.reverseWait(vcpu)
+  }
+
+  #lookForLivelock(ending: keyof Counts): void {
+    const returns = this.#returns
+    if (isLive(this.#machine)) returns.noteEnd(this.#machine)
+    if (ending === 'endless') returns.judge(this.#path.choices(), this.#path.choices(returns.from).length)
+    const found = returns.livelock
+    if (found !== null) this.#path.fail(found.violation, found.lasso.schedule, found.lasso.from)
   }
 
   #ending(node: number): keyof Counts | 'deadlock' {

@@ -28,7 +28,9 @@ export class Path {
   stoppedCount = 0
   violation: Violation | null = null
   /** That leads to it. */
-  schedule: number[] | null = null
+  schedule: readonly number[] | null = null
+  /** Where it is a run that goes on for ever: from this choice on it goes round; -1: it is none. */
+  cycleFrom = -1
 
   constructor(machine: Reducible) {
     const vcpus = machine.vcpuCount
@@ -91,8 +93,9 @@ export class Path {
   }
 
   /** A violation was found. */
-  fail(violation: Violation, schedule: number[]): void {
+  fail(violation: Violation, schedule: readonly number[], cycleFrom: number = -1): void {
     this.violation = violation
     this.schedule = schedule
+    this.cycleFrom = cycleFrom
   }
 }

@@ -4,8 +4,10 @@
  */
 import type { Violation } from '../../smp/monitor.ts'
 import type { Counts, Task } from '../dpor/options.ts'
+import { describeEndless } from '../dpor/returns.ts'
 import { DporSearch } from '../dpor/search.ts'
 import { Orders } from '../orders.ts'
+import type { Verdict } from '../verdict.ts'
 import type { Workshop } from '../workshop.ts'
 
 /** Events after which a task is cut, unless it is nearly done. */
@@ -28,13 +30,13 @@ export interface Totals extends Counts {
 
 export function noTotals(): Totals {
   return {
-    complete: 0, cut: 0, discarded: 0, redundant: 0, events: 0, repeated: 0, points: new Map(), sites: new Map(), cutByAssumption: 0, orders: [],
+    complete: 0, cut: 0, discarded: 0, redundant: 0, endless: 0, events: 0, repeated: 0, points: new Map(), sites: new Map(), cutByAssumption: 0, orders: [],
     weaknesses: new Set(),
   }
 }
 
 export function addTotals(to: Totals, from: Totals): void {
-  for (const key of ['complete', 'cut', 'discarded', 'redundant', 'events', 'repeated', 'cutByAssumption'] as const) to[key] += from[key]
+  for (const key of ['complete', 'cut', 'discarded', 'redundant', 'endless', 'events', 'repeated', 'cutByAssumption'] as const) to[key] += from[key]
   for (const [point, count] of from.points) to.points.set(point, (to.points.get(point) ?? 0) + count)
   for (const [site, count] of from.sites) to.sites.set(site, (to.sites.get(site) ?? 0) + count)
   const orders = new Orders()
@@ -44,10 +46,17 @@ export function addTotals(to: Totals, from: Totals): void {
   for (const weakness of from.weaknesses) to.weaknesses.add(weakness)
 }
 
+/** A violation, and the way to it; where it is a run that goes on for ever, from `cycleFrom` on it goes round. */
+export interface Found {
+  readonly violation: Violation
+  readonly schedule: readonly number[]
+  readonly cycleFrom?: number
+}
+
 export type TaskEnd =
   | { readonly kind: 'explored'; readonly totals: Totals }
   | { readonly kind: 'cut'; readonly parts: readonly Task[]; readonly totals: Totals }
-  | { readonly kind: 'violated'; readonly violation: Violation; readonly schedule: readonly number[]; readonly totals: Totals }
+  | { readonly kind: 'violated'; readonly found: Found; readonly totals: Totals }
   /** More memory is shared, or more places are waited at, than was known: the search has to start again. */
   | { readonly kind: 'grown' }
   /** It cannot be explored. */
@@ -96,7 +105,7 @@ export class TaskRun {
 
   #begin(task: Task): DporSearch {
     const sliceEvents = Math.min(65536, Math.ceil(this.#eventsMax / 8))
-    return new DporSearch(this.#workshop.make, { task, waitPlaces: this.#waitPlaces, restart: false, sliceEvents })
+    return new DporSearch(this.#workshop.make, { makeAside: this.#workshop.makeAside, task, waitPlaces: this.#waitPlaces, restart: false, sliceEvents })
   }
 
   /** By what it has taken so far, and, early, by what it is likely to take. */
@@ -108,17 +117,25 @@ export class TaskRun {
   }
 
   #end(): TaskEnd {
-    const { verdict, violation, schedule, reasons, bounds } = this.#search.verdict()
+    const verdict = this.#search.verdict()
+    const found = foundBy(verdict)
     const { coverage } = this.#workshop
     const totals: Totals = {
       ...noTotals(), ...this.#search.counts(), events: this.#search.progress().events, points: new Map(coverage.points),
       sites: new Map(coverage.sites), cutByAssumption: coverage.cut, orders: this.#search.orders(),
     }
-    if (violation !== null) return { kind: 'violated', violation, schedule: schedule ?? [], totals }
-    if (Object.keys(bounds).length > 0) return { kind: 'failed', reason: 'budgets are not for searches that are divided' }
-    if (verdict !== 'holds') return { kind: 'failed', reason: reasons[0] ?? 'the task could not be explored' }
-    return { kind: 'explored', totals: { ...totals, weaknesses: new Set(reasons) } }
+    if (found !== null) return { kind: 'violated', found, totals }
+    if (Object.keys(verdict.bounds).length > 0) return { kind: 'failed', reason: 'budgets are not for searches that are divided' }
+    // Executions that do not end leave the rest as it is: what they come to is said of all tasks together.
+    const [first, ...others] = verdict.reasons
+    const endless = first === describeEndless(totals.endless)
+    if (verdict.verdict !== 'holds' && !endless) return { kind: 'failed', reason: first ?? 'the task could not be explored' }
+    return { kind: 'explored', totals: { ...totals, weaknesses: new Set(endless ? others : verdict.reasons) } }
   }
+}
+
+function foundBy({ violation, schedule, cycleFrom }: Verdict): Found | null {
+  return violation && { violation, schedule: schedule ?? [], ...(cycleFrom === undefined ? {} : { cycleFrom }) }
 }
 
 /**
@@ -133,8 +150,8 @@ export function cutTask(begin: (task: Task) => DporSearch, task: Task, parts: nu
     const search = begin(next)
     const found = search.grown ? [] : search.split()
     if (search.grown) return { kind: 'grown' }
-    const { violation, schedule } = search.verdict()
-    if (violation !== null) return { kind: 'violated', violation, schedule: schedule ?? [], totals: noTotals() }
+    const violated = foundBy(search.verdict())
+    if (violated !== null) return { kind: 'violated', found: violated, totals: noTotals() }
     if (found.length === 0) whole.push(next)
     else open.push(...found)
   }

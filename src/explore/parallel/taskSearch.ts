@@ -3,16 +3,16 @@
  * one. What is left of the list, and the sums so far, are all that has to be kept to go on another day (`save`), or to have
  * it done by several machines (`shard`). Sums do not depend on who does what when.
  */
-import type { Violation } from '../../smp/monitor.ts'
 import type { Learnt } from '../../smp/sharing.ts'
 import { WHOLE, type Counts, type Task } from '../dpor/options.ts'
 import { DporSearch } from '../dpor/search.ts'
 import type { Limits, Progress, Search } from '../explorable.ts'
+import { describeEndless } from '../dpor/returns.ts'
 import { Orders } from '../orders.ts'
 import type { Verdict } from '../verdict.ts'
 import type { Workshop } from '../workshop.ts'
 import type { FromWorker, Port } from './protocol.ts'
-import { addTotals, cutTask, noTotals, TASK_EVENTS, TaskRun, type TaskEnd, type Totals } from './taskRun.ts'
+import { addTotals, cutTask, noTotals, TASK_EVENTS, TaskRun, type Found, type TaskEnd, type Totals } from './taskRun.ts'
 import { teach } from './worker.ts'
 
 const RESTARTS_MAX = 1000
@@ -39,7 +39,7 @@ export interface SavedTasks {
   readonly waitPlaces: readonly number[]
   readonly done: number
   readonly seconds: number
-  readonly found: { readonly violation: Violation; readonly schedule: readonly number[] } | null
+  readonly found: Found | null
   /** Nothing is explored yet, but something is known: `tasks` is empty because they have still to be listed. */
   readonly fresh?: boolean
 }
@@ -201,7 +201,7 @@ export class TaskSearch implements Search {
         return
       case 'violated':
         addTotals(this.#totals, end.totals)
-        this.#found = { violation: end.violation, schedule: end.schedule }
+        this.#found = end.found
         this.#over = true
         return
       case 'grown':
@@ -282,15 +282,16 @@ export function taskVerdict(totals: Totals, found: SavedTasks['found'], problem:
   const common = {
     orders: { pairs: orders.pairs, both: orders.both },
     bounds: {}, states: totals.events + 1, executions: totals.complete, events: totals.events, seconds, engine: 'dpor', cost: null,
-    others: { discarded: totals.discarded, redundant: totals.redundant, cut: totals.cut },
+    others: { discarded: totals.discarded, redundant: totals.redundant, cut: totals.cut, endless: totals.endless },
   }
   if (found !== null)
-    return { ...common, verdict: 'violated', strength: 'complete', reasons: [], violation: found.violation, schedule: found.schedule }
+    return { ...common, verdict: 'violated', strength: 'complete', reasons: [], ...found }
+  const problems = [problem, totals.endless === 0 ? null : describeEndless(totals.endless)].filter((one) => one !== null)
   return {
     ...common,
-    verdict: problem === null ? 'holds' : 'unknown',
-    strength: problem !== null || totals.weaknesses.size > 0 ? 'bounded' : 'complete',
-    reasons: [...(problem === null ? [] : [problem]), ...totals.weaknesses],
+    verdict: problems.length === 0 ? 'holds' : 'unknown',
+    strength: problems.length > 0 || totals.weaknesses.size > 0 ? 'bounded' : 'complete',
+    reasons: [...problems, ...totals.weaknesses],
     violation: null,
     schedule: null,
   }
