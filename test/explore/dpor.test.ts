@@ -124,6 +124,17 @@ tick:\n    inc dword [n]\n    iret\nsection .data\nn: dd 0\n`
   })
 })
 
+describe('fetches that may be stale', () => {
+  // Brute force finds 18 classes. In one p0 reads 3, after which p1 executes what it writes last: it is planned where the load of y sleeps, which the drain of y wakes.
+  const text = `.vcpu p0\np0:\n    mov byte [site + 2], 3\n    mov [x], ecx\n    mov word [site + 2], 0x0404\n    movzx eax, byte [y]\n    mov [out], eax\n    ret
+.vcpu p1\np1:\n    mov dword [y], 3\n    mov ecx, [x]\n    mov [x], cl\nsite:\n    mov edx, strict dword 0x01010101\n    mov [out + 16], eax\n    ret
+section .data\nalign 64\nx: dd 0\ny: dd 0\nalign 64\nout: times 8 dd 0\n`
+  it('are offered what was written, whoever sleeps there', () => {
+    const search = explore(assembleImage(text, { title: 'stale' }), makeModel({ fetch: 'single' }))
+    expect([search.verdict().verdict, search.counts().complete]).toEqual(['holds', 18])
+  })
+})
+
 describe('waits whose registers somebody looks at in the end', () => {
   it('are no waits where a turn in vain leaves something in them', () => {
     const text = `.vcpu p0\n.vcpu p1\np0:\n    mov eax, [x]\n    test eax, eax\n    jnz done\n    mov ecx, 5\n    jmp p0\ndone:\n    ret\np1:\n    mov dword [x], 1\n    ret\nsection .data\nx: dd 0\n`

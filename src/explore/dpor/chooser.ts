@@ -76,6 +76,7 @@ export class Chooser {
   /** Plans what to explore at node d. False: there is nobody. */
   choose(d: number): boolean {
     const tree = this.#tree
+    this.#sleep.sleepFreely(d)
     const only = this.#onlyWay(d)
     if (only >= 0) {
       tree.first[d] = tree.make(only, UNKNOWN, null)
@@ -149,7 +150,9 @@ export class Chooser {
       if (other === choice || (processOf(other) !== process && !half) || this.#sleep.sleeps(d, other) || !this.goesOn(d, other)) continue
       let known = false
       for (let node = tree.first[d]; node !== 0 && !known; node = tree.next[node]) known = (tree.choice[node] & ~FORKED) === other
-      if (!known) tree.first[d] = tree.splice(tree.first[d], tree.make(other, UNKNOWN, null))
+      if (known) continue
+      tree.first[d] = tree.splice(tree.first[d], tree.make(other, UNKNOWN, null))
+      this.#sleep.sleepFreely(d)
     }
   }
 

@@ -87,12 +87,29 @@ export class OpenWays {
         trail.touched[at] = cells.number()
         trail.own[at] = null
         this.#sequence.clear()
-        for (const event of events) this.#sequence.add(event)
-        this.#sequence.add(at)
-        if (!this.#sequence.isExplored(e)) this.#sequence.insert(e)
+        for (const event of [...events, at]) this.#sequence.add(event)
+        const whole = this.#addRest(e, d, at)
+        const explored = this.#sequence.isExplored(e, whole)
+        this.#sequence.length = events.length + 1
+        if (!explored) this.#sequence.insert(e)
       }
     }
     for (let k = 0; k < events.length; k++) machine.undo()
     this.#path.comeBackFrom(e)
+  }
+
+  /**
+   * Adds to the sequence the events after `d` that do not come after `e`, in place of which stands `other`: they may wake who sleeps. False: some
+   * conflict with it, and were left out.
+   */
+  #addRest(e: number, d: number, other: number): boolean {
+    const { trail, cells } = this.#path
+    const left: number[] = []
+    for (let x = d + 1; x < trail.depth; x++) {
+      if (trail.before(e, x)) continue
+      if (cells.conflict(trail.touched[other], trail.touched[x]) || left.some((one) => trail.before(one, x))) left.push(x)
+      else this.#sequence.add(x)
+    }
+    return left.length === 0
   }
 }

@@ -88,7 +88,7 @@ export class Pass {
       if (this.#over) return
       if (this.#path.trail.depth > floor) this.#back()
     }
-    this.#sleep.inherited.fill(1, 0, this.#sleep.count)
+    this.#sleep.begin()
     this.#expanded[floor] = 0
     this.#finished[floor] = 0
     this.#chooser.more[floor] = 0

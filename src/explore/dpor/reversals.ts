@@ -72,7 +72,7 @@ export class Reversals {
     for (let x = e + 1; x < trail.depth; x++) if (x !== d && !trail.before(e, x)) sequence.add(x)
     sequence.add(d)
     if ((blockable[d] === 1 || real[d] === 0) && !this.#reaches(e)) return false
-    if (!sequence.isExplored(e)) sequence.insert(e)
+    if (!sequence.isExplored(e, true)) sequence.insert(e)
     return true
   }
 

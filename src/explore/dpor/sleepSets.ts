@@ -4,12 +4,23 @@ import { FORKED, processOf, type OwnReads } from './dependence.ts'
 import type { Fault } from './options.ts'
 import type { Path } from './path.ts'
 
+/**
+ * How an event sleeps. No execution has to be planned in which it could come first. Where it is independent of all that is planned it may
+ * still come first, or what follows may wake it. A plan wakes everything that sleeps where it begins, so that what is left
+ * are executions in which it comes first; but not what sleeps
+ *
+ * - since the task began: another task explores what begins with it, and plans nothing here;
+ * - freely: where something was tried that no plan led to (another way to go, or whatever comes after a plan).
+ */
+const SLEEPS_SINCE_BEGIN = 1
+const SLEEPS_FREELY = 2
+
 export class SleepSets {
   choice = new Int32Array(256)
   touched = new Int32Array(256)
   readonly own: (OwnReads | null)[] = []
-  /** It sleeps since the task began: another task explores what begins with it. */
-  inherited = new Uint8Array(256)
+  /** SLEEPS_... */
+  kind = new Uint8Array(256)
   /** Entries in use. */
   count = 0
   /** Those of node d: at[d] .. at[d + 1]; of the last node: .. count. */
@@ -26,17 +37,27 @@ export class SleepSets {
     this.at = grown(this.at)
   }
 
-  add(choice: number, touched: number, own: OwnReads | null, inherited: number): void {
+  add(choice: number, touched: number, own: OwnReads | null, kind: number): void {
     const at = this.count++
     if (at === this.choice.length) {
       this.choice = grown(this.choice)
       this.touched = grown(this.touched)
-      this.inherited = grownFlags(this.inherited)
+      this.kind = grownFlags(this.kind)
     }
     this.choice[at] = choice
     this.touched[at] = touched
     this.own[at] = own
-    this.inherited[at] = inherited
+    this.kind[at] = kind
+  }
+
+  /** What sleeps at the last node began to before the task, another of which explores what begins with it. */
+  begin(): void {
+    this.kind.fill(SLEEPS_SINCE_BEGIN | SLEEPS_FREELY, 0, this.count)
+  }
+
+  /** At the last node, which is d, something is tried that no plan led to. */
+  sleepFreely(d: number): void {
+    for (let k = this.at[d]; k < this.count; k++) this.kind[k] |= SLEEPS_FREELY
   }
 
   /** Event d, which was the last and has been taken back, sleeps at its node. */
@@ -56,7 +77,7 @@ export class SleepSets {
       if (this.#fault !== 'no-sleep-wakeup') {
         if (dependence.clash(this.choice[k], this.touched[k], this.own[k], trail.choice[d], trail.touched[d], trail.own[d], trail.drained)) continue
       } else if (processOf(this.choice[k]) === trail.process[d]) continue
-      this.add(this.choice[k], this.touched[k], this.own[k], this.inherited[k])
+      this.add(this.choice[k], this.touched[k], this.own[k], this.kind[k])
     }
   }
 
@@ -67,7 +88,7 @@ export class SleepSets {
   }
 
   sleepsSinceBegin(d: number, choice: number): boolean {
-    for (let k = this.at[d]; k < this.count; k++) if (this.inherited[k] === 1 && (this.choice[k] & ~FORKED) === choice) return true
+    for (let k = this.at[d]; k < this.count; k++) if ((this.kind[k] & SLEEPS_SINCE_BEGIN) !== 0 && (this.choice[k] & ~FORKED) === choice) return true
     return false
   }
 

@@ -26,7 +26,7 @@ export class WakeupSequence {
   /** Becomes empty, with room for all events of the execution and one more. */
   clear(): void {
     const { trail } = this.#path
-    if (this.events.length < trail.depth + 1) this.events = new Int32Array(trail.choice.length)
+    if (this.events.length < trail.depth + 2) this.events = new Int32Array(trail.choice.length)
     this.length = 0
   }
 
@@ -34,15 +34,13 @@ export class WakeupSequence {
     this.events[this.length++] = event
   }
 
-  /** It begins, at node e, with what sleeps there: it has been explored. */
-  isExplored(e: number): boolean {
-    const { at, choice, touched, own, inherited } = this.#sleep
+  /** It begins, at node e, with what sleeps there: it has been explored. @param whole what could wake who sleeps there is in it */
+  isExplored(e: number, whole: boolean): boolean {
+    const { at, choice, touched, own, kind } = this.#sleep
     for (let k = at[e]; k < at[e + 1]; k++) {
       this.#resetDrained(e)
       const first = this.#initial(choice[k], touched[k], own[k])
-      // Another task explores what begins with what sleeps since this one began; but it plans nothing here, for
-      // executions in which that does not come first after all.
-      if (first >= 0 || (first === INDEPENDENT && inherited[k] === 0)) return true
+      if (first >= 0 || (first === INDEPENDENT && whole && kind[k] === 0)) return true
     }
     return false
   }
