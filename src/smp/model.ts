@@ -109,7 +109,7 @@ export function parseRung(text: string): FetchRung | null {
 export const PROFILES: Readonly<Record<string, { readonly knobs: Readonly<Record<string, KnobValue>>; readonly doc: string }>> = {
   'intel-manual': { knobs: { fetch: 'strict' }, doc: 'unsynchronised cross-modification is not allowed at all (SDM vol. 3A 9.1.3)' },
   'amd-manual': { knobs: { fetch: 'ordered:8' }, doc: 'a store inside an aligned quadword is fetched old or new (APM vol. 2 7.6.1)' },
-  measured: { knobs: { fetch: 'ordered:16', partialOverlap: 'wait' }, doc: 'what parts were seen to do: 16-byte fetch blocks in order, no forwarding of partial overlaps' },
+  measured: { knobs: { fetch: 'independent:16', partialOverlap: 'wait' }, doc: 'what parts were seen to do: 16-byte fetch blocks, each of its own age; no forwarding of partial overlaps' },
   '386': { knobs: { cpu: '386', fetch: 'ordered:4' }, doc: 'Intel386: dword prefetches, 16-byte queue' },
   '486': { knobs: { cpu: '486', fetch: 'ordered:16' }, doc: 'Intel486: 16-byte lines, 32-byte queue' },
   pentium: { knobs: { cpu: 'pentium', fetch: 'ordered:32' }, doc: 'Pentium: 32-byte lines, aligned 8 bytes are atomic' },
