@@ -1,6 +1,7 @@
 /** The bytes at a vCPU's EIP: physical addresses, decoding with a cache that is checked by content. */
 import type { Cpu } from '../cpu/cpu.ts'
 import { decode, type Op } from '../cpu/decode.ts'
+import { DecodeMemo } from '../cpu/decodeMemo.ts'
 import { CS, EIP, SEG_ATTR, SEG_BASE } from '../cpu/registers.ts'
 import { WINDOW, type FetchView } from './fetchView.ts'
 import { EXECUTE } from './image.ts'
@@ -28,6 +29,7 @@ export class CodeWindow {
   readonly #bus: { peeking: boolean }
   readonly #cache: (Cached | undefined)[] = new Array<Cached | undefined>(SLOTS)
   readonly #bytes = new Uint8Array(16)
+  readonly #decoded = new DecodeMemo()
 
   /** @param bus the CPU's port; while `peeking`, it only looks */
   constructor(cpu: Cpu, memory: Memory, bus: { peeking: boolean }) {
@@ -79,7 +81,7 @@ export class CodeWindow {
   /** Decodes bytes that were fetched before and are kept in the state. */
   decodeKept(u8: Uint8Array, at: number, length: number): Op {
     this.#bytes.set(u8.subarray(at, at + 16))
-    return decode(this.#bytes, 0, length, this.#code32)
+    return this.#decoded.decode(this.#bytes, length, this.#code32)
   }
 
   /** Notes that the instruction of `length` bytes is fetched; true where others may see or change it. */
@@ -101,7 +103,7 @@ export class CodeWindow {
     const linear = (this.#cpu.r[SEG_BASE + CS] + this.#cpu.r[EIP]) | 0
     this.#fill()
     return view.enumerate(vcpu, linear, this.physical, this.available, (bytes, available) => {
-      return decode(bytes, 0, available, this.#code32).length
+      return this.#decoded.decode(bytes, available, this.#code32).length
     })
   }
 

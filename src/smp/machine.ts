@@ -247,7 +247,9 @@ export class Machine {
         this.#acceptNmi(v, argument)
         break
     }
+    this.#waysOf = -1
     if (this.violation === null && !this.#cut) this.#progressPhase()
+    this.#waysOf = -1
     if (this.fetchView.capped) this.weaken(`the fetch history was full (fetchHistory=${this.model.fetchHistory})`)
     if (this.translations !== null && this.translations.capped) this.weaken(`a vCPU had more stale translations than are kept (tlbEntries=${this.model.tlbEntries})`)
     return this.violation !== null ? VIOLATED : this.#cut ? CUT : WENT_ON
@@ -256,6 +258,7 @@ export class Machine {
   /** Reverts the last `take`. */
   undo(): void {
     if (this.step === this.#floor) throw new Error('undo beyond what was kept')
+    this.#waysOf = -1
     this.step--
     this.store.undoTo(this.#marks[this.step])
     this.violation = null
@@ -844,7 +847,9 @@ export class Machine {
     const base = this.#base(v)
     const w = this.store.w
     for (let k = 0; k < REGISTER_WORDS; k++) this.#before[k] = w[base + k]
+    this.#waysOf = -1
     this.#run(v)
+    this.#waysOf = -1
     this.store.commit(base, this.#before, REGISTER_WORDS)
     if (this.violation !== null || this.#cut) this.memo.abandon()
     if (this.#remembers) this.memo.end(v, this.#flagsOfStep())
@@ -1086,6 +1091,17 @@ export class Machine {
 
   /** Variants of the visible fetch that the vCPU's next event is, left in `fetchView`; 0: it is none. */
   #fetchWays(v: number): number {
+    if (this.#waysOf !== v) {
+      this.#ways = this.#findFetchWays(v)
+      this.#waysOf = v
+    }
+    return this.#ways
+  }
+  /** What the last `#fetchWays` found, and of whom; -1: the state has changed since. */
+  #ways = 0
+  #waysOf = -1
+
+  #findFetchWays(v: number): number {
     const pending = this.#quiet(v, PENDING)
     if (pending !== AT_FETCH && ((pending !== AT_BOUNDARY && pending !== AT_LOCAL) || !this.#atBoundary(v))) return 0
     const window = this.#windows[v]
