@@ -1,4 +1,6 @@
 /** Flags that several subcommands share, and what they mean. */
+import { totalmem } from 'node:os'
+import { getHeapStatistics } from 'node:v8'
 import { Option, type Command } from 'commander'
 import { ENGINES, EXECUTIONS, STATES_MAX, type Check, type CheckOptions, type CheckResult, type Engine } from '../explore/check.ts'
 import type { MemoryLimit, Progress } from '../explore/explorable.ts'
@@ -80,7 +82,7 @@ export function addSearchFlags(command: Command): Command {
     .option('--stale <n>', 'at most n fetches in one execution of what an event before them has overwritten (dpor)')
     .option('--time <seconds>', 'stop after so many seconds (of each verdict), and say what was covered')
     .option('--states <n>', `stop after so many states (graph; default ${STATES_MAX})`)
-    .option('--memory-limit <MB>', 'stop when the process uses more memory than this')
+    .option('--memory-limit <MB>', 'stop when the process uses more memory than this (default: nearly all there is)')
 }
 
 export function livenessFlag(): Option {
@@ -117,16 +119,22 @@ export function checkOptionsOf(flags: SearchFlags): CheckOptions {
       ...(interrupts === undefined ? {} : { interrupts }),
       ...(stale === undefined ? {} : { stale }),
       ...(states === undefined ? {} : { states }),
-      ...(memory === undefined ? {} : { memory }),
+      memory,
     },
   }
 }
 
-/** `--memory-limit`. @throws UsageError */
-function memoryFlag(text: string | undefined): MemoryLimit | undefined {
+/** Parts of what there is that a search may take, so that what follows it (liveness, the trace) has room. */
+const HEAP_PART = 0.8
+const MACHINE_PART = 0.8
+
+/** `--memory-limit`; without it what the JavaScript heap and the machine can hold, so that a search ends with a verdict. @throws UsageError */
+function memoryFlag(text: string | undefined): MemoryLimit {
   const limit = numberFlag('--memory-limit', text, 1, 1 << 24)
-  if (limit === undefined) return undefined
-  return { isOver: () => memoryUsed() > limit * 2 ** 20, reason: `more than ${limit} MB of memory were used (--memory-limit)` }
+  if (limit !== undefined) return { isOver: () => memoryUsed() > limit * 2 ** 20, reason: `more than ${limit} MB of memory were used (--memory-limit)` }
+  const heap = getHeapStatistics().heap_size_limit * HEAP_PART
+  const machine = Math.min(totalmem(), process.constrainedMemory() || Infinity) * MACHINE_PART
+  return { isOver: () => getHeapStatistics().used_heap_size > heap || memoryUsed() > machine, reason: 'the memory was nearly used up' }
 }
 
 /** Bytes of memory that the process holds. */

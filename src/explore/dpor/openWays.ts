@@ -35,67 +35,93 @@ export class OpenWays {
     if (this.#open[d] !== 0) this.#any = true
   }
 
-  /** Plans the executions in which one of the events from `from` on came early enough for others to go another way. */
+  /**
+   * Plans the executions in which one of the events from `from` on came early enough for others to go another way. The machine walks back
+   * along the execution once, and from each node forth as far as something can open ways there.
+   */
   reverse(from: number): void {
-    if (this.#any) for (let d = Math.max(from, 1); d < this.#path.trail.depth && this.#path.violation === null; d++) this.#reverseOpens(d)
-  }
-
-  /** As that, of event d, if it can add ways to their events. */
-  #reverseOpens(d: number): void {
-    const { trail, cells, floor } = this.#path
-    const process = trail.process[d]
-    if ((process & 1) === 0 && trail.codeWrites[d] === 0 && !cells.concernsOthers(trail.touched[d])) return
-    for (let e = d - 1; e >= floor; e--) {
-      if (this.#open[e] === 0 || trail.before(e, d)) continue
-      const vcpu = trail.process[e] >> 1
-      const arrives =
-        (this.#open[e] & OPEN_TO_INTERRUPTS) !== 0 &&
-        (process === vcpu * 2 + 1 ? this.#buffered[e] > 0 : process >> 1 !== vcpu && cells.writesResource(trail.touched[d], RESOURCE_VCPU + vcpu))
-      const writes = (this.#open[e] & OPEN_TO_CODE) !== 0 && trail.codeWrites[d] > 0
-      if (arrives || writes) this.#plan(e, d)
+    if (!this.#any) return
+    const { trail, floor, machine, real } = this.#path
+    let at = trail.depth
+    for (let e = trail.depth - 2; e >= floor; e--) {
+      if (this.#open[e] === 0) continue
+      const last = this.#listOpeners(e, Math.max(from, e + 1))
+      if (last < 0) continue
+      while (at > e) if (real[--at] === 1) machine.undo()
+      this.#plan(e, last)
       if (this.#path.violation !== null) return
     }
+    this.#path.comeBackFrom(at)
   }
 
-  /** Plans the ways that the process of event e has only when what came between, up to event d, has come before it. */
-  #plan(e: number, d: number): void {
-    const { machine, trail, cells, real } = this.#path
+  /** By event: the event e for which it is known to open ways. */
+  #opens = new Int32Array(256).fill(-1)
+
+  /** Notes which events from `from` on can add ways to event e. Returns the last; -1: none. */
+  #listOpeners(e: number, from: number): number {
+    const { trail, cells } = this.#path
+    if (this.#opens.length < trail.depth) this.#opens = new Int32Array(trail.choice.length).fill(-1)
     const vcpu = trail.process[e] >> 1
-    this.#path.goBackTo(e)
+    const interrupts = (this.#open[e] & OPEN_TO_INTERRUPTS) !== 0
+    const code = (this.#open[e] & OPEN_TO_CODE) !== 0
+    /** Own stores before e that have not drained: an interrupt waits for all of them. */
+    let left = interrupts ? this.#buffered[e] : 0
+    let last = -1
+    for (let d = left > 0 ? e + 1 : from; d < trail.depth; d++) {
+      const process = trail.process[d]
+      this.#opens[d] = -1
+      if ((d < from && process !== vcpu * 2 + 1) || trail.before(e, d)) continue
+      let opens = code && trail.codeWrites[d] > 0
+      if (process === vcpu * 2 + 1) opens ||= left > 0 && --left === 0
+      else opens ||= interrupts && process >> 1 !== vcpu && cells.writesResource(trail.touched[d], RESOURCE_VCPU + vcpu)
+      if (!opens || d < from) continue
+      this.#opens[d] = e
+      last = d
+    }
+    return last
+  }
+
+  /** Plans the ways that the process of event e has only when what came between has come before it, up to each of its openers. */
+  #plan(e: number, last: number): void {
+    const { machine, trail, real } = this.#path
+    const vcpu = trail.process[e] >> 1
     const before = this.#chooser.waysOf(vcpu, e)
     const events: number[] = []
     const taken: number[] = []
-    for (let x = e; x <= d; x++) {
-      if (real[x] === 0 || trail.before(e, x)) continue
-      const choice = machine.locate(trail.choice[x] & ~FORKED)
+    for (let d = e; d <= last; d++) {
+      if (real[d] === 0 || trail.before(e, d)) continue
+      const choice = machine.locate(trail.choice[d] & ~FORKED)
       if (choice < 0) break
-      events.push(x)
+      events.push(d)
       taken.push(choice)
-      if (machine.take(choice) === 0) continue
-      if (machine.violation !== null) return this.#path.fail(machine.violation, [...this.#path.choices(e), ...taken])
-      break
-    }
-    if (events.at(-1) === d) {
-      for (const name of this.#chooser.waysOf(vcpu, e)) {
-        if (before.includes(name)) continue
-        machine.take(machine.locate(name))
-        cells.read(machine.footprint)
-        machine.undo()
-        const at = trail.depth
-        trail.choice[at] = name | FORKED
-        trail.process[at] = vcpu * 2
-        trail.touched[at] = cells.number()
-        trail.own[at] = null
-        this.#sequence.clear()
-        for (const event of [...events, at]) this.#sequence.add(event)
-        const whole = this.#addRest(e, d, at)
-        const explored = this.#sequence.isExplored(e, whole)
-        this.#sequence.length = events.length + 1
-        if (!explored) this.#sequence.insert(e)
-      }
+      const outcome = machine.take(choice)
+      if (outcome !== 0 && machine.violation !== null) return this.#path.fail(machine.violation, [...this.#path.choices(e), ...taken])
+      if (this.#opens[d] === e) this.#planWays(e, d, vcpu, before, events)
+      if (outcome !== 0) break
     }
     for (let k = 0; k < events.length; k++) machine.undo()
-    this.#path.comeBackFrom(e)
+  }
+
+  /** The machine has taken `events`, the last of them d, from node e: plans the ways that it has now and did not have there. */
+  #planWays(e: number, d: number, vcpu: number, before: readonly number[], events: readonly number[]): void {
+    const { machine, trail, cells } = this.#path
+    for (const name of this.#chooser.waysOf(vcpu, e)) {
+      if (before.includes(name)) continue
+      machine.take(machine.locate(name))
+      cells.read(machine.footprint)
+      machine.undo()
+      const at = trail.depth
+      trail.choice[at] = name | FORKED
+      trail.process[at] = vcpu * 2
+      trail.touched[at] = cells.number()
+      trail.own[at] = null
+      this.#sequence.clear()
+      for (const event of [...events, at]) this.#sequence.add(event)
+      const whole = this.#addRest(e, d, at)
+      const explored = this.#sequence.isExplored(e, whole)
+      this.#sequence.length = events.length + 1
+      if (!explored) this.#sequence.insert(e)
+    }
   }
 
   /**

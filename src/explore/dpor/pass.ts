@@ -22,6 +22,7 @@ import { WakeupTree } from './wakeupTree.ts'
 
 const SLICE_EVENTS = 65536
 const EVENTS_BETWEEN_CHECKS = 1024
+const LEARN_EVENTS = 256
 /** Events of one execution at the most. */
 const DEPTH_MAX = 100_000
 
@@ -158,7 +159,7 @@ export class Pass {
     while (!this.#over) {
       if (this.#unreducible !== null) break
       if (!this.#step()) break
-      if (this.grown && this.#path.violation === null) return 'grown'
+      if (this.grown && this.#path.violation === null && this.#learntEnough()) return 'grown'
       if (this.events >= check) {
         this.#checkLimits()
         check = this.events + EVENTS_BETWEEN_CHECKS
@@ -169,6 +170,13 @@ export class Pass {
     this.#over = true
     return 'over'
   }
+
+  /** Goes on for a while with what it has just learnt before it starts again: shared memory rarely comes alone. */
+  #learntEnough(): boolean {
+    if (this.#learnUntil < 0) this.#learnUntil = this.events + Math.max(LEARN_EVENTS, this.events >> 1)
+    return this.events >= this.#learnUntil || this.#machine.unreducible !== null
+  }
+  #learnUntil = -1
 
   /** What was explored so far took accesses or waits for something else than they are. */
   get grown(): boolean {
