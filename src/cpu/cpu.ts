@@ -45,6 +45,8 @@ export class Cpu {
   private updateSize = 0
   private updateLinear = 0
   private updatePhysical = 0
+  /** Of the last store: page address of the linear one XOR that of the physical one; 0 where they are the same, as without paging. */
+  storeAlias = 0
   /** EFLAGS bits that the class has. */
   readonly flagsMask: number
   /** EIP of the instruction after the one that executes. */
@@ -256,11 +258,15 @@ export class Cpu {
     const physical = updates ? this.updatePhysical : translate(this, linear, true, user, false)
     if (this.stop !== 0) return
     this.updateSize = 0
+    this.storeAlias = (linear ^ physical) & ~0xfff
     if ((linear & 0xfff) + size > 0x1000) {
       // Both pages must be writable before a byte is written (SDM vol. 3A 7.5: faults restart the instruction).
       const room = 0x1000 - (linear & 0xfff)
       const second = translate(this, (linear + room) | 0, true, user, false)
-      for (let b = 0; b < size && this.stop === 0; b++) this.bus.write8(b < room ? physical + b : second + b - room, (value >>> (b * 8)) & 0xff)
+      for (let b = 0; b < size && this.stop === 0; b++) {
+        if (b === room) this.storeAlias = ((linear + room) ^ second) & ~0xfff
+        this.bus.write8(b < room ? physical + b : second + b - room, (value >>> (b * 8)) & 0xff)
+      }
     } else if (size === 4) this.bus.write32(physical, value)
     else if (size === 1) this.bus.write8(physical, value)
     else this.bus.write16(physical, value)

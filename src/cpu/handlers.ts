@@ -289,7 +289,10 @@ const cmpxchg8b: Handler = (cpu, op) => {
   if (crosses) {
     cpu.writeLinear(linear, 4, newLow)
     cpu.writeLinear((linear + 4) | 0, 4, newHigh)
-  } else cpu.bus.write64(physical, newLow, newHigh)
+  } else {
+    cpu.storeAlias = (linear ^ physical) & ~0xfff
+    cpu.bus.write64(physical, newLow, newHigh)
+  }
   if (cpu.stop !== 0) return
   if (!equal) {
     r[EAX] = low

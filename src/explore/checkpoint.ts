@@ -64,7 +64,7 @@ export function encodeCheckpoint({ state, ...rest }: Checkpoint): Uint8Array {
       ...state,
       tasks: tasks.map(({ task, weight }) => [[...task.prefix], [...task.sleep], weight]),
       totals: { ...totals, points: [...totals.points], sites: [...totals.sites], weaknesses: [...totals.weaknesses] },
-      learnt: { rows: [...learnt.rows], pages: [...learnt.pages], tablesChange: learnt.tablesChange, interruptible: [...learnt.interruptible] },
+      learnt: { rows: [...learnt.rows], pages: [...learnt.pages], tablesChange: learnt.tablesChange, aliased: learnt.aliased, interruptible: [...learnt.interruptible] },
     },
   })
   const head = new TextEncoder().encode(MAGIC)
@@ -134,6 +134,7 @@ function read(raw: Raw): Checkpoint {
         rows: Int32Array.from(list(learnt.rows).map(integer)),
         pages: Int32Array.from(list(learnt.pages).map(integer)),
         tablesChange: learnt.tablesChange === true,
+        aliased: learnt.aliased === true,
         interruptible: Uint8Array.from(list(learnt.interruptible).map(count)),
       },
       waitPlaces: list(state.waitPlaces).map(integer),

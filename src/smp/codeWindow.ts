@@ -2,7 +2,7 @@
 import type { Cpu } from '../cpu/cpu.ts'
 import { decode, type Op } from '../cpu/decode.ts'
 import { DecodeMemo } from '../cpu/decodeMemo.ts'
-import { CS, EIP, SEG_ATTR, SEG_BASE } from '../cpu/registers.ts'
+import { CR0, CR0_PG, CS, EIP, SEG_ATTR, SEG_BASE } from '../cpu/registers.ts'
 import { WINDOW, type FetchView } from './fetchView.ts'
 import { EXECUTE } from './image.ts'
 import type { Memory } from './memory.ts'
@@ -84,16 +84,18 @@ export class CodeWindow {
     return this.#decoded.decode(this.#bytes, length, this.#code32)
   }
 
-  /** Notes that the instruction of `length` bytes is fetched; true where others may see or change it. */
-  noteFetch(length: number, sharing: Sharing, bit: number): boolean {
+  /** Notes that `vcpu` fetches the instruction of `length` bytes; true where others may see or change it. `aliases`: also from which linear address. */
+  noteFetch(length: number, sharing: Sharing, vcpu: number, aliases: boolean): boolean {
     const memory = this.#memory
+    const paged = aliases && (this.#cpu.r[CR0] & CR0_PG) !== 0
     let visible = false
     let previous = -1
     for (let b = 0; b < length; b++) {
       const g = memory.granule(memory.index(this.physical[b]))
       if (g === previous) continue
       previous = g
-      if (sharing.noteFetch(g, g, bit)) visible = true
+      if (paged) sharing.noteFetchedThrough(g, vcpu, this.#alias(b))
+      if (sharing.noteFetch(g, g, 1 << vcpu)) visible = true
     }
     return visible
   }
@@ -107,10 +109,16 @@ export class CodeWindow {
     })
   }
 
-  overlapsBuffer(buffer: StoreBuffer, length: number): boolean {
+  /** Whether a buffered store touches the instruction; `aliases`: only one through the linear address that it is fetched from. */
+  overlapsBuffer(buffer: StoreBuffer, length: number, aliases: boolean): boolean {
     if (buffer.count === 0) return false
-    for (let b = 0; b < length; b++) if (buffer.overlaps(this.physical[b], 1)) return true
+    for (let b = 0; b < length; b++) if (aliases ? buffer.holdsThrough(this.physical[b], this.#alias(b)) : buffer.overlaps(this.physical[b], 1)) return true
     return false
+  }
+
+  /** Page address of the linear address of byte `b`, XOR that of its physical one. */
+  #alias(b: number): number {
+    return ((this.#cpu.r[SEG_BASE + CS] + this.#cpu.r[EIP] + b) ^ this.physical[b]) & ~0xfff
   }
 
   /** Window bytes `from`..`to` stand at physical address `start`, index `index` of memory. */

@@ -19,8 +19,11 @@
  * On a CPU with a prefetch queue (386, 486) a byte can only be older than memory when it stood in the queue as it
  * was written: within `queueBytes` ahead of EIP, without a jump between. A jump refills the queue.
  *
- * Entry: physical address, size in bytes (1-8) and writer (bits 8-15), old bytes in 2 words, then passed bits, 8 a vCPU,
- * 4 vCPUs a word.
+ * A vCPU with paging on sees its own stores where it fetches through the alias that they were made through (smcMatch=linear):
+ * they stay unpassed for it, and each fetch compares.
+ *
+ * Entry: physical address; size in bytes (1-8, bits 0-3), writer (bits 4-9) and the alias of the page that it wrote through
+ * (bits 12-31, storeBuffer.ts); old bytes in 2 words; then passed bits, 8 a vCPU, 4 vCPUs a word.
  */
 import type { Store } from '../state/store.ts'
 import { HISTORY_COUNT } from './layout.ts'
@@ -74,6 +77,8 @@ export class FetchView {
   readonly #bytes = new Uint8Array(16)
   readonly #time = new Uint8Array(16)
   readonly #physical = new Int32Array(16)
+  /** Alias of the page that each window byte is fetched through. */
+  readonly #alias = new Int32Array(16)
 
   constructor(store: Store, base: number, serials: number, memory: Memory, sharing: Sharing, model: Model, vcpus: number, inQueue: InQueue) {
     this.#store = store
@@ -96,9 +101,10 @@ export class FetchView {
    * Notes that `writer` is about to store `sizeBytes` at `physical`. Call before memory changes.
    * @param writer vCPU; its own view passes the write at once where the CPU compares stores with what it
    *   has fetched (Pentium and later, SDM vol. 3A 11.6)
+   * @param paged the writer has paging on
    * @returns whether it may be seen stale
    */
-  push(writer: number, physical: number, sizeBytes: number, low: number, high: number): boolean {
+  push(writer: number, physical: number, sizeBytes: number, low: number, high: number, alias: number, paged: boolean): boolean {
     if (this.#model.fetch.kind === 'coherent' || !this.#sharing.codeShared) return false
     const memory = this.#memory
     const at = memory.index(physical)
@@ -116,7 +122,7 @@ export class FetchView {
     const entry = this.#base + this.entries * this.#entry
     const store = this.#store
     store.set(entry, physical)
-    store.set(entry + 1, sizeBytes | (writer << 8))
+    store.set(entry + 1, sizeBytes | (writer << 4) | alias)
     store.set(entry + 2, memory.load(at, Math.min(4, sizeBytes)))
     store.set(entry + 3, sizeBytes > 4 ? memory.load(at + 4, sizeBytes - 4) : 0)
     for (let k = 4; k < this.#entry; k++) store.set(entry + k, 0)
@@ -124,7 +130,7 @@ export class FetchView {
     store.set(this.#serials + this.entries, store.w[this.#serials])
     for (let v = 0; v < this.#vcpus; v++) {
       let passed = ~changed & 0xff
-      if (v === writer && this.#model.ownStoresSeen) passed = 0xff
+      if (v === writer && this.#model.ownStoresSeen && !(paged && this.#model.matchesLinear)) passed = 0xff
       else if (this.#model.queueOnly || (v === writer && this.#model.cpu.queueBytes > 0))
         for (let b = 0; b < sizeBytes; b++) if (!this.#inQueue(v, physical + b)) passed |= 1 << b
       for (let b = 0; b < sizeBytes; b++)
@@ -165,6 +171,7 @@ export class FetchView {
   enumerate(vcpu: number, linear: number, physical: Int32Array, available: number, lengthOf: LengthOf): number {
     this.count = 0
     this.#physical.set(physical.subarray(0, 16))
+    for (let b = 0; b < available; b++) this.#alias[b] = ((linear + b) ^ physical[b]) & ~0xfff
     const m = this.#fillVersions(vcpu, available)
     const now = m * 16
     if (m === 0 || this.#model.fetch.kind === 'coherent') {
@@ -199,8 +206,10 @@ export class FetchView {
   races(vcpu: number, v: number): boolean {
     for (let k = 0; k < this.entries; k++) {
       if (this.#exempt(k)) continue
-      for (let b = 0; b < this.lengths[v]; b++)
-        if ((this.#bitOf(k, this.#physical[b]) & ~this.#passed(k, vcpu)) !== 0) return true
+      for (let b = 0; b < this.lengths[v]; b++) {
+        const bit = this.#bitOf(k, this.#physical[b])
+        if (bit !== 0 && !this.#isPast(k, vcpu, bit, b)) return true
+      }
     }
     return false
   }
@@ -274,7 +283,7 @@ export class FetchView {
           const newer = value
           value = byteOf(this.#old(k), this.#oldHigh(k), bitIndex(bit))
           // A byte that was rewritten with what it held has one version there: it keeps nobody from older times.
-          if ((this.#passed(k, vcpu) & bit) === 0) touched = true
+          if (!this.#isPast(k, vcpu, bit, b)) touched = true
           else if (value !== newer) this.#floor[b] = Math.max(this.#floor[b], k + 1)
         }
         this.#versions[k * 16 + b] = value
@@ -292,7 +301,7 @@ export class FetchView {
   #bitOf(k: number, physical: number): number {
     const entry = this.#base + k * this.#entry
     const byte = (physical - this.#store.w[entry]) | 0
-    return byte >= 0 && byte < (this.#store.w[entry + 1] & 0xff) ? 1 << byte : 0
+    return byte >= 0 && byte < (this.#store.w[entry + 1] & 0xf) ? 1 << byte : 0
   }
 
   #old(k: number): number {
@@ -304,7 +313,7 @@ export class FetchView {
 
   #exempt(k: number): boolean {
     const entry = this.#base + k * this.#entry
-    if ((this.#store.w[entry + 1] & 0xff) !== 1) return false
+    if ((this.#store.w[entry + 1] & 0xf) !== 1) return false
     if ((this.#old(k) & 0xff) === INT3) return true
     // The new value: what the next entry that touches the byte replaced, or memory.
     const physical = this.#store.w[entry]
@@ -316,11 +325,18 @@ export class FetchView {
   }
 
   #writer(k: number): number {
-    return this.#store.w[this.#base + k * this.#entry + 1] >>> 8
+    return (this.#store.w[this.#base + k * this.#entry + 1] >>> 4) & 0x3f
   }
 
   #passed(k: number, vcpu: number): number {
     return (this.#store.w[this.#base + k * this.#entry + 4 + (vcpu >> 2)] >>> ((vcpu & 3) * 8)) & 0xff
+  }
+
+  /** `vcpu` can no longer fetch what entry `k` replaced at byte `b` of the window, whose bit in the entry is `bit`. */
+  #isPast(k: number, vcpu: number, bit: number, b: number): boolean {
+    if ((this.#passed(k, vcpu) & bit) !== 0) return true
+    if (!this.#model.matchesLinear || this.#writer(k) !== vcpu) return false
+    return (this.#store.w[this.#base + k * this.#entry + 1] & ~0xfff) === this.#alias[b]
   }
 
   #pass(k: number, vcpu: number, bits: number): void {
@@ -333,7 +349,7 @@ export class FetchView {
     const entry = this.#base + newest * this.#entry
     const physical = this.#store.w[entry]
     for (let k = 0; k < newest; k++)
-      for (let b = 0; b < (this.#store.w[entry + 1] & 0xff); b++) {
+      for (let b = 0; b < (this.#store.w[entry + 1] & 0xf); b++) {
         const bit = this.#bitOf(k, physical + b)
         if (bit !== 0) this.#pass(k, vcpu, bit)
       }
@@ -343,7 +359,7 @@ export class FetchView {
   #compact(watched: number = -1): boolean {
     let dropped = false
     for (let k = this.entries - 1; k >= 0; k--) {
-      const full = (1 << (this.#store.w[this.#base + k * this.#entry + 1] & 0xff)) - 1
+      const full = (1 << (this.#store.w[this.#base + k * this.#entry + 1] & 0xf)) - 1
       let open = false
       for (let v = 0; v < this.#vcpus && !open; v++) open = (~this.#passed(k, v) & full) !== 0
       if (open) continue

@@ -431,6 +431,7 @@ export class Machine {
   get unreducible(): string | null {
     if (this.fetchIsVisible && (this.model.cpu.queueBytes > 0 || !this.model.ownStoresSeen))
       return 'dpor does not handle prefetch queues, nor own stores to code that lag; use --engine graph'
+    if (this.fetchIsVisible && this.sharing.aliased) return 'dpor does not handle own stores to code through another linear address; use --engine graph, or --set smcMatch=physical'
     if (this.translationIsVisible) return 'dpor does not handle stale translations of page tables that change; use --engine graph, or --set tlb=none'
     if (this.model.storesOvertake) return 'dpor does not handle storeOrder=any; use --engine graph'
     if (this.model.partialWait) return 'dpor does not handle partialOverlap=wait; use --engine graph'
@@ -615,13 +616,13 @@ export class Machine {
     for (const monitor of this.#monitors) monitor.onMark?.(v, call, eax, edx)
   }
 
-  /** A store reaches memory; `walker`: an update by a page walk, which changes no translation. */
-  writeMemory(v: number, physical: number, sizeBytes: number, low: number, high: number, walker = false): void {
+  /** A store reaches memory, made through `alias` (storeBuffer.ts); `walker`: an update by a page walk, which changes no translation. */
+  writeMemory(v: number, physical: number, sizeBytes: number, low: number, high: number, alias: number, walker = false): void {
     const at = this.memory.index(physical)
     const { translations } = this
     let tables = false
     if (this.store.w[PHASE] === PHASE_RUN) {
-      if (this.fetchView.push(v, physical, sizeBytes, low, high)) this.footprint.add(FP_RESOURCE_WRITE, RESOURCE_HISTORY, 0)
+      if (this.fetchView.push(v, physical, sizeBytes, low, high, alias, (this.cpus[v].r[CR0] & CR0_PG) !== 0)) this.footprint.add(FP_RESOURCE_WRITE, RESOURCE_HISTORY, 0)
       tables = translations !== null && !walker && translations.watches(at, sizeBytes) && !this.memory.holds(at, sizeBytes, low, high)
     }
     if (tables) {
@@ -771,7 +772,7 @@ export class Machine {
     const low = buffer.low(entry)
     this.effect = true
     this.footprint.add(FP_WRITE, physical, size)
-    this.writeMemory(v, physical, size, low, buffer.high(entry))
+    this.writeMemory(v, physical, size, low, buffer.high(entry), buffer.alias(entry))
     buffer.remove(entry)
     for (const monitor of this.#monitors) monitor.onDrain?.(v, physical, size)
     this.observer?.({ kind: 'drain', vcpu: v, address: physical, sizeBytes: size, value: low })
@@ -984,7 +985,7 @@ export class Machine {
       this.violate('wild-fetch', v, `executes at ${this.symbolize(cpu.r[EIP])}, which is not mapped as code`)
       return null
     }
-    if (!this.running() || !window.noteFetch(op.length, this.sharing, 1 << v)) return op
+    if (!this.running() || !window.noteFetch(op.length, this.sharing, v, this.model.matchesLinear)) return op
     const bus = this.#buses[v]
     const variant = this.canFetch(v) ? bus.takeFetch(first) : -1
     if (variant < 0) {
@@ -1108,7 +1109,7 @@ export class Machine {
     const bus = this.#buses[v]
     bus.beginPeek()
     const op = window.load()
-    if (!bus.endPeek() || op === null || !this.running() || !window.noteFetch(op.length, this.sharing, 1 << v)) return 0
+    if (!bus.endPeek() || op === null || !this.running() || !window.noteFetch(op.length, this.sharing, v, this.model.matchesLinear)) return 0
     return window.enumerate(this.fetchView, v)
   }
 
@@ -1121,7 +1122,7 @@ export class Machine {
     const fetches = this.#fetchWays(v)
     if (fetches > 0) {
       for (let way = 0; way < fetches; way++)
-        if (!this.model.ownStoresSeen || !this.#windows[v].overlapsBuffer(this.#buses[v].buffer, this.fetchView.lengths[way]))
+        if (!this.model.ownStoresSeen || !this.#windows[v].overlapsBuffer(this.#buses[v].buffer, this.fetchView.lengths[way], this.model.matchesLinear))
           out[count++] = packChoice(RUN, v, way)
       return count
     }

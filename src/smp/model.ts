@@ -25,6 +25,7 @@ export const KNOBS: readonly KnobRow[] = [
     doc: 'rung of the fetch ladder: coherent, single, ordered:N, independent:N, byte, strict',
   },
   { name: 'ownStores', fallback: 'seen', values: ['seen', 'lag'], doc: 'own stores to code: seen by the own fetch (Pentium and later), or only after serialising' },
+  { name: 'smcMatch', fallback: 'linear', values: ['linear', 'physical'], doc: 'own stores to code are seen where they go through the linear address that is fetched from; or through any' },
   { name: 'storeBuffer', fallback: 16, range: [1, 32], doc: 'entries of a store buffer; a full one weakens `complete` to `bounded`' },
   {
     name: 'storeOrder', fallback: 'fifo', values: ['fifo', 'any'],
@@ -57,6 +58,8 @@ export interface Model {
   readonly queueOnly: boolean
   /** A vCPU fetches what it has stored itself (SDM vol. 3A 11.6). */
   readonly ownStoresSeen: boolean
+  /** It does where the store went through the linear address of the fetch; false: through any (SDM vol. 3A 11.6). */
+  readonly matchesLinear: boolean
   readonly storeBuffer: number
   /** Stores may overtake older ones of the same vCPU, other than to the same bytes and across an SFENCE. */
   readonly storesOvertake: boolean
@@ -138,6 +141,7 @@ export function makeModel(settings: Readonly<Record<string, KnobValue>> = {}): M
     fetch: queued ? { kind: 'ordered', chunkBytes: cpu.prefetchBytes } : rung,
     queueOnly: queued && rung.kind === 'coherent',
     ownStoresSeen: cpu.detectsOwnStores && knobs.ownStores === 'seen',
+    matchesLinear: cpu.detectsOwnStores && knobs.ownStores === 'seen' && knobs.smcMatch === 'linear',
     storeBuffer: knobs.storeBuffer as number,
     storesOvertake: knobs.storeOrder === 'any',
     partialWait: knobs.partialOverlap === 'wait',

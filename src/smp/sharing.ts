@@ -10,6 +10,8 @@
 
 /** Reader bit of the page walkers: they read memory, never a store buffer, so their vCPU's own stores are shared with them. */
 export const WALKER = 1 << 31
+/** As many as there are bits in a mask of vCPUs. */
+const VCPUS_MAX = 32
 
 /**
  * What was learnt, as plain data: rows of granule, shared (bit 1: walked), readers, writers, fetchers; granules of which
@@ -19,6 +21,7 @@ export interface Learnt {
   readonly rows: Int32Array
   readonly pages: Int32Array
   readonly tablesChange: boolean
+  readonly aliased: boolean
   readonly interruptible: Uint8Array
 }
 const ROW = 5
@@ -42,6 +45,11 @@ export class Sharing {
   codeShared = false
   /** A vCPU's stores to the code that it fetches itself are visible: its fetches may lag behind them. */
   ownCode = false
+  /** A vCPU writes code through another linear address than it fetches it from. */
+  aliased = false
+  /** By granule and vCPU: the aliases of the page (Cpu.storeAlias) that code was fetched through; those it was stored through. */
+  readonly #fetchedThrough = new Map<number, Set<number>>()
+  readonly #storedThrough = new Map<number, Set<number>>()
   grown = false
   /** Changes whenever an access may be visible that was not. */
   version = 0
@@ -140,6 +148,29 @@ export class Sharing {
     return this.noteRead(first, last, bit)
   }
 
+  noteFetchedThrough(g: number, vcpu: number, alias: number): void {
+    this.#noteAlias(this.#fetchedThrough, this.#storedThrough, g, vcpu, alias)
+  }
+  noteStoredThrough(g: number, vcpu: number, alias: number): void {
+    this.#noteAlias(this.#storedThrough, this.#fetchedThrough, g, vcpu, alias)
+  }
+  /** Own stores that the fetch does not notice are visible events. */
+  #noteAlias(mine: Map<number, Set<number>>, others: ReadonlyMap<number, ReadonlySet<number>>, g: number, vcpu: number, alias: number): void {
+    const key = g * VCPUS_MAX + vcpu
+    const known = mine.get(key)
+    if (known?.has(alias) === true) return
+    if (known === undefined) mine.set(key, new Set([alias]))
+    else known.add(alias)
+    const other = others.get(key)
+    if (other === undefined || (other.size === 1 && other.has(alias))) return
+    if (!this.aliased) {
+      this.aliased = true
+      this.noted++
+      this.#grow()
+    }
+    if (this.shared[g] === 0) this.#share(g)
+  }
+
   noteInterruptible(vcpu: number): void {
     if (this.interruptible[vcpu] !== 0) return
     this.interruptible[vcpu] = 1
@@ -152,11 +183,11 @@ export class Sharing {
       if ((this.shared[g] | this.readers[g] | this.writers[g] | this.fetchers[g]) !== 0)
         rows.push(g, this.shared[g] | (this.walked[g] << 1), this.readers[g], this.writers[g], this.fetchers[g])
     const pages = Int32Array.from([...this.pages].flat())
-    return { rows: Int32Array.from(rows), pages, tablesChange: this.tablesChange, interruptible: this.interruptible.slice() }
+    return { rows: Int32Array.from(rows), pages, tablesChange: this.tablesChange, aliased: this.aliased, interruptible: this.interruptible.slice() }
   }
 
   /** Adds what another exploration of the same program has learnt. True: accesses are visible that were not. */
-  learn({ rows, pages, tablesChange, interruptible }: Learnt): boolean {
+  learn({ rows, pages, tablesChange, aliased, interruptible }: Learnt): boolean {
     const { version } = this
     for (let at = 0; at + ROW <= rows.length; at += ROW) {
       const g = rows[at]
@@ -174,6 +205,10 @@ export class Sharing {
     for (let k = 0; k + 1 < pages.length; k += 2)
       for (let v = 0; v < this.interruptible.length; v++) if ((pages[k + 1] & (1 << v)) !== 0) this.notePage(v, pages[k])
     if (tablesChange) this.noteTables()
+    if (aliased && !this.aliased) {
+      this.aliased = true
+      this.noted++
+    }
     for (let v = 0; v < this.interruptible.length; v++) if (interruptible[v] === 1) this.noteInterruptible(v)
     return this.version !== version
   }

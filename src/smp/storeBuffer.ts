@@ -8,6 +8,8 @@ import { BUFFER, BUFFER_COUNT, BUFFER_ENTRY_WORDS } from './layout.ts'
 /** Size in bytes; and whether what was stored after it drains after it and all before it. */
 const SIZE_MASK = 0xff
 const ENDS_GROUP = 0x100
+/** And through which alias of its page it was made (Cpu.storeAlias), where that matters. */
+const ALIAS_MASK = ~0xfff
 
 export class StoreBuffer {
   readonly #store: Store
@@ -31,6 +33,9 @@ export class StoreBuffer {
   size(k: number): number {
     return this.#store.w[this.#entries + k * BUFFER_ENTRY_WORDS + 1] & SIZE_MASK
   }
+  alias(k: number): number {
+    return this.#store.w[this.#entries + k * BUFFER_ENTRY_WORDS + 1] & ALIAS_MASK
+  }
   low(k: number): number {
     return this.#store.w[this.#entries + k * BUFFER_ENTRY_WORDS + 2]
   }
@@ -39,10 +44,10 @@ export class StoreBuffer {
   }
 
   /** Appends an entry; the caller has made sure that there is room. Bytes beyond the size are cleared. */
-  push(physical: number, sizeBytes: number, low: number, high: number): void {
+  push(physical: number, sizeBytes: number, low: number, high: number, alias: number): void {
     const at = this.#entries + this.count * BUFFER_ENTRY_WORDS
     this.#store.set(at, physical)
-    this.#store.set(at + 1, sizeBytes)
+    this.#store.set(at + 1, sizeBytes | alias)
     this.#store.set(at + 2, sizeBytes >= 4 ? low : low & ((1 << (sizeBytes * 8)) - 1))
     this.#store.set(at + 3, sizeBytes >= 8 ? high : sizeBytes <= 4 ? 0 : high & ((1 << ((sizeBytes - 4) * 8)) - 1))
     this.#store.set(this.#count, this.count + 1)
@@ -104,6 +109,15 @@ export class StoreBuffer {
     for (let k = 0; k < this.count; k++) {
       const distance = (physical - this.address(k)) | 0
       if (distance < this.size(k) && distance > -sizeBytes) return true
+    }
+    return false
+  }
+
+  /** Whether any buffered store through `alias` touches the byte at `physical`. */
+  holdsThrough(physical: number, alias: number): boolean {
+    for (let k = 0; k < this.count; k++) {
+      const offset = (physical - this.address(k)) | 0
+      if (offset >= 0 && offset < this.size(k) && this.alias(k) === alias) return true
     }
     return false
   }

@@ -10,7 +10,7 @@
 import type { Bus } from '../cpu/bus.ts'
 import { STOP_PARK } from '../cpu/bus.ts'
 import type { Cpu } from '../cpu/cpu.ts'
-import { ESP } from '../cpu/registers.ts'
+import { CR0, CR0_PG, ESP } from '../cpu/registers.ts'
 import { CACHED_DIRECTORY, CACHED_PAGE, NOT_CACHED, type Walk } from '../cpu/paging.ts'
 import type { EventKind } from './events.ts'
 import { FP_FENCE, FP_MEMORY_READ, FP_READ, FP_RESOURCE_READ, FP_WRITE, RESOURCE_HISTORY } from './footprint.ts'
@@ -216,7 +216,7 @@ export class VcpuBus implements Bus {
     this.#acted = true
     machine.footprint.add(FP_MEMORY_READ, physical, 4)
     machine.footprint.add(FP_WRITE, physical, 4)
-    machine.writeMemory(this.#vcpu, physical, 4, value, 0, true)
+    machine.writeMemory(this.#vcpu, physical, 4, value, 0, 0, true)
     if (this.#running && machine.sharing.shared[machine.memory.granule(machine.memory.index(physical))] !== 0) this.#observe('locked-store', physical, 4, value)
   }
 
@@ -583,6 +583,7 @@ export class VcpuBus implements Bus {
     const changes = !this.locked || !memory.holds(at, sizeBytes, low, high)
     let visible = false
     if (this.#running) visible = machine.sharing.noteWrite(memory.granule(at), memory.granule(at + sizeBytes - 1), this.#bit)
+    const alias = this.#aliasOf(memory.granule(at))
     if (visible) machine.distrustCode(this.#vcpu)
     if (changes && (visible || physical >>> 0 < this.#stackFrom || physical >>> 0 >= this.#stackTo)) machine.quiet = false
     if (this.locked) {
@@ -592,17 +593,25 @@ export class VcpuBus implements Bus {
         if (!this.cpu.compareFailed) machine.footprint.add(FP_WRITE, physical, sizeBytes)
         this.#observe('locked-store', physical, sizeBytes, low)
       }
-      machine.writeMemory(this.#vcpu, physical, sizeBytes, low, high)
+      machine.writeMemory(this.#vcpu, physical, sizeBytes, low, high, alias)
     } else if (!visible) {
       machine.privateStores++
-      machine.writeMemory(this.#vcpu, physical, sizeBytes, low, high)
-    } else if (!this.#enqueue(physical, sizeBytes, low, high)) return
+      machine.writeMemory(this.#vcpu, physical, sizeBytes, low, high, alias)
+    } else if (!this.#enqueue(physical, sizeBytes, low, high, alias)) return
     if (visible && changes) machine.effect = true
     this.record(0)
     machine.onAccess(this.#vcpu, physical, sizeBytes, true)
   }
 
-  #enqueue(physical: number, sizeBytes: number, low: number, high: number): boolean {
+  /** Through which alias of its page the store at hand is made; 0 where that does not matter. */
+  #aliasOf(granule: number): number {
+    const { model, sharing } = this.#machine
+    if (!model.matchesLinear || (this.cpu.r[CR0] & CR0_PG) === 0) return 0
+    if (this.#running) sharing.noteStoredThrough(granule, this.#vcpu, this.cpu.storeAlias)
+    return this.cpu.storeAlias
+  }
+
+  #enqueue(physical: number, sizeBytes: number, low: number, high: number, alias: number): boolean {
     const machine = this.#machine
     const cut = machine.cut(physical, sizeBytes)
     const room = machine.model.storeBuffer - this.buffer.count
@@ -612,15 +621,15 @@ export class VcpuBus implements Bus {
       return false
     }
     if (cut === 0) {
-      this.buffer.push(physical, sizeBytes, low, high)
+      this.buffer.push(physical, sizeBytes, low, high, alias)
       // After a fence that had to wait, a store comes before the step's event: it may drain before that event, so the step ends.
       this.#granted = false
     } else {
       if (!this.gate(AT_STORE, physical, sizeBytes, 2)) return false
       const highHalf = shiftRight(low, high, cut)
-      if (this.way === 1) this.buffer.push(physical + cut, sizeBytes - cut, highHalf[0], highHalf[1])
-      this.buffer.push(physical, cut, low, high)
-      if (this.way === 0) this.buffer.push(physical + cut, sizeBytes - cut, highHalf[0], highHalf[1])
+      if (this.way === 1) this.buffer.push(physical + cut, sizeBytes - cut, highHalf[0], highHalf[1], alias)
+      this.buffer.push(physical, cut, low, high, alias)
+      if (this.way === 0) this.buffer.push(physical + cut, sizeBytes - cut, highHalf[0], highHalf[1], alias)
     }
     this.#observe('store', physical, sizeBytes, low)
     return true
