@@ -58,13 +58,13 @@
  *  XM_CHOOSE(n)         any of 0 .. n-1: the checker tries all (on hardware: n)
  *  XM_REACH()           must be reached by some execution
  *  XM_PROGRESS()        the program got somewhere: what liveness checks look for
- *  XM_ENTER(&obj)       from here on the caller owns obj alone, until XM_LEAVE(&obj); a second owner is a violation
+ *  XM_ENTER(&obj)       from here on the caller owns obj alone, until XM_LEAVE(&obj); a second owner is a violation (more: XM_ARRIVE, at the end)
  *  XM_FREE(ptr, bytes)  any access from here on is a violation, until XM_ALLOC(ptr, bytes)
  *  XM_PATCHED(site, bytes) from here on nobody may execute anything but these bytes at the site; XM_PATCHED(site, 0)
  *                       before it is rewritten again
  *  XM_UNMAPPED(ptr, bytes) the old translations of these linear pages are gone from every vCPU, until XM_MAPPED(ptr, bytes):
  *                       an access through one is a violation
- *  XM_BLOCK()           wait until somebody kicks this vCPU; a kick that came earlier counts, once
+ *  XM_BLOCK()           wait until somebody kicks this vCPU; a kick that came earlier counts, once (XM_HALT(): or until an interrupt was taken)
  *  XM_KICK(vcpu)
  *  XM_POLL(&byte)       a hypervisor blocks this vCPU until the byte (physical address) is not 0, or an interrupt was taken
  *  XM_IPI(vcpu, vector) makes an interrupt pending there; XM_SEND_NMI(vcpu) an NMI
@@ -395,6 +395,48 @@ XM_INLINE_ void xm_paging_on(const void *directory, unsigned int cr4)
 	xm_write_cr4(XM_CR4_PSE | cr4);
 	xm_write_cr3((unsigned int)directory);
 	xm_write_cr0(xm_read_cr0() | 0x80010000u);
+}
+
+/*
+ * ---- Locks: what is checked of them besides who owns them ----
+ *
+ *  XM_ARRIVE(&obj)   the caller is about to come for obj
+ *  XM_QUEUED(&obj)   it has a place in obj's queue: who arrives from here on enters after it, or `fifo-order` is violated
+ *  XM_RELEASE(&obj)  as XM_LEAVE(&obj), in front of the instruction that releases it; once another has entered obj, which may be gone
+ *                    by then, the caller touches it no more (`access-after-release`), until it arrives again
+ *
+ *     XM_ARRIVE(&lock);  draw a ticket  XM_QUEUED(&lock);  wait  XM_ENTER(&lock);  ...  XM_RELEASE(&lock);  hand over
+ *
+ *  XM_HALT()         as XM_BLOCK(), but an interrupt that was taken ends it too: HLT under a hypervisor whose kicks count (KVM)
+ *  XM_STI_HALT()     XM_STI_POLL(&byte): with STI right in front, so that no interrupt comes in between
+ */
+#define XM_CALL_ARRIVE 20
+#define XM_CALL_QUEUED 21
+#define XM_CALL_RELEASE 22
+#define XM_CALL_HALT 23
+#define XM_ARRIVE(object) ((void)XM_CALL_(XM_CALL_ARRIVE, object, 0))
+#define XM_QUEUED(object) ((void)XM_CALL_(XM_CALL_QUEUED, object, 0))
+#define XM_RELEASE(object) ((void)XM_CALL_(XM_CALL_RELEASE, object, sizeof(*(object))))
+#define XM_HALT() ((void)XM_CALL_(XM_CALL_HALT, 0, 0))
+#define XM_STI_(number, eax)                                                                                           \
+	do {                                                                                                           \
+		unsigned int xm_eax_ = (unsigned int)(eax);                                                            \
+		__asm__ __volatile__("sti\n\t" XM_NOPL_(number) : "+a"(xm_eax_) : : "memory");                         \
+	} while (0)
+#define XM_STI_HALT() XM_STI_(XM_CALL_HALT, 0)
+#define XM_STI_POLL(byte) XM_STI_(XM_CALL_POLL, byte)
+
+/* Interrupts off; whether they were on. */
+XM_INLINE_ unsigned int xm_irq_save(void)
+{
+	unsigned int flags;
+	__asm__ __volatile__("pushfl\n\tpopl %0\n\tcli" : "=r"(flags) : : "memory");
+	return flags;
+}
+XM_INLINE_ void xm_irq_restore(unsigned int flags)
+{
+	if (flags & 0x200)
+		xm_sti();
 }
 
 #endif /* XMCHECK_H */

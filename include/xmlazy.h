@@ -80,19 +80,6 @@ __attribute__((unused, noinline)) static void xm_multicall(struct xm_call *calls
 	xm_lock_fence(); /* the return to the guest is serialising: page walks see what was stored */
 }
 
-/* Queues are touched with interrupts off. */
-XM_INLINE_ unsigned int xm_irq_save(void)
-{
-	unsigned int flags;
-	__asm__ __volatile__("pushfl\n\tpopl %0\n\tcli" : "=r"(flags) : : "memory");
-	return flags;
-}
-XM_INLINE_ void xm_irq_restore(unsigned int flags)
-{
-	if (flags & 0x200)
-		xm_sti();
-}
-
 /* ---- The guest ---- */
 
 #ifndef XM_LAZY_MODE

@@ -5,19 +5,29 @@ import { mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { compile, root } from './compiler.mjs'
 
+/** Folders of programs that are no entries. */
+const PROGRAMS = ['cost', 'examples/locks']
+
 const ids = process.argv.slice(2)
 const listing = execFileSync(process.execPath, [join(root, 'bin', 'xmcheck.mjs'), 'catalogue', '--list', '--json', ...ids], { cwd: root, maxBuffer: 1 << 26 })
 const entries = JSON.parse(listing.toString()).entries.filter((entry) => entry.file !== null)
 const objects = new Map()
 for (const entry of entries)
   for (const { object, defines } of entry.variants) objects.set(`catalogue/${object}`, { source: `catalogue/${entry.file}`, defines })
+// Programs with a line for each object; `objects:` names locks (include/xmanylock.h), and every line is for each of them.
 if (ids.length === 0)
-  for (const name of readdirSync(join(root, 'cost')).filter((one) => one.endsWith('.c')))
-    for (const [, words] of readFileSync(join(root, 'cost', name), 'utf8').matchAll(/^ \* object:(.*)$/gm)) {
-      const defines = words.split(' ').filter((word) => word !== '')
-      objects.set(`cost/objects/${name.slice(0, -2)}${defines.map((word) => `-${word.slice(2).replace(/\W/g, '_')}`).join('')}.o`, { source: `cost/${name}`, defines })
+  for (const folder of PROGRAMS)
+    for (const name of readdirSync(join(root, folder)).filter((one) => one.endsWith('.c'))) {
+      const text = readFileSync(join(root, folder, name), 'utf8')
+      const locks = /^ \* objects: (.*)$/m.exec(text)?.[1].split(' ') ?? [null]
+      for (const [, words] of text.matchAll(/^ \* object:(.*)$/gm))
+        for (const lock of locks) {
+          const defines = [...(lock === null ? [] : [`-DXM_LOCK_${lock}`]), ...words.split(' ').filter((word) => word !== '')]
+          const label = defines.map((word) => `-${word.slice(2).replace('XM_LOCK_', '').replace(/\W/g, '_')}`).join('')
+          objects.set(`${folder}/objects/${name.slice(0, -2)}${label}.o`, { source: `${folder}/${name}`, defines })
+        }
     }
-for (const folder of ['catalogue/objects', 'cost/objects']) {
+for (const folder of ['catalogue', ...PROGRAMS].map((one) => `${one}/objects`)) {
   mkdirSync(join(root, folder), { recursive: true })
   if (ids.length === 0) for (const name of readdirSync(join(root, folder))) if (!objects.has(`${folder}/${name}`)) rmSync(join(root, folder, name))
 }

@@ -183,6 +183,7 @@ class Pass {
     if (bucket.length === 0) this.#buckets.delete(cost)
     if (this.#nodes.expanded(node) || this.#nodes.cost(node) !== cost) return true
     this.#goTo(node)
+    if (this.#stopped !== null) return false
     this.#floor = this.#path.length
     this.#frames.push(this.#expand())
     this.#descend()
@@ -310,11 +311,20 @@ class Pass {
       this.#machine.undo()
     }
     for (let k = route.length - 1; k >= 0; k--) {
+      // With more memory known to be shared, the way there may be another. The pass is void anyway.
+      if (this.#machine.sharing.grown && !this.#isEnabled(nodes.choice(route[k]))) {
+        this.#stopped = 'grown'
+        return
+      }
       this.#machine.take(nodes.choice(route[k]))
       this.#events++
       this.#retaken++
       this.#path.push(route[k])
     }
+  }
+
+  #isEnabled(choice: number): boolean {
+    return this.#choices.subarray(0, this.#machine.enabled(this.#choices)).includes(choice)
   }
 
   #bucket(cost: number): number[] {

@@ -192,6 +192,7 @@ export class PlainBus implements Bus, DirectMemory {
       case GUEST_CALLS.nmi:
       case GUEST_CALLS.kick:
       case GUEST_CALLS.block:
+      case GUEST_CALLS.halt:
         this.refuse('not-alone', `calls the checker for interrupts or kicks (call ${call}), which a program alone has nobody for`)
         return 0
       default:

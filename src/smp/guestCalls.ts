@@ -44,6 +44,14 @@ export const GUEST_CALLS = {
   unmapped: 18,
   /** EAX = address, EDX = size in bytes: ends that. */
   mapped: 19,
+  /** EAX = address of an object: the caller is about to come for it. */
+  arrive: 20,
+  /** EAX = address of an object: the caller has a place in its queue. Who arrives from here on enters after it (violation `fifo-order`). */
+  queued: 21,
+  /** EAX = address of an object, EDX = its size in bytes: as `leave`; once another has entered it, the caller touches it no more (`access-after-release`). */
+  release: 22,
+  /** Blocks until the vCPU has been kicked, a kick that came before counts, or an interrupt was taken. */
+  halt: 23,
 } as const
 
 /** High half of the displacement that marks a call to the checker ("XM"). */

@@ -1,6 +1,6 @@
 /** What the machine does for a call from the guest (guestCalls.ts). */
 import { EIP, SHADOW, SHADOW_MOV_SS, SHADOW_STI } from '../cpu/registers.ts'
-import { AT_BLOCK, AT_CHOOSE, AT_CUT, AT_MARK, AT_POLL, AT_SEND, BUFFER_COUNT, ENDED, IRR, KICKED, NMI_PENDING, STATUS } from './layout.ts'
+import { AT_BLOCK, AT_CHOOSE, AT_CUT, AT_MARK, AT_POLL, AT_SEND, BLOCK_UNTIL_INTERRUPT, BUFFER_COUNT, ENDED, IRR, KICKED, NMI_PENDING, STATUS } from './layout.ts'
 import { FP_LIFETIME, FP_MEMORY_READ, FP_RESOURCE_WRITE, RESOURCE_MARKS, RESOURCE_VCPU } from './footprint.ts'
 import { GUEST_CALLS } from './guestCalls.ts'
 import { READ } from './image.ts'
@@ -65,6 +65,9 @@ export function callGuest(machine: Machine, vcpu: number, bus: VcpuBus, call: nu
       return eax
     case GUEST_CALLS.enter:
     case GUEST_CALLS.leave:
+    case GUEST_CALLS.arrive:
+    case GUEST_CALLS.queued:
+    case GUEST_CALLS.release:
     case GUEST_CALLS.patched:
     case GUEST_CALLS.unmapped:
     case GUEST_CALLS.mapped:
@@ -76,17 +79,22 @@ export function callGuest(machine: Machine, vcpu: number, bus: VcpuBus, call: nu
           return 0
         }
       }
+      if (call === GUEST_CALLS.release && (edx >>> 0 > LIFETIME_BYTES_MAX || !machine.noteReleased(eax, edx >>> 0))) {
+        machine.violate('bad-call', vcpu, `releases ${edx >>> 0} bytes at ${machine.symbolize(eax)}: not memory, or more than ${LIFETIME_BYTES_MAX} bytes`)
+        return 0
+      }
       if (!event(AT_MARK)) return 0
       machine.effect = true
       machine.footprint.add(FP_RESOURCE_WRITE, RESOURCE_MARKS, 0)
-      if (call === GUEST_CALLS.free || call === GUEST_CALLS.alloc) machine.footprint.add(FP_LIFETIME, eax, edx >>> 0)
+      if (call === GUEST_CALLS.free || call === GUEST_CALLS.alloc || call === GUEST_CALLS.release) machine.footprint.add(FP_LIFETIME, eax, edx >>> 0)
       machine.onMark(vcpu, call, eax, edx)
       machine.observer?.({ kind: 'mark', vcpu, address: eax >>> 0, sizeBytes: 0, value: call })
       return eax
     case GUEST_CALLS.block:
+    case GUEST_CALLS.halt:
       if (machine.wordOf(vcpu, KICKED) === 0) {
         leaveShadow(machine, vcpu)
-        bus.park(AT_BLOCK, 0, 0, 1)
+        bus.park(AT_BLOCK, 0, call === GUEST_CALLS.halt ? BLOCK_UNTIL_INTERRUPT : 0, 1)
         return 0
       }
       if (!event(AT_BLOCK)) return 0

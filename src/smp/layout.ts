@@ -85,8 +85,9 @@ export const AT_SERIALIZE = 7
 export const AT_CHOOSE = 8
 /** IPI, NMI, kick: reaches another vCPU. */
 export const AT_SEND = 9
-/** Waits for a kick. */
+/** Waits for a kick; PENDING_SIZE: BLOCK_UNTIL_INTERRUPT, an interrupt ends it too. */
 export const AT_BLOCK = 10
+export const BLOCK_UNTIL_INTERRUPT = 1
 /** A mark that feeds a monitor's ghost state. */
 export const AT_MARK = 11
 /** Ran `localSteps` instructions without a visible event. */

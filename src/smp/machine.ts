@@ -31,7 +31,7 @@ import { callGuest } from './guestServices.ts'
 import { EXECUTE, type MachineImage } from './image.ts'
 import {
   ANSWER_COUNT, AT_BLOCK, AT_BOUNDARY, AT_END, AT_FENCE, AT_FETCH, AT_HALT, AT_LOAD, AT_LOCAL, AT_LOCKED, AT_MARK, AT_NOTHING,
-  AT_POLL, AT_SEND, AT_SERIALIZE, AT_STORE, AT_TRANSLATE, BUFFER_COUNT, ENDED, FETCHED_BYTES, FETCHED_LENGTH, GLOBAL_WORDS, ICOUNT, IRR, KICKED, layOut,
+  AT_POLL, AT_SEND, AT_SERIALIZE, AT_STORE, AT_TRANSLATE, BLOCK_UNTIL_INTERRUPT, BUFFER_COUNT, ENDED, FETCHED_BYTES, FETCHED_LENGTH, GLOBAL_WORDS, ICOUNT, IRR, KICKED, layOut,
   NMI_PENDING, PENDING, PENDING_ADDRESS, PENDING_NAMES, PENDING_SIZE, PENDING_WAYS, PHASE, PHASE_DONE, PHASE_FINAL,
   PHASE_INIT, PHASE_RUN, POSED, QUIET_WORDS, RUNNABLE, STATUS, VCPU_WORDS, WAKE_CAME, WAKE_TAKEN, WAKE_WHAT, type Layout,
 } from './layout.ts'
@@ -661,6 +661,13 @@ export class Machine {
    * that none of them is moved across it. False: it is not memory.
    */
   noteLifetime(v: number, address: number, sizeBytes: number): boolean {
+    return this.#noteWriters(1 << v, address, sizeBytes)
+  }
+  /** Of what is released every access is an event: nobody's is moved across it. */
+  noteReleased(address: number, sizeBytes: number): boolean {
+    return this.#noteWriters((1 << this.cpus.length) - 1, address, sizeBytes)
+  }
+  #noteWriters(vcpus: number, address: number, sizeBytes: number): boolean {
     if (sizeBytes === 0) return true
     const first = this.memory.index(address)
     if (first < 0 || this.memory.index(address + sizeBytes - 1) < 0) return false
@@ -668,7 +675,7 @@ export class Machine {
       const at = this.memory.index(address + b)
       if (at < 0) return false
       const last = Math.min(sizeBytes - b, 4096 - ((address + b) & 4095)) - 1
-      if (this.running()) for (let g = this.memory.granule(at); g <= this.memory.granule(at + last); g++) this.sharing.noteWrite(g, g, 1 << v)
+      if (this.running()) for (let g = this.memory.granule(at); g <= this.memory.granule(at + last); g++) this.sharing.noteWrite(g, g, vcpus)
     }
     return true
   }
@@ -802,8 +809,9 @@ export class Machine {
   }
 
   #inject(v: number, event: number): void {
-    // An interrupt ends a poll: the handler returns behind it.
-    if (this.#quiet(v, PENDING) === AT_POLL) this.setWord(v, EIP, this.cpus[v].r[EIP] + GUEST_CALL_BYTES)
+    // An interrupt ends a poll or a halt: the handler returns behind it.
+    const pending = this.#quiet(v, PENDING)
+    if (pending === AT_POLL || (pending === AT_BLOCK && this.#quiet(v, PENDING_SIZE) === BLOCK_UNTIL_INTERRUPT)) this.setWord(v, EIP, this.cpus[v].r[EIP] + GUEST_CALL_BYTES)
     this.quiet = false
     if (this.wordOf(v, ACTIVITY) === HALTED) {
       this.effect = true

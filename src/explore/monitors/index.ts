@@ -1,6 +1,8 @@
 import type { MachineImage } from '../../smp/image.ts'
 import type { Monitor } from '../../smp/monitor.ts'
+import { LastAccess } from './lastAccess.ts'
 import { Lifetime } from './lifetime.ts'
+import { LockOrder } from './lockOrder.ts'
 import { MutualExclusion } from './mutualExclusion.ts'
 import { PatchSites } from './patchSite.ts'
 import { Unmapped } from './unmapped.ts'
@@ -9,6 +11,8 @@ import { Unmapped } from './unmapped.ts'
 export const MONITORS: readonly { readonly name: string; readonly doc: string; readonly make: (image: MachineImage) => Monitor }[] = [
   { name: 'patch-site', doc: 'illegal-target, torn-instruction: XM_SITE leads to its targets only', make: (image) => new PatchSites(image) },
   { name: 'mutual-exclusion', doc: 'XM_ENTER and XM_LEAVE: one owner at a time', make: (image) => new MutualExclusion(image) },
+  { name: 'fifo-order', doc: 'XM_ARRIVE and XM_QUEUED: who was in the queue before another came enters before it', make: (image) => new LockOrder(image) },
+  { name: 'last-access', doc: 'access-after-release: XM_RELEASE is followed by no access once another has entered', make: (image) => new LastAccess(image) },
   { name: 'lifetime', doc: 'use-after-free, double-free: XM_FREE and XM_ALLOC', make: () => new Lifetime() },
   { name: 'unmapped', doc: 'stale-translation: XM_UNMAPPED pages are not accessed through a cached translation', make: () => new Unmapped() },
 ]

@@ -3,6 +3,7 @@ import { GUEST_CALLS } from '../../smp/guestCalls.ts'
 import type { MachineImage } from '../../smp/image.ts'
 import type { Machine } from '../../smp/machine.ts'
 import type { Monitor } from '../../smp/monitor.ts'
+import { nameOfObject } from './objects.ts'
 
 /** Objects that can be owned at the same time. */
 const SLOTS = 16
@@ -28,7 +29,8 @@ export class MutualExclusion implements Monitor {
   }
 
   onMark(vcpu: number, call: number, eax: number): void {
-    if (call !== GUEST_CALLS.enter && call !== GUEST_CALLS.leave) return
+    const leaves = call === GUEST_CALLS.leave || call === GUEST_CALLS.release
+    if (call !== GUEST_CALLS.enter && !leaves) return
     const { store } = this.#machine
     let free = -1
     for (let slot = 0; slot < SLOTS; slot++) {
@@ -39,15 +41,15 @@ export class MutualExclusion implements Monitor {
         continue
       }
       if (store.w[at] !== eax) continue
-      if (call === GUEST_CALLS.leave && owner === vcpu + 1) {
+      if (leaves && owner === vcpu + 1) {
         store.set(at, 0)
         store.set(at + 1, 0)
         return
       }
-      const verb = call === GUEST_CALLS.enter ? 'enters' : 'leaves'
+      const verb = leaves ? 'leaves' : 'enters'
       return this.#machine.violate('mutual-exclusion', vcpu, `${verb} ${this.#nameOf(eax)}, which vCPU ${owner - 1} owns`)
     }
-    if (call === GUEST_CALLS.leave)
+    if (leaves)
       return this.#machine.violate('mutual-exclusion', vcpu, `leaves ${this.#nameOf(eax)}, which nobody owns`)
     if (free < 0) return this.#machine.violate('limit', vcpu, `more than ${SLOTS} objects are owned at once`)
     store.set(free, eax)
@@ -55,7 +57,6 @@ export class MutualExclusion implements Monitor {
   }
 
   #nameOf(address: number): string {
-    const object = this.#image.objects.find((one) => one.address >>> 0 === address >>> 0)
-    return object?.name ?? this.#machine.symbolize(address)
+    return nameOfObject(this.#machine, this.#image, address)
   }
 }

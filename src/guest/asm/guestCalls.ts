@@ -46,6 +46,10 @@ export const CALL_SYNTAX: Readonly<Record<CallName, CallSyntax>> = {
   poll: call('address'),
   unmapped: call('address, size'),
   mapped: call('address, size'),
+  arrive: call('object'),
+  queued: call('object'),
+  release: call('object, size'),
+  halt: call(''),
 }
 
 /** Calls whose names are instructions too, with the number of operands that these have. */

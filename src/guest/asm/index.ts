@@ -103,10 +103,12 @@
  * | `ipi vcpu, vector`; `nmi vcpu` | sends an interrupt |
  * | `progress "text"`; `reach "text"` | the program got somewhere; a `reach` that never happens is reported |
  * | `enter object`; `leave object` | owns an object alone; mutual exclusion is checked |
+ * | `arrive object`; `queued object`; `release object, size` | is about to come for it; has a place in its queue: order is checked; leaves it, and touches it no more once another has entered |
  * | `free address, size`; `alloc address, size` | lifetime of memory |
  * | `patched site, bytes` | from here on nobody may execute anything but these bytes at the site; `patched site, 0` ends it |
  * | `unmapped address, size`; `mapped address, size` | the old translations of these pages are gone everywhere; ends it |
  * | `block`; `kick vcpu` | waits for a kick; kicks |
+ * | `halt` | waits for a kick, or for an interrupt |
  * | `poll address` | waits for the byte there to be other than 0, or for an interrupt |
  * | `vcpu` | EAX becomes the number of this vCPU |
  * | `log value, "text"` | shows up in timelines |
