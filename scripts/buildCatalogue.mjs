@@ -1,5 +1,5 @@
-// Compiles the entries of the catalogue, and with no arguments the programs of the cost studies too:
-// node scripts/buildCatalogue.mjs [ID ...]. The objects are committed, so only a change of a source or of include/ needs this.
+// Compiles the entries of the catalogue, the programs of the cost studies and the examples of locks, or those that are named:
+// node scripts/buildCatalogue.mjs [ID|SECTION|FOLDER ...]. The objects are committed, so only a change of a source or of include/ needs this.
 import { execFileSync } from 'node:child_process'
 import { mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
@@ -8,28 +8,29 @@ import { compile, root } from './compiler.mjs'
 /** Folders of programs that are no entries. */
 const PROGRAMS = ['cost', 'examples/locks']
 
-const ids = process.argv.slice(2)
+const named = process.argv.slice(2)
+const programs = PROGRAMS.filter((folder) => named.length === 0 || named.includes(folder))
+const ids = named.filter((one) => !PROGRAMS.includes(one))
 const listing = execFileSync(process.execPath, [join(root, 'bin', 'xmcheck.mjs'), 'catalogue', '--list', '--json', ...ids], { cwd: root, maxBuffer: 1 << 26 })
-const entries = JSON.parse(listing.toString()).entries.filter((entry) => entry.file !== null)
+const entries = named.length > 0 && ids.length === 0 ? [] : JSON.parse(listing.toString()).entries.filter((entry) => entry.file !== null)
 const objects = new Map()
 for (const entry of entries)
   for (const { object, defines } of entry.variants) objects.set(`catalogue/${object}`, { source: `catalogue/${entry.file}`, defines })
 // Programs with a line for each object; `objects:` names locks (include/xmanylock.h), and every line is for each of them.
-if (ids.length === 0)
-  for (const folder of PROGRAMS)
-    for (const name of readdirSync(join(root, folder)).filter((one) => one.endsWith('.c'))) {
-      const text = readFileSync(join(root, folder, name), 'utf8')
-      const locks = /^ \* objects: (.*)$/m.exec(text)?.[1].split(' ') ?? [null]
-      for (const [, words] of text.matchAll(/^ \* object:(.*)$/gm))
-        for (const lock of locks) {
-          const defines = [...(lock === null ? [] : [`-DXM_LOCK_${lock}`]), ...words.split(' ').filter((word) => word !== '')]
-          const label = defines.map((word) => `-${word.slice(2).replace('XM_LOCK_', '').replace(/\W/g, '_')}`).join('')
-          objects.set(`${folder}/objects/${name.slice(0, -2)}${label}.o`, { source: `${folder}/${name}`, defines })
-        }
-    }
+for (const folder of programs)
+  for (const name of readdirSync(join(root, folder)).filter((one) => one.endsWith('.c'))) {
+    const text = readFileSync(join(root, folder, name), 'utf8')
+    const locks = /^ \* objects: (.*)$/m.exec(text)?.[1].split(' ') ?? [null]
+    for (const [, words] of text.matchAll(/^ \* object:(.*)$/gm))
+      for (const lock of locks) {
+        const defines = [...(lock === null ? [] : [`-DXM_LOCK_${lock}`]), ...words.split(' ').filter((word) => word !== '')]
+        const label = defines.map((word) => `-${word.slice(2).replace('XM_LOCK_', '').replace(/\W/g, '_')}`).join('')
+        objects.set(`${folder}/objects/${name.slice(0, -2)}${label}.o`, { source: `${folder}/${name}`, defines })
+      }
+  }
 for (const folder of ['catalogue', ...PROGRAMS].map((one) => `${one}/objects`)) {
   mkdirSync(join(root, folder), { recursive: true })
-  if (ids.length === 0) for (const name of readdirSync(join(root, folder))) if (!objects.has(`${folder}/${name}`)) rmSync(join(root, folder, name))
+  if (named.length === 0) for (const name of readdirSync(join(root, folder))) if (!objects.has(`${folder}/${name}`)) rmSync(join(root, folder, name))
 }
 for (const [object, { source, defines }] of objects) compile(source, object, defines)
 console.log(`${objects.size} objects`)

@@ -56,12 +56,17 @@ const FORMS: readonly (readonly [string, string])[] = [
 ]
 
 const LOCK_VCPUS = 4
+/** Critical sections of each vCPU (cost/locks.c). */
+const LOCK_SECTIONS = 24
 const LOCKS: readonly (readonly [string, string])[] = [
   ['ticket', 'locks-TICKET.o'],
   ['byte', 'locks-BYTE.o'],
   ['MCS', 'locks-MCS.o'],
   ['Xen pv byte', 'locks-XEN.o'],
   ['pv ticket', 'locks-PV_TICKET.o'],
+  ['KVM pv ticket', 'locks-KVM_TICKET.o'],
+  ['queued', 'locks-QUEUED.o'],
+  ['pv queued', 'locks-PV_QUEUED.o'],
 ]
 const waits = ({ result }: StudyRow) => result.intervals.filter((one) => one.name === 'wait').map((one) => one.to - one.from)
 const throughput = ({ result }: StudyRow) => (result.progress / result.cycles) * 1e6
@@ -100,7 +105,7 @@ export const STUDIES: Readonly<Record<string, Study>> = {
   locks: {
     title: `What a descheduled vCPU does to a lock: ${LOCK_VCPUS} vCPUs over fewer pCPUs, timeslices of 20000 cycles`,
     runs: LOCKS.flatMap(([label, object]) =>
-      [4, 3, 2, 1].map((pcpus) => ({ label, object, table: 'p6', pcpus, quantum: 20_000, operations: LOCK_VCPUS * 40 })),
+      [4, 3, 2, 1].map((pcpus) => ({ label, object, table: 'p6', pcpus, quantum: 20_000, operations: LOCK_VCPUS * LOCK_SECTIONS })),
     ),
     print(rows) {
       const header = ['lock', 'pCPUs', 'sections/Mcycle', 'wait median', '99 %', 'longest', 'spins', 'kicks, polls', 'switches', 'preempted']

@@ -52,15 +52,3 @@ describe('mutants', () => {
     expect(fates).not.toContain('mfence removed: holds')
   })
 })
-
-describe('the locks of xmlock.h', () => {
-  for (const name of ['TICKET', 'TICKET16', 'BYTE', 'MCS', 'XEN', 'PV_TICKET', 'WRITE'])
-    it(`${name} excludes, under TSO and SC, and without its LOCK prefixes does not`, () => {
-      const image = object(`cost/objects/locks-${name}-CHECK.o`)
-      for (const memory of ['tso', 'sc']) expect(checkImage(image, makeModel({ memory }))).toMatchObject({ verdict: 'holds', strength: 'complete' })
-      const unlocked = mutantsOf(image).filter((mutant) => mutant.kind === 'LOCK removed')
-      // XCHG locks by itself: the byte locks have no prefix to lose where they take the lock.
-      if (['TICKET', 'TICKET16', 'PV_TICKET', 'WRITE'].includes(name))
-        expect(unlocked.some((mutant) => checkImage(mutant.image, makeModel(), { limits: { states: 100_000 } }).violation !== null)).toBe(true)
-    })
-})

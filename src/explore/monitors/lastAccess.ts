@@ -64,6 +64,15 @@ export class LastAccess implements Monitor {
   }
 
   onAccess(vcpu: number, physical: number, sizeBytes: number, write: boolean): void {
+    this.#judge(vcpu, physical, sizeBytes, write ? 'writes' : 'reads')
+  }
+
+  /** A store behind the release can be executed before another enters, and reach memory after that. */
+  onDrain(vcpu: number, physical: number, sizeBytes: number): void {
+    this.#judge(vcpu, physical, sizeBytes, 'has a buffered store reach')
+  }
+
+  #judge(vcpu: number, physical: number, sizeBytes: number, verb: string): void {
     const { w } = this.#machine.store
     for (let slot = 0; slot < SLOTS; slot++) {
       const at = this.#at(slot)
@@ -71,7 +80,6 @@ export class LastAccess implements Monitor {
       const offset = (physical - w[at + OBJECT]) | 0
       if (offset >= w[at + BYTES] || offset <= -sizeBytes) continue
       const name = nameOfObject(this.#machine, this.#image, w[at + OBJECT])
-      const verb = write ? 'writes' : 'reads'
       return this.#machine.violate('access-after-release', vcpu, `${verb} ${name} after it was released and another vCPU has entered it: it may be gone`)
     }
   }

@@ -1,0 +1,65 @@
+// Every lock of include/xmlock.h and xmqueued.h, as examples/locks/check.c takes it: mutual exclusion, no deadlock, order, last access.
+import { readFileSync } from 'node:fs'
+import { describe, expect, it } from 'vitest'
+import { checkImage, type CheckOptions } from '../../src/explore/check.ts'
+import { loadObjects } from '../../src/guest/loadObjects.ts'
+import { mutantsOf } from '../../src/mutation/mutants.ts'
+import type { MachineImage } from '../../src/smp/image.ts'
+import { makeModel } from '../../src/smp/model.ts'
+
+const FIFO = ['TICKET', 'TICKET16', 'MCS', 'PV_TICKET', 'KVM_TICKET', 'QUEUED']
+const UNFAIR = ['DEC', 'BYTE', 'WRITE', 'XEN', 'PV_QUEUED']
+const LOCKS = [...FIFO, ...UNFAIR]
+/** Those that dpor refuses by name. */
+const POLLING = ['XEN', 'PV_TICKET']
+
+const lock = (name: string): MachineImage => {
+  const path = `examples/locks/objects/check-${name}.o`
+  return loadObjects([{ name: path, bytes: new Uint8Array(readFileSync(new URL(`../../${path}`, import.meta.url))) }], { title: path })
+}
+const judge = (name: string, options: CheckOptions = {}, knobs = {}) => {
+  const { verdict, strength, violation, liveness } = checkImage(lock(name), makeModel(knobs), options)
+  return { verdict, strength, violation, liveness: liveness?.covered }
+}
+const HOLDS = { verdict: 'holds', strength: 'complete', violation: null }
+
+describe('two vCPUs', () => {
+  it.each(LOCKS)('%s excludes, ends, keeps its order and its last access, under TSO and SC', (name) => {
+    expect(judge(`${name}-MARKED`)).toMatchObject(HOLDS)
+    expect(judge(`${name}-MARKED`, {}, { memory: 'sc' })).toMatchObject(HOLDS)
+  })
+  it.each(LOCKS)('%s by classes of executions', (name) => {
+    const result = judge(name, { engine: 'dpor' })
+    if (POLLING.includes(name)) expect(result).toMatchObject({ verdict: 'unknown' })
+    else expect(result).toMatchObject(HOLDS)
+  })
+  it.each(['TICKET', 'TICKET16', 'DEC', 'BYTE', 'WRITE'])('%s with an interrupt that takes it too', (name) => {
+    expect(judge(`${name}-IRQ`)).toMatchObject(HOLDS)
+  })
+  it.each(['TICKET', 'DEC', 'MCS', 'QUEUED'])('%s twice each', (name) => {
+    expect(judge(`${name}-MARKED-SECTIONS_2`)).toMatchObject(HOLDS)
+  })
+})
+
+describe('three vCPUs', () => {
+  it.each(['TICKET', 'TICKET16', 'DEC', 'BYTE', 'WRITE', 'MCS'])('%s, by states and by classes', (name) => {
+    expect(judge(`${name}-CPUS_3`)).toMatchObject(HOLDS)
+    if (name !== 'DEC' && name !== 'MCS') expect(judge(`${name}-CPUS_3`, { engine: 'dpor' })).toMatchObject(HOLDS)
+  })
+  it.each(['TICKET', 'TICKET16'])('%s lets them in in the order in which they came', (name) => {
+    expect(judge(`${name}-CPUS_3-MARKED`)).toMatchObject(HOLDS)
+  })
+})
+
+describe('a lock', () => {
+  it('that is locked by nothing but its LOCK prefixes does not exclude without them', () => {
+    for (const name of ['TICKET', 'TICKET16', 'DEC', 'WRITE', 'PV_TICKET', 'QUEUED']) {
+      const unlocked = mutantsOf(lock(name)).filter((mutant) => mutant.kind === 'LOCK removed')
+      expect([name, unlocked.some((mutant) => checkImage(mutant.image, makeModel(), { limits: { states: 100_000 } }).violation !== null)]).toEqual([name, true])
+    }
+  })
+  it('is not released by a plain store where stores overtake each other', () => {
+    for (const name of ['TICKET', 'BYTE', 'MCS', 'QUEUED']) expect(judge(name, {}, { storeOrder: 'any' })).toMatchObject({ verdict: 'violated' })
+    for (const name of ['WRITE', 'PV_QUEUED']) expect([name, judge(name, {}, { storeOrder: 'any' }).verdict]).toEqual([name, 'holds'])
+  })
+})
