@@ -96,6 +96,16 @@ describe('assumptions', () => {
   })
 })
 
+describe('memory that turns out to be shared in the middle of a search', () => {
+  // y is read only where z was seen: until then its store does not go through the buffer, and overtakes that of x.
+  const text = `.vcpu p1\np1:\n    xor ebx, ebx\n    mov eax, [z]\n    test eax, eax\n    jz done\n    mov ebx, [y]\ndone:\n    mov ecx, [x]\n    test ebx, ebx
+    jz out\n    assert ecx\nout:\n    ret\n.vcpu p0\np0:\n    mov dword [x], 1\n    mov dword [y], 1\n    ret\n.vcpu p2\np2:\n    mov dword [z], 1\n    ret
+section .data\nx: dd 0\ny: dd 0\nz: dd 0\n`
+  it.each(['graph', 'dpor', 'pct'] as const)('is no evidence: %s', (engine) => {
+    expect(checkImage(assembleImage(text, { title: 'late' }), makeModel(), { engine }).violation).toBe(null)
+  })
+})
+
 describe('budgets', () => {
   const check = (text: string, limits: { interrupts?: number; stale?: number }) =>
     checkImage(assembleImage(text, { title: 'budget' }), makeModel(), { engine: 'dpor', limits })

@@ -159,19 +159,22 @@ export class Pass {
     while (!this.#over) {
       if (this.#unreducible !== null) break
       if (!this.#step()) break
-      if (this.grown && this.#path.violation === null && this.#learntEnough()) return 'grown'
+      if (this.grown && this.#learntEnough()) return 'grown'
       if (this.events >= check) {
         this.#checkLimits()
         check = this.events + EVENTS_BETWEEN_CHECKS
       }
       if (this.events >= until && !this.#over) return 'paused'
     }
-    if (this.grown && this.#path.violation === null && this.#problem === null) return 'grown'
+    if (this.grown && this.#problem === null) return 'grown'
     this.#over = true
     return 'over'
   }
 
-  /** Goes on for a while with what it has just learnt before it starts again: shared memory rarely comes alone. */
+  /**
+   * Goes on for a while with what it has just learnt before it starts again: shared memory rarely comes alone. What it finds
+   * from then on is not evidence: stores that took the memory for private have overtaken those in the buffer.
+   */
   #learntEnough(): boolean {
     if (this.#learnUntil < 0) this.#learnUntil = this.events + Math.max(LEARN_EVENTS, this.events >> 1)
     return this.events >= this.#learnUntil || this.#machine.unreducible !== null
@@ -195,7 +198,7 @@ export class Pass {
       orders: { pairs: this.orders.pairs, both: this.orders.both },
       others: { discarded, redundant, cut, endless },
     }
-    if (violation !== null) return { ...common, verdict: 'violated', strength: 'complete', reasons: [], violation, schedule, ...(cycleFrom < 0 ? {} : { cycleFrom }) }
+    if (violation !== null && !this.grown) return { ...common, verdict: 'violated', strength: 'complete', reasons: [], violation, schedule, ...(cycleFrom < 0 ? {} : { cycleFrom }) }
     const unfinished = problems.length > 0 || !this.#over
     return {
       ...common,
