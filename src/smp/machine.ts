@@ -339,15 +339,17 @@ export class Machine {
   liveRegisters(v: number): number {
     const { r } = this.cpus[v]
     const eip = r[EIP]
-    const key = `${eip} ${r[ESP]}`
-    const known = this.#live.get(key)
+    let byStack = this.#live.get(eip)
+    if (byStack === undefined) this.#live.set(eip, (byStack = new Map()))
+    const known = byStack.get(r[ESP])
     if (known !== undefined) return known
     const flat = !this.sharing.codeShared && this.#isFlat(v)
     const live = flat ? liveAt(eip, (at) => this.#decodeAt(at), (offset) => this.#stackAt(v, offset), this.#liveAtExit) : ALL_LIVE
-    this.#live.set(key, live)
+    byStack.set(r[ESP], live)
     return live
   }
-  readonly #live = new Map<string, number>()
+  /** By EIP and ESP. */
+  readonly #live = new Map<number, Map<number, number>>()
   readonly #liveAtExit: number
 
   #stackAt(v: number, offset: number): { address: number; value: number } | null {

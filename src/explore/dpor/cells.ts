@@ -58,6 +58,8 @@ export class Cells {
   codeSeen = -1
   readonly #granules: Granules
   readonly #lists: Int32Array[] = [new Int32Array(0)]
+  readonly #listReads = [0]
+  readonly #listWrites = [0]
   readonly #numbers = new Map<string, number>()
 
   constructor(granules: Granules) {
@@ -118,7 +120,10 @@ export class Cells {
     const known = this.#numbers.get(key)
     if (known !== undefined) return known
     const number = -this.#lists.length
-    this.#lists.push(this.cells.slice(0, this.count))
+    const list = this.cells.slice(0, this.count)
+    this.#lists.push(list)
+    this.#listReads.push(list.reduce((bits, cell) => bits | this.readsOf(cell), 0))
+    this.#listWrites.push(list.reduce((bits, cell) => bits | this.writesOf(cell), 0))
     this.#numbers.set(key, number)
     return number
   }
@@ -148,6 +153,19 @@ export class Cells {
   /** The first cell of what an event touches. */
   first(touched: number): number {
     return touched < 0 ? this.#lists[-touched][0] : touched
+  }
+
+  /**
+   * Bits, by hash, of the granules that an event reads, and writes: only where the writes of one meet what the other reads or writes can two
+   * events be dependent through what they touch.
+   */
+  readsOf(touched: number): number {
+    if (touched < 0) return this.#listReads[-touched]
+    return touched === NOTHING ? 0 : touched === UNKNOWN ? -1 : cellKind(touched) === CELL_WRITE ? 0 : bitOf(touched)
+  }
+  writesOf(touched: number): number {
+    if (touched < 0) return this.#listWrites[-touched]
+    return touched === NOTHING ? 0 : touched === UNKNOWN ? -1 : cellKind(touched) === CELL_WRITE ? bitOf(touched) : 0
   }
 
   /** Whether two events of different vCPUs touch the same bytes, and one of them writes there. */
@@ -206,6 +224,8 @@ export class Cells {
     this.sources[this.count++] = source
   }
 }
+
+const bitOf = (cell: number): number => 1 << (Math.imul(cell >> 7, 0x9e3779b1) >>> 27)
 
 const overlap = (a: number, b: number): boolean => sameGranule(a, b) && (a & b & 120) !== 0
 

@@ -9,6 +9,9 @@ import type { SleepSets } from './sleepSets.ts'
 import type { Waits } from './waits.ts'
 import type { WakeupTree } from './wakeupTree.ts'
 
+export const PLANNED = -1
+export const NOBODY = -2
+
 export class Chooser {
   /** Names of the last `list`. */
   readonly choices = new Int32Array(CHOICES_MAX)
@@ -22,9 +25,6 @@ export class Chooser {
   readonly #sleep: SleepSets
   readonly #waits: Waits
   readonly #budgets: Budgets
-  /** By process: the round of `#onlyWay` in which it slept. */
-  readonly #asleepIn: Int32Array
-  #round = 0
 
   constructor(path: Path, tree: WakeupTree, sleep: SleepSets, waits: Waits, budgets: Budgets) {
     this.#path = path
@@ -32,7 +32,6 @@ export class Chooser {
     this.#sleep = sleep
     this.#waits = waits
     this.#budgets = budgets
-    this.#asleepIn = new Int32Array(path.vcpus * 2)
   }
 
   grow(): void {
@@ -73,16 +72,16 @@ export class Chooser {
     return false
   }
 
-  /** Plans what to explore at node d. False: there is nobody. */
-  choose(d: number): boolean {
+  /**
+   * Whom to run at node d: the choice, where the process picked has one way to go and nothing else comes after it there; PLANNED: what
+   * stands in the wakeup tree now; NOBODY.
+   */
+  choose(d: number): number {
     const tree = this.#tree
     this.#sleep.sleepFreely(d)
+    this.more[d] = 0
     const only = this.#onlyWay(d)
-    if (only >= 0) {
-      tree.first[d] = tree.make(only, UNKNOWN, null)
-      this.more[d] = 0
-      return true
-    }
+    if (only >= 0) return only
     const count = this.list(d)
     let picked = -1
     let first = -1
@@ -99,7 +98,7 @@ export class Chooser {
     if (picked < 0 && half < 0) {
       this.someAsleep = false
       for (let k = 0; k < count && !this.someAsleep; k++) this.someAsleep = this.goesOn(d, this.choices[k])
-      return false
+      return NOBODY
     }
     let tail = 0
     for (let k = 0; k < count; k++) {
@@ -111,27 +110,25 @@ export class Chooser {
     }
     // Of a vCPU that waits only interrupts were picked: the others have their turn after them.
     this.more[d] = picked >= 0 && (picked & 1) === 0 && this.#waits.at(d, picked >> 1) ? 1 : 0
-    return true
+    return PLANNED
   }
 
   /** Where the process picked has one way to go: it; -1: it takes a closer look. */
   #onlyWay(d: number): number {
     const { machine, trail, stopped, vcpus } = this.#path
     if (!machine.running()) return -1
-    const round = ++this.#round
-    const { at, count, choice } = this.#sleep
-    for (let k = at[d]; k < count; k++) this.#asleepIn[processOf(choice[k])] = round
+    const sleep = this.#sleep
     const last = d > 0 ? trail.process[d - 1] >> 1 : 0
     for (let k = -1; k < vcpus; k++) {
       const v = k < 0 ? last : k
       if (stopped[v] >= 0 || this.#waits.at(d, v) || !machine.canContinue(v)) continue
       // An alternative that sleeps may leave others that do not.
       if (machine.alternatives(v) > 1) return -1
-      if (this.#asleepIn[v * 2] !== round) return packChoice(RUN, v)
+      if (!sleep.processSleeps(d, v * 2)) return packChoice(RUN, v)
     }
     for (let v = 0; v < vcpus; v++) {
       if (machine.alternatives(v) > 1) return -1
-      if (this.#asleepIn[v * 2 + 1] !== round && machine.bufferedStoresOf(v) > 0) return packChoice(DRAIN, v)
+      if (machine.bufferedStoresOf(v) > 0 && !sleep.processSleeps(d, v * 2 + 1)) return packChoice(DRAIN, v)
     }
     return -1
   }

@@ -43,15 +43,20 @@ export class Loops {
 
   /** Whether the event in slot d brought `vcpu`, whose event before was `previous`, back to where it stood before, without effect. */
   closesTurn(d: number, previous: number, vcpu: number): boolean {
-    const steps = [this.#machine.step - 1]
-    if (this.#isBackAt(d, vcpu) && this.#machine.restored(steps)) return true
+    if (this.#isBackAt(d, vcpu) && this.#restoresSince(d, d, previous)) return true
     let event = previous
     for (let k = 0; k < TURN_MAX && event >= 0 && this.#quiet[event] === 1; k++) {
-      steps.unshift(this.#path.stepAt[event])
-      if (this.#isBackAt(event, vcpu) && this.#machine.restored(steps)) return true
+      if (this.#isBackAt(event, vcpu) && this.#restoresSince(event, d, previous)) return true
       event = this.#path.trail.previousOf(event)
     }
     return false
+  }
+
+  /** The events of one vCPU from `since` to the one in slot d left its stack as it was. */
+  #restoresSince(since: number, d: number, previous: number): boolean {
+    const steps = [this.#machine.step - 1]
+    for (let event = since === d ? -1 : previous; event >= since; event = this.#path.trail.previousOf(event)) steps.unshift(this.#path.stepAt[event])
+    return this.#machine.restored(steps)
   }
 
   /**
@@ -89,15 +94,12 @@ export class Loops {
     const now = this.#machine.registersOf(vcpu)
     if (this.#begins[d] === 0 || then[at + EIP] !== now[EIP] || !this.#machine.betweenInstructions(vcpu)) return false
     let differ = 0
-    for (let k = 0; k < REGISTER_WORDS; k++) {
-      if (then[at + k] === now[k]) continue
-      if (k < 8) differ |= 1 << k
-      else if (k === EFLAGS) {
-        const changed = then[at + k] ^ now[k]
-        if ((changed & ~(CF | OTHER_FLAGS)) !== 0) return false
-        differ |= ((changed & CF) !== 0 ? CARRY_LIVE : 0) | ((changed & OTHER_FLAGS) !== 0 ? OTHER_FLAGS_LIVE : 0)
-      } else return false
-    }
-    return differ === 0 || (differ & this.#machine.liveRegisters(vcpu)) === 0
+    for (let k = 0; k < 8; k++) if (then[at + k] !== now[k]) differ |= 1 << k
+    const flags = then[at + EFLAGS] ^ now[EFLAGS]
+    if ((flags & ~(CF | OTHER_FLAGS)) !== 0) return false
+    differ |= ((flags & CF) !== 0 ? CARRY_LIVE : 0) | ((flags & OTHER_FLAGS) !== 0 ? OTHER_FLAGS_LIVE : 0)
+    if (differ !== 0 && (differ & this.#machine.liveRegisters(vcpu)) !== 0) return false
+    for (let k = 8; k < REGISTER_WORDS; k++) if (then[at + k] !== now[k] && k !== EFLAGS) return false
+    return true
   }
 }

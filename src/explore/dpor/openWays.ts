@@ -119,7 +119,7 @@ export class OpenWays {
       for (const event of [...events, at]) this.#sequence.add(event)
       const whole = this.#addRest(e, d, at)
       const explored = this.#sequence.isExplored(e, whole)
-      this.#sequence.length = events.length + 1
+      this.#sequence.cut(events.length + 1)
       if (!explored) this.#sequence.insert(e)
     }
   }

@@ -6,7 +6,7 @@ import { Orders } from '../orders.ts'
 import type { Verdict } from '../verdict.ts'
 import { Budgets } from './budgets.ts'
 import { grown, grownFlags, GRANULES_MAX, UNKNOWN } from './cells.ts'
-import { Chooser } from './chooser.ts'
+import { Chooser, NOBODY, PLANNED } from './chooser.ts'
 import { FORKED } from './dependence.ts'
 import { Loops } from './loops.ts'
 import { OpenWays } from './openWays.ts'
@@ -89,7 +89,7 @@ export class Pass {
       if (this.#over) return
       if (this.#path.trail.depth > floor) this.#back()
     }
-    this.#sleep.begin()
+    this.#sleep.begin(floor)
     this.#expanded[floor] = 0
     this.#finished[floor] = 0
     this.#chooser.more[floor] = 0
@@ -124,7 +124,7 @@ export class Pass {
       if (trail.depth === d) continue
       // Names are this machine's own; choices mean the same to all that stand at the same place.
       const prefix = [...actual.subarray(0, d + 1)]
-      const asleep = this.#sleep.choice.subarray(this.#sleep.at[d + 1], this.#sleep.count)
+      const asleep = this.#sleep.choice.subarray(this.#sleep.from[d + 1], this.#sleep.to[d + 1])
       tasks.push({ prefix, sleep: Array.from(asleep, (one) => this.#path.locate(one & ~FORKED)).filter((one) => one >= 0) })
       this.#back()
     }
@@ -216,17 +216,22 @@ export class Pass {
   #step(): boolean {
     const tree = this.#tree
     const d = this.#path.trail.depth
+    let only = PLANNED
     if (this.#entering) {
       this.#makeRoom(d)
       this.#entering = false
-      if (tree.first[d] === 0 && this.#expanded[d] === 0 && (this.#returns.node === d || !this.#chooser.choose(d))) {
-        this.#end()
-        return !this.#over && this.#back()
+      if (tree.first[d] === 0 && this.#expanded[d] === 0) {
+        only = this.#returns.node === d ? NOBODY : this.#chooser.choose(d)
+        if (only === NOBODY) {
+          this.#end()
+          return !this.#over && this.#back()
+        }
       }
     }
-    if (tree.first[d] === 0 && this.#chooser.more[d] === 1) {
-      this.#chooser.more[d] = 0
-      this.#chooser.choose(d)
+    if (only < 0 && tree.first[d] === 0 && this.#chooser.more[d] === 1) only = this.#chooser.choose(d)
+    if (only >= 0) {
+      this.#take(only, only, d, 0)
+      return true
     }
     const node = tree.first[d]
     if (node === 0) return this.#back()
@@ -323,17 +328,21 @@ export class Pass {
     if (d + 2 > DEPTH_MAX) this.stop(`an execution of more than ${DEPTH_MAX} events`)
   }
 
-  /** Goes back over the last event, which sleeps from now on. False: there is none. */
+  /** Goes back over the last event, which sleeps from now on; and on to where something is left to explore. False: nowhere. */
   #back(): boolean {
     const { trail, floor } = this.#path
-    if (trail.depth === floor) return false
-    const d = trail.depth - 1
-    this.#finished[d]++
-    this.#takeBack(d, choiceVcpu(trail.choice[d]))
-    this.#sleep.count = this.#sleep.at[d + 1]
-    this.#sleep.addBack(d)
-    if (d < this.#newFrom) this.#newFrom = d
-    return true
+    const { first } = this.#tree
+    const { more } = this.#chooser
+    for (;;) {
+      if (trail.depth === floor) return false
+      const d = trail.depth - 1
+      this.#finished[d]++
+      this.#takeBack(d, choiceVcpu(trail.choice[d]))
+      if (d < this.#newFrom) this.#newFrom = d
+      if (first[d] === 0 && more[d] === 0 && d > floor) continue
+      this.#sleep.addBack(d)
+      return true
+    }
   }
 
   #takeBack(d: number, vcpu: number): void {
@@ -394,14 +403,13 @@ export class Pass {
 
   /** Of the events from `from` on. */
   #noteOrders(from: number): void {
-    const { trail } = this.#path
-    for (let d = from; d < trail.depth; d++)
-      for (let k = trail.raceAt[d]; k < trail.raceAt[d + 1]; k++) this.orders.note(this.#partyOf(trail.races[k]), this.#partyOf(d))
-  }
-
-  #partyOf(d: number): number {
     const { trail, cells } = this.#path
-    return Orders.party(trail.process[d], cells.first(trail.touched[d]))
+    const { process, touched, races, raceAt } = trail
+    for (let d = from; d < trail.depth; d++)
+      for (let k = raceAt[d]; k < raceAt[d + 1]; k++) {
+        const e = races[k]
+        this.orders.noteAccesses(process[e], cells.first(touched[e]), process[d], cells.first(touched[d]))
+      }
   }
 
   #violated(schedule: number[]): void {

@@ -68,9 +68,7 @@ export class Reversals {
     if (this.#fault === 'lost-race' && (d & 3) === 3) return true
     if (this.#fault === 'no-drain-race' && (trail.process[d] & 1) === 1 && (trail.process[e] & 1) === 0) return true
     const sequence = this.#sequence
-    sequence.clear()
-    for (let x = e + 1; x < trail.depth; x++) if (x !== d && !trail.before(e, x)) sequence.add(x)
-    sequence.add(d)
+    sequence.reverse(e, d)
     if ((blockable[d] === 1 || real[d] === 0) && !this.#reaches(e)) return false
     if (!sequence.isExplored(e, true)) sequence.insert(e)
     return true

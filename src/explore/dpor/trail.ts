@@ -6,8 +6,8 @@
  * Model Checking for TSO and PSO" (TACAS 2015): a vCPU and its store buffer are two processes; a load of an own
  * store is ordered after the writes of others before that store's successor only, never with its drain.
  *
- * Processes: 2 v is vCPU v, 2 v + 1 its store buffer. A clock has an entry a process: how many of its events
- * happen before.
+ * Processes: 2 v is vCPU v, 2 v + 1 its store buffer. A clock has an entry (a *slot*) for each process that has had an
+ * event: how many of its events happen before.
  */
 import { cellGranule, cellKind, cellMask, CELL_FETCH, CELL_MEMORY_READ, CELL_READ, CELL_STALE_FETCH, CELL_WRITE, grown, grownFlags, makeCell, sameGranule, type Cells } from './cells.ts'
 import { processOf, type OwnReads } from './dependence.ts'
@@ -23,7 +23,11 @@ export class Trail {
   own: (OwnReads | null)[] = []
   /** Some event has read an own store. */
   anyOwn = false
+  /** Of event d: clocks[d * width + slot]. */
   clocks: Int32Array
+  width = 4
+  /** Of the process of event d. */
+  slot = new Int32Array(256)
   /** Races (earlier event) of event d: raceAt[d] .. raceAt[d + 1]. */
   raceAt = new Int32Array(257)
   races = new Int32Array(256)
@@ -33,6 +37,8 @@ export class Trail {
   /** Writes to code by event d, and all of them: of each the event. */
   codeWrites = new Uint8Array(256)
   readonly codeWriters: number[] = []
+  readonly #slotOf: Int32Array
+  #slots = 0
   readonly #cells: Cells
   readonly #heads: Int32Array
   readonly #last: Int32Array
@@ -58,7 +64,8 @@ export class Trail {
   /** @param granules of memory and resources */
   constructor(vcpus: number, granules: number, cells: Cells) {
     this.processes = vcpus * 2
-    this.clocks = new Int32Array(256 * this.processes)
+    this.clocks = new Int32Array(256 * this.width)
+    this.#slotOf = new Int32Array(this.processes).fill(-1)
     this.#cells = cells
     this.#heads = new Int32Array(granules).fill(-1)
     this.#last = new Int32Array(this.processes).fill(-1)
@@ -78,8 +85,7 @@ export class Trail {
 
   /** Whether event `a` happens before event `b` (or is it). */
   before(a: number, b: number): boolean {
-    const process = this.process[a]
-    return this.clocks[b * this.processes + process] >= this.index[a]
+    return this.clocks[b * this.width + this.slot[a]] >= this.index[a]
   }
 
   /** The last event of a vCPU; -1: none. */
@@ -112,6 +118,7 @@ export class Trail {
     this.#process = process
     this.choice[d] = choice
     this.process[d] = process
+    this.slot[d] = this.#slotOf[process] < 0 ? this.#makeSlot(process) : this.#slotOf[process]
     this.index[d] = previous < 0 ? 1 : this.index[previous] + 1
     this.#previous[d] = previous
     this.#predCount = 0
@@ -134,7 +141,7 @@ export class Trail {
     this.own[d] = own
     if (own !== null) this.anyOwn = true
     this.#fenceAfter[d] = cells.fenceAfter ? 1 : 0
-    this.#setClock(d, process)
+    this.#setClock(d)
     this.#findRaces(d)
     this.#nodeAt[d] = this.#nodes
     if (!alone) this.#addNodes(d, process)
@@ -267,16 +274,38 @@ export class Trail {
     return this.index[event] - 1
   }
 
-  #setClock(d: number, process: number): void {
-    const { processes, clocks } = this
-    const at = d * processes
-    const first = this.#predCount === 0 ? -1 : this.#preds[0] * processes
-    for (let p = 0; p < processes; p++) clocks[at + p] = first < 0 ? 0 : clocks[first + p]
-    for (let k = 1; k < this.#predCount; k++) {
-      const from = this.#preds[k] * processes
-      for (let p = 0; p < processes; p++) if (clocks[from + p] > clocks[at + p]) clocks[at + p] = clocks[from + p]
+  #setClock(d: number): void {
+    const { width, clocks } = this
+    const slots = this.#slots
+    const preds = this.#preds
+    const at = d * width
+    if (this.#predCount === 0) for (let s = 0; s < slots; s++) clocks[at + s] = 0
+    else {
+      const first = preds[0] * width
+      for (let s = 0; s < slots; s++) clocks[at + s] = clocks[first + s]
     }
-    clocks[at + process] = this.index[d]
+    for (let k = 1; k < this.#predCount; k++) {
+      const from = preds[k] * width
+      for (let s = 0; s < slots; s++) {
+        const count = clocks[from + s]
+        if (count > clocks[at + s]) clocks[at + s] = count
+      }
+    }
+    clocks[at + this.slot[d]] = this.index[d]
+  }
+
+  /** The first event of a process: nothing that was before comes after one. */
+  #makeSlot(process: number): number {
+    const slot = this.#slots++
+    this.#slotOf[process] = slot
+    if (slot === this.width) {
+      const { width, clocks } = this
+      this.width *= 2
+      this.clocks = new Int32Array(clocks.length * 2)
+      for (let d = 0; d < this.depth; d++) for (let s = 0; s < width; s++) this.clocks[d * this.width + s] = clocks[d * width + s]
+    }
+    for (let d = 0; d < this.depth; d++) this.clocks[d * this.width + slot] = 0
+    return slot
   }
 
   /** Races are the conflicts that no third event lies between. */
@@ -334,6 +363,7 @@ export class Trail {
   #grow(): void {
     this.choice = grown(this.choice)
     this.process = grown(this.process)
+    this.slot = grown(this.slot)
     this.index = grown(this.index)
     this.touched = grown(this.touched)
     this.clocks = grown(this.clocks)

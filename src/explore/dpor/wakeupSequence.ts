@@ -10,6 +10,10 @@ export class WakeupSequence {
   /** Slots of the trail. */
   events = new Int32Array(256)
   length = 0
+  /** By process: the place of its first event, where the stamp is that of this sequence. */
+  readonly #placeOf: Int32Array
+  readonly #stampOf: Int32Array
+  #stamp = 0
   readonly #path: Path
   readonly #tree: WakeupTree
   readonly #sleep: SleepSets
@@ -21,26 +25,65 @@ export class WakeupSequence {
     this.#tree = tree
     this.#sleep = sleep
     this.#drained = new Int32Array(path.vcpus)
+    this.#placeOf = new Int32Array(path.vcpus * 2)
+    this.#stampOf = new Int32Array(path.vcpus * 2)
   }
 
-  /** Becomes empty, with room for all events of the execution and one more. */
+  /** Becomes empty, with room for all events of the execution and two more. */
   clear(): void {
     const { trail } = this.#path
     if (this.events.length < trail.depth + 2) this.events = new Int32Array(trail.choice.length)
     this.length = 0
+    this.#stamp++
   }
 
   add(event: number): void {
+    const process = this.#path.trail.process[event]
+    if (this.#stampOf[process] !== this.#stamp) {
+      this.#stampOf[process] = this.#stamp
+      this.#placeOf[process] = this.length
+    }
     this.events[this.length++] = event
+  }
+
+  /** Ends after its first `length` events. */
+  cut(length: number): void {
+    const { process } = this.#path.trail
+    for (let k = length; k < this.length; k++) {
+      const p = process[this.events[k]]
+      if (this.#placeOf[p] === k) this.#stampOf[p] = 0
+    }
+    this.length = length
+  }
+
+  /** Becomes what does not come after event e, of those behind it, with event d as the last. */
+  reverse(e: number, d: number): void {
+    this.clear()
+    const { depth, clocks, width, process, slot, index } = this.#path.trail
+    const { events } = this
+    const stamp = this.#stamp
+    const since = index[e]
+    let length = 0
+    for (let x = e + 1, at = x * width + slot[e]; x < depth; x++, at += width) {
+      if (clocks[at] >= since || x === d) continue
+      const p = process[x]
+      if (this.#stampOf[p] !== stamp) {
+        this.#stampOf[p] = stamp
+        this.#placeOf[p] = length
+      }
+      events[length++] = x
+    }
+    this.length = length
+    this.add(d)
   }
 
   /** It begins, at node e, with what sleeps there: it has been explored. @param whole what could wake who sleeps there is in it */
   isExplored(e: number, whole: boolean): boolean {
-    const { at, choice, touched, own, kind } = this.#sleep
-    for (let k = at[e]; k < at[e + 1]; k++) {
+    const { from, to, free, choice, touched, own } = this.#sleep
+    for (let k = from[e]; k < to[e]; k++) {
       this.#resetDrained(e)
       const first = this.#initial(choice[k], touched[k], own[k])
-      if (first >= 0 || (first === INDEPENDENT && whole && kind[k] === 0)) return true
+      if (first >= 0 || (first === INDEPENDENT && whole && k >= free[e])) return true
     }
     return false
   }
@@ -59,10 +102,7 @@ export class WakeupSequence {
         last = node
         const at = this.#initial(tree.choice[node], tree.touched[node], tree.own[node])
         if (at === CLASH) continue
-        if (at >= 0) {
-          this.length--
-          for (let k = at; k < this.length; k++) this.events[k] = this.events[k + 1]
-        }
+        if (at >= 0) this.#remove(at)
         matched = node
         break
       }
@@ -95,34 +135,64 @@ export class WakeupSequence {
     for (let x = e; x < trail.depth; x++) if ((trail.process[x] & 1) === 1) this.#drained[trail.process[x] >> 1]--
   }
 
+  /** Removes the first event of a process. */
+  #remove(at: number): void {
+    const { process } = this.#path.trail
+    const { events } = this
+    const own = process[events[at]]
+    this.#stampOf[own] = 0
+    const length = --this.length
+    for (let k = at; k < length; k++) {
+      const x = events[k + 1]
+      const p = process[x]
+      events[k] = x
+      if (p !== own) {
+        if (this.#placeOf[p] === k + 1) this.#placeOf[p] = k
+      } else if (this.#stampOf[p] === 0) {
+        this.#stampOf[p] = this.#stamp
+        this.#placeOf[p] = k
+      }
+    }
+  }
+
   /** Place in the sequence of an event that may come first there; INDEPENDENT: it is not in it, and could go before it; CLASH. */
   #initial(choice: number, touched: number, own: OwnReads | null): number {
     const { trail, dependence } = this.#path
     const process = processOf(choice)
-    const drained = this.#drained
+    const occurs = this.#stampOf[process] === this.#stamp
+    const place = occurs ? this.#placeOf[process] : this.length
     // Of alternatives, one alone stands for nothing that goes another way.
-    let result = (choice & FORKED) === 0 ? INDEPENDENT : CLASH
-    let restore = 0
-    for (let k = 0; k < this.length; k++) {
-      const x = this.events[k]
-      if (trail.process[x] === process) {
-        result = ((trail.choice[x] ^ choice) & ~FORKED) === 0 ? k : CLASH
-        break
-      }
-      if (touched === UNKNOWN || (touched !== NOTHING && dependence.clash(choice, touched, own, trail.choice[x], trail.touched[x], trail.own[x], drained))) {
-        result = CLASH
-        break
-      }
-      if (trail.anyOwn && (trail.process[x] & 1) === 1) {
-        drained[trail.process[x] >> 1]++
-        restore = k + 1
+    if (occurs ? ((trail.choice[this.events[place]] ^ choice) & ~FORKED) !== 0 : (choice & FORKED) !== 0) return CLASH
+    if (touched === UNKNOWN && place > 0) return CLASH
+    if (touched !== NOTHING && place > 0) {
+      if (trail.anyOwn) {
+        if (this.#clashes(choice, touched, own, place)) return CLASH
+      } else {
+        // What the sequence is there for stands at its end.
+        for (let k = place - 1; k >= 0; k--) {
+          const x = this.events[k]
+          if (dependence.clash(choice, touched, null, trail.choice[x], trail.touched[x], null, this.#drained)) return CLASH
+        }
       }
     }
-    if (restore > 0)
-      for (let k = 0; k < restore; k++) {
-        const x = this.events[k]
-        if ((trail.process[x] & 1) === 1) drained[trail.process[x] >> 1]--
-      }
+    return occurs ? place : INDEPENDENT
+  }
+
+  /** Whether the event is dependent on one of the first `count` of the sequence, where loads see own stores. */
+  #clashes(choice: number, touched: number, own: OwnReads | null, count: number): boolean {
+    const { trail, dependence } = this.#path
+    const drained = this.#drained
+    let result = false
+    let passed = 0
+    for (; passed < count && !result; passed++) {
+      const x = this.events[passed]
+      result = dependence.clash(choice, touched, own, trail.choice[x], trail.touched[x], trail.own[x], drained)
+      if ((trail.process[x] & 1) === 1) drained[trail.process[x] >> 1]++
+    }
+    for (let k = 0; k < passed; k++) {
+      const x = this.events[k]
+      if ((trail.process[x] & 1) === 1) drained[trail.process[x] >> 1]--
+    }
     return result
   }
 }
