@@ -57,8 +57,8 @@ export class Trail {
   #nodes = 0
   /** Loads that were forwarded, by vCPU, newest first: event, cell, store. */
   readonly #forwards: number[][] = []
+  /** Events that come before the one that is looked at, latest first: 2 e, or 2 e + 1: it may be a race. */
   #preds = new Int32Array(64)
-  #candidate = new Uint8Array(64)
   #predCount = 0
 
   /** @param granules of memory and resources */
@@ -142,7 +142,6 @@ export class Trail {
     if (own !== null) this.anyOwn = true
     this.#fenceAfter[d] = cells.fenceAfter ? 1 : 0
     this.#setClock(d)
-    this.#findRaces(d)
     this.#nodeAt[d] = this.#nodes
     if (!alone) this.#addNodes(d, process)
     this.codeWrites[d] = cells.codeWrites
@@ -152,7 +151,6 @@ export class Trail {
     this.#enqueue(vcpu, stores, d)
     this.#last[process] = d
     this.depth = d + 1
-    this.raceAt[d + 1] = this.#raceCount
   }
 
   pop(): void {
@@ -171,10 +169,6 @@ export class Trail {
     while (forwards.length > 0 && forwards[forwards.length - 3] === d) forwards.length -= 3
   }
 
-  get #raceCount(): number {
-    return this.#races
-  }
-  #races = 0
   /** Of the event that is looked at. */
   #process = 0
 
@@ -188,17 +182,14 @@ export class Trail {
 
   /** Event `e` comes before the new one; `candidate`: the two may be a race. */
   #order(e: number, candidate: boolean): void {
-    for (let k = 0; k < this.#predCount; k++)
-      if (this.#preds[k] === e) {
-        if (!candidate) this.#candidate[k] = 0
-        return
-      }
-    if (this.#predCount === this.#preds.length) {
-      this.#preds = grown(this.#preds)
-      this.#candidate = grownFlags(this.#candidate)
-    }
-    this.#preds[this.#predCount] = e
-    this.#candidate[this.#predCount++] = candidate ? 1 : 0
+    if (this.#predCount === this.#preds.length) this.#preds = grown(this.#preds)
+    const preds = this.#preds
+    const pred = e * 2 + (candidate ? 1 : 0)
+    let at = this.#predCount
+    while (at > 0 && preds[at - 1] < pred) at--
+    if (at > 0 && preds[at - 1] === pred) return
+    for (let k = this.#predCount++; k > at; k--) preds[k] = preds[k - 1]
+    preds[at] = pred
   }
 
   /** Conflicts of the cells that were read last with the accesses so far. */
@@ -274,24 +265,30 @@ export class Trail {
     return this.index[event] - 1
   }
 
+  /** Sets the clock of event d, and finds its races: conflicts that no third event lies between. */
   #setClock(d: number): void {
-    const { width, clocks } = this
+    const { width, clocks, index, slot } = this
     const slots = this.#slots
     const preds = this.#preds
+    const count = this.#predCount
     const at = d * width
-    if (this.#predCount === 0) for (let s = 0; s < slots; s++) clocks[at + s] = 0
-    else {
-      const first = preds[0] * width
-      for (let s = 0; s < slots; s++) clocks[at + s] = clocks[first + s]
-    }
-    for (let k = 1; k < this.#predCount; k++) {
-      const from = preds[k] * width
+    let races = this.raceAt[d]
+    for (let s = 0; s < slots; s++) clocks[at + s] = 0
+    for (let k = 0; k < count; k++) {
+      const e = preds[k] >> 1
+      // It is known to come before a later one.
+      if (clocks[at + slot[e]] >= index[e]) continue
+      const from = e * width
       for (let s = 0; s < slots; s++) {
-        const count = clocks[from + s]
-        if (count > clocks[at + s]) clocks[at + s] = count
+        const events = clocks[from + s]
+        if (events > clocks[at + s]) clocks[at + s] = events
       }
+      if ((preds[k] & 1) === 0 || (k + 1 < count && preds[k + 1] === preds[k] - 1)) continue
+      if (races === this.races.length) this.races = grown(this.races)
+      this.races[races++] = e
     }
-    clocks[at + this.slot[d]] = this.index[d]
+    clocks[at + slot[d]] = index[d]
+    this.raceAt[d + 1] = races
   }
 
   /** The first event of a process: nothing that was before comes after one. */
@@ -306,20 +303,6 @@ export class Trail {
     }
     for (let d = 0; d < this.depth; d++) this.clocks[d * this.width + slot] = 0
     return slot
-  }
-
-  /** Races are the conflicts that no third event lies between. */
-  #findRaces(d: number): void {
-    this.#races = this.raceAt[d]
-    for (let k = 0; k < this.#predCount; k++) {
-      if (this.#candidate[k] === 0) continue
-      const e = this.#preds[k]
-      let between = false
-      for (let j = 0; j < this.#predCount && !between; j++) between = j !== k && this.before(e, this.#preds[j])
-      if (between) continue
-      if (this.#races === this.races.length) this.races = grown(this.races)
-      this.races[this.#races++] = e
-    }
   }
 
   #addNodes(d: number, process: number): void {

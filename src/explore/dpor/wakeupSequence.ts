@@ -80,6 +80,7 @@ export class WakeupSequence {
   /** It begins, at node e, with what sleeps there: it has been explored. @param whole what could wake who sleeps there is in it */
   isExplored(e: number, whole: boolean): boolean {
     const { from, to, free, choice, touched, own } = this.#sleep
+    if (from[e] === to[e]) return false
     for (let k = from[e]; k < to[e]; k++) {
       this.#resetDrained(e)
       const first = this.#initial(choice[k], touched[k], own[k])
@@ -102,6 +103,8 @@ export class WakeupSequence {
         last = node
         const at = this.#initial(tree.choice[node], tree.touched[node], tree.own[node])
         if (at === CLASH) continue
+        // Below what is planned everything is free, unless some alternatives sleep there: then the way is shown.
+        if ((at >= 0 && this.length === 1) || (tree.child[node] === 0 && !tree.anyForked)) return
         if (at >= 0) this.#remove(at)
         matched = node
         break
@@ -120,8 +123,6 @@ export class WakeupSequence {
         }
         return
       }
-      // Below what is planned everything is free, unless some alternatives sleep there: then the way is shown.
-      if (this.length === 0 || (tree.child[matched] === 0 && !tree.anyForked)) return
       if (choiceKind(tree.choice[matched]) === DRAIN) this.#drained[choiceVcpu(tree.choice[matched])]++
       parent = matched
       first = tree.child[matched]
