@@ -12,6 +12,9 @@
  *  xm_tasks_quiesce()      yields until every other task of this vCPU has given up the CPU of its own accord, or ended, since
  *                          the call: a grace period. It waits for tasks, not for instruction streams: no core synchronisation
  *
+ *  xm_task_anywhere(fn)    (with XM_TASKS_MIGRATE defined before the include) makes a task that any vCPU may run next: one that looks for
+ *                          work, by a timer or by xm_yield(), takes it once the vCPU before has left its stack
+ *
  * XM_ON_SWITCH_OUT() and XM_ON_SWITCH_IN(), where defined before the include, run in the switch, as the task that goes and as
  * the one that comes.
  *
@@ -44,13 +47,28 @@ struct xm_task {
 #define XM_TASK_FREE 0
 #define XM_TASK_READY 1
 #define XM_TASK_ENDED 2
+#ifdef XM_TASKS_MIGRATE
+#define XM_TASK_RUNNING 3 /* a task for any vCPU, on one of them or on its stack still */
+#define XM_ANY_VCPU 0xffffffffu
+#define XM_TASK_MINE_(n) (xm_tasks_[n].vcpu == xm_vcpu() || xm_tasks_[n].vcpu == XM_ANY_VCPU)
+#define XM_TASK_TAKE_(n) (xm_tasks_[n].vcpu == XM_ANY_VCPU && xm_cmpxchg(&xm_tasks_[n].state, XM_TASK_READY, XM_TASK_RUNNING) == XM_TASK_READY)
+#define XM_TASK_LEFT_ "\tcall xm_left\n"
+/* Nobody to switch to until the other vCPU leaves its task: wait without a switch, which would write to the stack. */
+#define XM_TASK_WAIT_() (xm_task_to_run() ? xm_yield() : xm_pause())
+#else
+#define XM_TASK_TAKE_(n) 0
+#define XM_TASK_MINE_(n) (xm_tasks_[n].vcpu == xm_vcpu())
+#define XM_TASK_LEFT_
+#define XM_TASK_WAIT_() xm_yield()
+#endif
 
 /* Slots 0 .. XM_TASK_VCPUS_MAX-1 are what the vCPUs begin with. */
 #define XM_TASKS(n)                                                                                                    \
 	static struct xm_task xm_tasks_[XM_TASK_VCPUS_MAX + (n)];                                                      \
 	static unsigned int xm_running_[XM_TASK_VCPUS_MAX];                                                            \
 	enum { XM_TASK_COUNT = XM_TASK_VCPUS_MAX + (n) };                                                              \
-	XM_TASK_CODE_
+	XM_TASK_CODE_                                                                                                  \
+	XM_TASK_MIGRATION_CODE_
 
 /* At the switch: all registers stand on the stack of the task, below the frame of the interrupt. */
 #define XM_TASK_CODE_                                                                                                  \
@@ -67,7 +85,7 @@ struct xm_task {
 		XM_ON_SWITCH_OUT();                                                                                    \
 		for (unsigned int k = 0; k < XM_TASK_COUNT; k++) {                                                     \
 			next = next + 1 == XM_TASK_COUNT ? 0 : next + 1;                                               \
-			if (next == vcpu || (next >= XM_TASK_VCPUS_MAX && xm_tasks_[next].vcpu == vcpu &&              \
+			if (next == vcpu || XM_TASK_TAKE_(next) || (next >= XM_TASK_VCPUS_MAX && xm_tasks_[next].vcpu == vcpu &&              \
 					     xm_tasks_[next].state == XM_TASK_READY))                                  \
 				break;                                                                                 \
 		}                                                                                                      \
@@ -83,7 +101,7 @@ struct xm_task {
 	void xm_timer_entry(void);                                                                                     \
 	void xm_yield_entry(void);                                                                                     \
 	__asm__(".pushsection .text\nxm_timer_entry:\n\tpushal\n\tpushl %esp\n\tcall xm_switch\n"                      \
-		"1:\tmovl %eax, %esp\n\tpopal\n\tiret\n"                                                               \
+		"1:\tmovl %eax, %esp\n" XM_TASK_LEFT_ "\tpopal\n\tiret\n"                                                               \
 		"xm_yield_entry:\n\tpushal\n\tpushl %esp\n\tcall xm_switch_quietly\n\tjmp 1b\n.popsection");           \
 	XM_HANDLER_RAW(XM_YIELD_VECTOR, xm_yield_entry);                                                               \
 	__attribute__((used, noreturn)) static void xm_task_end(void)                                                  \
@@ -112,10 +130,17 @@ struct xm_task {
 		return n;                                                                                              \
 	}                                                                                                              \
 	static int xm_task_ended(unsigned int n) { return xm_load(&xm_tasks_[n].state) == XM_TASK_ENDED; }              \
+	__attribute__((unused)) static int xm_task_to_run(void)                                                        \
+	{                                                                                                              \
+		for (unsigned int n = XM_TASK_VCPUS_MAX; n < XM_TASK_COUNT; n++)                                       \
+			if (XM_TASK_MINE_(n) && xm_load(&xm_tasks_[n].state) == XM_TASK_READY)                         \
+				return 1;                                                                              \
+		return xm_task_self() != xm_vcpu();                                                                    \
+	}                                                                                                              \
 	static void xm_wait_for(unsigned int n)                                                                        \
 	{                                                                                                              \
 		while (!xm_task_ended(n))                                                                              \
-			xm_yield();                                                                                    \
+			XM_TASK_WAIT_();                                                                               \
 	}                                                                                                              \
 	static void xm_tasks_quiesce(void)                                                                             \
 	{                                                                                                              \
@@ -128,6 +153,29 @@ struct xm_task {
 			       xm_tasks_[n].esp != 0 && xm_load(&xm_tasks_[n].quiet) == seen[n])                       \
 				xm_yield();                                                                            \
 	}
+
+/*
+ * A task for any vCPU can be taken again only when nobody stands on its stack: xm_left() runs on the stack of the task that came.
+ */
+#ifdef XM_TASKS_MIGRATE
+#define XM_TASK_MIGRATION_CODE_                                                                                        \
+	static unsigned int xm_leaving_[XM_TASK_VCPUS_MAX];                                                            \
+	__attribute__((used)) static void xm_left(void)                                                                \
+	{                                                                                                              \
+		const unsigned int vcpu = xm_vcpu(), last = xm_leaving_[vcpu];                                         \
+		xm_leaving_[vcpu] = xm_task_self();                                                                    \
+		if (last != xm_task_self() && xm_tasks_[last].vcpu == XM_ANY_VCPU && xm_tasks_[last].state == XM_TASK_RUNNING) \
+			xm_store(&xm_tasks_[last].state, XM_TASK_READY);                                               \
+	}                                                                                                              \
+	static unsigned int xm_task_anywhere(void (*fn)(void))                                                         \
+	{                                                                                                              \
+		const unsigned int n = xm_task(fn);                                                                    \
+		xm_tasks_[n].vcpu = XM_ANY_VCPU;                                                                       \
+		return n;                                                                                              \
+	}
+#else
+#define XM_TASK_MIGRATION_CODE_
+#endif
 
 #define XM_TIMER(vcpu, max)                                                                                            \
 	XM_HANDLER_RAW(XM_TIMER_VECTOR, xm_timer_entry);                                                               \
