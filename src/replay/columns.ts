@@ -6,13 +6,14 @@ const COLUMN_MIN = 22
 
 /**
  * Each event in the column of its vCPU, behind the vCPU's instruction count; the global step at the left. Source
- * positions follow where they change. @param width in characters; no line is longer
+ * positions follow where they change. @param vcpus names of their entry functions, '' where there is none; @param width in characters; no line is longer
  */
-export function formatColumns(lines: readonly TimelineLine[], vcpus: number, width: number): string[] {
+export function formatColumns(lines: readonly TimelineLine[], names: readonly string[], width: number): string[] {
+  const vcpus = names.length
   const gutter = 7
   const column = Math.floor((width - gutter) / vcpus)
   if (column < COLUMN_MIN) return formatNumbered(lines, width)
-  const out = [`  step ${Array.from({ length: vcpus }, (_, v) => `vCPU ${v} (icount)`.padEnd(column)).join('')}`.trimEnd()]
+  const out = [`  step ${Array.from({ length: vcpus }, (_, v) => headOf(v, names[v], column - 1).padEnd(column)).join('')}`.trimEnd()]
   const sources = new Array<string>(vcpus).fill('')
   for (const line of lines) {
     const source = line.source !== '' && line.source !== sources[line.vcpu] ? ` [${line.source}]` : ''
@@ -27,6 +28,12 @@ export function formatColumns(lines: readonly TimelineLine[], vcpus: number, wid
     })
   }
   return out
+}
+
+/** `vCPU 1: unlock (icount)`, as much of it as there is room for. */
+function headOf(vcpu: number, name: string, room: number): string {
+  const whole = name === '' ? `vCPU ${vcpu} (icount)` : `vCPU ${vcpu}: ${name} (icount)`
+  return whole.length <= room ? whole : `vCPU ${vcpu} (icount)`
 }
 
 function formatNumbered(lines: readonly TimelineLine[], width: number): string[] {

@@ -2,22 +2,31 @@
  * Why an execution fails: its differences from the default run (elements.ts), and the one among them that
  * decides: with that one taken away, and all others kept, the run passes.
  */
+import { EIP } from '../cpu/registers.ts'
+import type { MachineImage } from '../smp/image.ts'
+import type { Machine } from '../smp/machine.ts'
 import { makeModel } from '../smp/model.ts'
 import { wrap, formatColumns } from './columns.ts'
 import { describeElement, type Element } from './elements.ts'
+import { inShort } from './inShort.ts'
 import { Runner } from './minimize.ts'
 import { makeMachine } from './record.ts'
 import { formatRound, formatSchedule } from './schedule.ts'
 import { formatSharing } from './sharingText.ts'
-import { describeCycle, linesOf, type TimelineLine } from './timeline.ts'
+import { describeCycle, linesOf, sourceOf, type TimelineLine } from './timeline.ts'
 import type { Trace } from './trace.ts'
 
 export interface Explanation {
   readonly title: string
-  readonly vcpus: number
+  /** Entry functions of the vCPUs. */
+  readonly vcpus: readonly string[]
   readonly violation: { readonly kind: string; readonly message: string } | null
+  /** What the deciding element amounts to (inShort.ts); null: no more than it says. */
+  readonly short: string | null
   readonly elements: readonly { readonly element: Element; readonly text: string; readonly step: number }[]
   readonly lines: readonly TimelineLine[]
+  /** Source lines that the events stand at. */
+  readonly sources: readonly { readonly place: string; readonly text: string }[]
   /** The element that decides, how the passing run goes on from there, and whether that run ended. Null: no single one does. */
   readonly deciding: { readonly text: string; readonly step: number; readonly passing: readonly TimelineLine[]; readonly ended: boolean; readonly steps: number } | null
   /** First and last step, from 1, of what repeats for ever; null: nothing does. */
@@ -36,41 +45,92 @@ export function explain(trace: Trace): Explanation {
   const elements = runner.elementsOf(schedule.slice(0, cycle?.from))
   const whole = runner.run(elements, schedule.length)
   const texts = elements.map((element, k) => ({ element, text: describeElement(element), step: whole.steps[k] }))
-  const lines = linesOf(make(), schedule)
+  const lines = joinLocked([...linesOf(make(), schedule), ...(cycle === null ? whoSleeps(make(), schedule) : [])])
+  let short: string | null = null
   let deciding: Explanation['deciding'] = null
   // The latest one first: nearest to the failure, and so the easiest to follow.
   const order = [...texts].sort((a, b) => b.step - a.step)
   for (const { element, text, step } of trace.violation === null ? [] : order) {
     const run = runner.run(elements.filter((one) => one !== element), schedule.length * 2 + 200)
     if (run.kind !== null) continue
-    const passing = linesOf(make(), run.schedule).filter((line) => line.step > step)
+    const passing = joinLocked(linesOf(make(), run.schedule)).filter((line) => line.step > step)
+    // Where stores overtake, that is the story, whatever decides.
+    for (const one of [{ element, step }, ...texts.filter(({ element: { kind } }) => kind === 'overtake')])
+      short ??= inShort(make, schedule, lines, one.element, one.step)
     deciding = { text, step, passing, ended: run.ended, steps: run.schedule.length }
     break
   }
   const { violation } = trace
   return {
-    title: trace.image.title, vcpus: trace.image.vcpus.length, violation: violation && { kind: violation.kind, message: violation.message },
-    elements: texts, lines, deciding,
+    title: trace.image.title, vcpus: trace.image.vcpus.map(({ registers }) => trace.image.symbols.find((one) => one.address >>> 0 === registers[EIP] >>> 0)?.name ?? ''), violation: violation && { kind: violation.kind, message: violation.message },
+    short, elements: texts, lines, sources: sourcesOf(trace.image, lines), deciding,
     cycle: cycle && { from: cycle.from + 1, to: schedule.length },
     schedule: [...formatSharing(trace.image, trace.sharing), cycle === null ? formatSchedule(schedule) : formatRound(schedule, cycle)].join(' '),
   }
 }
 
+/** LOCKed accesses as one line: `locked x: 0x0 -> 0x1`. */
+function joinLocked(lines: readonly TimelineLine[]): TimelineLine[] {
+  const out: TimelineLine[] = []
+  for (const line of lines) {
+    const last = out.at(-1)
+    const load = last?.vcpu === line.vcpu && last.step === line.step ? /^locked load (.+) = (\w+)$/.exec(last.text) : null
+    const store = load === null ? null : /^locked store (.+) = (\w+)$/.exec(line.text)
+    if (load !== null && store !== null && load[1] === store[1]) out[out.length - 1] = { ...last!, text: `locked ${load[1]}: ${load[2]} -> ${store[2]}` }
+    else out.push(line)
+  }
+  return out
+}
+
+/** A line for each vCPU that sleeps where the schedule ends in a standstill. */
+function whoSleeps(machine: Machine, schedule: readonly number[]): TimelineLine[] {
+  for (const choice of schedule) if (machine.take(choice) !== 0) break
+  const { violation } = machine
+  if (violation === null || (violation.kind !== 'lost-wakeup' && violation.kind !== 'deadlock')) return []
+  return machine.cpus.flatMap((cpu, vcpu) =>
+    machine.hasEnded(vcpu) ? [] : [{ step: machine.step, icount: machine.icount(vcpu), vcpu, text: machine.describeWait(vcpu).replace(/^vCPU \d+ /, ''), source: sourceOf(machine.image, cpu.r[EIP]) }],
+  )
+}
+
+/** The lines of source that the events name, those of one file together. */
+function sourcesOf(image: MachineImage, lines: readonly TimelineLine[]): { place: string; text: string }[] {
+  const found = new Map<string, string>()
+  for (const { source } of lines) {
+    const [file, line] = source.split(':')
+    // A name that two files have says nothing.
+    const paths = Object.keys(image.sources).filter((path) => path.split('/').pop() === file)
+    const text = paths.length === 1 ? image.sources[paths[0]][Number(line) - 1]?.trim() : undefined
+    if (text !== undefined && text !== '') found.set(source, text)
+  }
+  const key = (place: string) => place.replace(/\d+$/, (digits) => digits.padStart(8, '0'))
+  return [...found].map(([place, text]) => ({ place, text })).sort((a, b) => (key(a.place) < key(b.place) ? -1 : 1))
+}
+
+/** Lines of source that are shown. */
+const SOURCES = 30
 /** Lines of the passing run that are shown. */
 const PASSING_LINES = 24
 
 /** Plain text, no line longer than `width`; ends in the schedule. */
 export function formatExplanation(explanation: Explanation, width: number): string {
-  const { violation, elements, deciding, vcpus } = explanation
+  const { violation, elements, deciding, vcpus, short, sources } = explanation
   const out: string[] = wrap(explanation.title, width)
   if (violation === null) out.push('no violation: the run passes')
   else out.push(...wrap(`${violation.kind}: ${violation.message}`, width))
-  out.push('', ...wrap('The default run drains every store at once (from then on it is in memory), lets the vCPU that ran last go on, and fetches code as memory holds it. This run differs:', width))
-  if (elements.length === 0) out.push('  in nothing')
-  elements.forEach(({ text, step }) => wrap(`step ${step + 1}: ${text}`, width - 4).forEach((line, k) => out.push((k === 0 ? '  - ' : '    ') + line)))
+  if (short !== null) out.push('', ...wrap(short, width))
   out.push('', ...formatColumns(explanation.lines, vcpus, width))
   if (explanation.cycle !== null) out.push('', ...wrap(`  ${describeCycle(explanation.cycle)}`, width))
   if (violation !== null) out.push('', `  ==> ${violation.kind}`)
+  if (explanation.lines.some(({ text }) => text.startsWith('drain ')))
+    out.push('', ...wrap('A buffered store is seen by its own vCPU alone, until it drains: then it is in memory.', width))
+  if (sources.length > 0) {
+    const room = Math.max(...sources.slice(0, SOURCES).map(({ place }) => place.length))
+    out.push('', ...sources.slice(0, SOURCES).map(({ place, text }) => `  ${place.padEnd(room)}  ${text}`.slice(0, width)))
+    if (sources.length > SOURCES) out.push(`  ... ${sources.length - SOURCES} more lines`)
+  }
+  out.push('', ...wrap('In the default run every store drains at once, the vCPU that ran last goes on as long as it can, and code is fetched as memory holds it. This run differs:', width))
+  if (elements.length === 0) out.push('  in nothing')
+  elements.forEach(({ text, step }) => wrap(`step ${step + 1}: ${text}`, width - 4).forEach((line, k) => out.push((k === 0 ? '  - ' : '    ') + line)))
   out.push('')
   if (deciding === null) {
     if (violation !== null) out.push(...wrap(elements.length === 0 ? 'The default run itself fails: no choice decides.' : 'No single difference decides: with any one of them taken away the run still fails.', width))

@@ -28,6 +28,9 @@ describe('two vCPUs', () => {
     expect(judge(`${name}-MARKED`)).toMatchObject(HOLDS)
     expect(judge(`${name}-MARKED`, {}, { memory: 'sc' })).toMatchObject(HOLDS)
   })
+  it.each(['MCS-MARKED', 'PV_QUEUED'])('%s, least preemptions first: with more memory known to be shared, old ways lead elsewhere', (name) => {
+    expect(judge(name, { limits: { seconds: 600 } })).toMatchObject(HOLDS)
+  })
   it.each(LOCKS)('%s by classes of executions', (name) => {
     const result = judge(name, { engine: 'dpor' })
     if (POLLING.includes(name)) expect(result).toMatchObject({ verdict: 'unknown' })

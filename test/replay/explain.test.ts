@@ -1,0 +1,34 @@
+// What `xmcheck explain` says of a trace: enough to be understood by who has never seen the program.
+import { readFileSync } from 'node:fs'
+import { describe, expect, it } from 'vitest'
+import { explain, formatExplanation } from '../../src/replay/explain.ts'
+import { decodeTrace } from '../../src/replay/trace.ts'
+
+const explained = (name: string) => explain(decodeTrace(new Uint8Array(readFileSync(new URL(`../../traces/catalogue/${name}.xmt`, import.meta.url)))))
+
+describe('a lost wake-up by a store buffer', () => {
+  const explanation = explained('B07.buggy-tso')
+  it('is put in one sentence: which load passed which store, and what keeps them apart', () => {
+    expect(explanation.short).toMatch(/^vCPU 0 loads xl\+0x2 \(B07\.c:\d+\) while its older store to xl \(B07\.c:\d+\) is still in its store buffer/)
+    expect(explanation.short).toContain('MFENCE, or a LOCKed instruction, between them')
+    const [load, store] = [...explanation.short!.matchAll(/\((B07\.c:\d+)\)/g)].map((match) => match[1])
+    const text = (place: string) => explanation.sources.find((one) => one.place === place)?.text
+    expect([text(load), text(store)]).toEqual(['if (xl.spinners)', 'xl.lock = 0;'])
+  })
+  it('shows who sleeps, what the functions are called, and what a LOCKed instruction did', () => {
+    const text = formatExplanation(explanation, 72)
+    for (const line of text.split('\n')) expect(line.length).toBeLessThanOrEqual(72)
+    expect(text).toMatch(/vCPU 0: unlocker \(icount\) +vCPU 1: waiter \(icount\)/)
+    expect(text).toContain('locked xl: 0x1 -> 0x1')
+    expect(explanation.lines.at(-1)).toMatchObject({ vcpu: 1, text: expect.stringMatching(/^sleeps \(XM_POLL\) at waiter\+0x\w+ for as long as pending is 0$/), source: expect.stringContaining('B07.c:') })
+    expect(text).toMatch(/Schedule: [^\n]*run0\*3 run1 drain1 run1 drain0$/)
+  })
+})
+
+it('a store that overtakes is named, with the one that it overtook', () => {
+  expect(explained('B03.erratum-switch').short).toMatch(/^The store of vCPU \d to lock \(B03\.c:\d+\) reaches memory before its older one to account.*storeOrder=any/)
+})
+
+it('a preemption is named by what it comes between', () => {
+  expect(explained('B15.mutants.no-recheck').short).toMatch(/^vCPU \d is preempted between `.+` .*and `.+`.*, and vCPU \d runs there\.$/)
+})
