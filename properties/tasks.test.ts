@@ -14,7 +14,7 @@ import { PageMap } from '../src/smp/memory.ts'
 import type { Model } from '../src/smp/model.ts'
 import { Sharing } from '../src/smp/sharing.ts'
 import { classOf } from '../test/explore/classOf.ts'
-import { randomProgram, textOf, type Program } from './fuzz/program.ts'
+import { isExact, randomProgram, textOf, type Program } from './fuzz/program.ts'
 
 const RUNS = Number(process.env.XMCHECK_RUNS ?? 60)
 const models = [makeModel(), makeModel({ memory: 'sc' }), makeModel({ cpu: '486' })]
@@ -120,7 +120,7 @@ function compareEnds(program: Program, seed: number): number {
   expect(violated, text).toBe(whole.verdict.verdict === 'violated')
   if (violated) return parts
   expect(ends, text).toEqual(whole.ends)
-  if ((model.fetch.kind === 'coherent' || !text.includes('site')) && program.head.length === 0) expect(complete, text).toBe(whole.complete)
+  if (isExact(program)) expect(complete, text).toBe(whole.complete)
   return parts
 }
 

@@ -5,24 +5,26 @@ import type { Fault } from '../../src/explore/dpor/options.ts'
 import { DporSearch } from '../../src/explore/dpor/search.ts'
 import { finish } from '../../src/explore/explorable.ts'
 import { GraphSearch } from '../../src/explore/graph.ts'
+import { monitorsFor } from '../../src/explore/monitors/index.ts'
 import { judgeLasso } from '../../src/explore/liveness/lasso.ts'
 import { LiveSearch } from '../../src/explore/liveness/search.ts'
 import { assembleImage } from '../../src/index.ts'
 import type { MachineImage } from '../../src/smp/image.ts'
 import { Machine } from '../../src/smp/machine.ts'
 import { PageMap } from '../../src/smp/memory.ts'
-import type { Model } from '../../src/smp/model.ts'
 import { Sharing } from '../../src/smp/sharing.ts'
 import { classOf } from '../../test/explore/classOf.ts'
 import { behaviourOf } from './reference.ts'
-import { textOf, WORDS_BYTES, type Program } from './program.ts'
+import { isExact, textOf, WORDS_BYTES, type Program } from './program.ts'
 
 const STATES_MAX = 6000
 /** Executions that brute force enumerates one by one; more: classes are counted together with states. */
-const EXECUTIONS_MAX = 300
+const EXECUTIONS_MAX = 100
 const CLASS_STATES_MAX = 12_000
 const EVENTS_MAX = 200_000
 const CODE_BYTES = 256
+/** Kinds of programs that can hang: their liveness is judged, too. */
+const LIVE: ReadonlySet<string> = new Set(['spins', 'turns', 'interrupts', 'sleeps', 'judged'])
 
 export interface Outcome {
   /** What differs; empty: nothing. */
@@ -36,38 +38,35 @@ export interface Outcome {
 
 /** Ways to break an engine on purpose. */
 export type EngineFault = Fault | 'graph-skips-drain'
+export const FAULTS: readonly EngineFault[] = [
+  'no-drain-race', 'no-sleep-wakeup', 'lost-race', 'no-wait-reversal', 'no-open-ways', 'no-fetch-order', 'no-flags', 'no-walk-drains', 'graph-skips-drain',
+]
 
-function machinesOf(image: MachineImage, model: Model): () => Machine {
+function machinesOf(image: MachineImage, { model, parts }: Program): () => Machine {
   const pages = new PageMap(image.regions)
   const sharing = new Sharing(pages.sizeBytes / 4, image.vcpus.length)
-  return () => new Machine(image, model, { sharing, pages })
+  return () => new Machine(image, model, { sharing, pages, monitors: parts.monitored ? monitorsFor(image) : [] })
 }
 
-/** The words that vCPUs wrote, and the code. */
-function endOf(image: MachineImage): (machine: Machine) => string {
-  const words = image.symbols.find((symbol) => symbol.name === 'words')!.address
-  const code = image.symbols.find((symbol) => symbol.name === 'p0')!.address
-  return (machine) => {
-    const bytes = (address: number, count: number) => {
-      const at = machine.memory.index(address)
-      return machine.memory.u8.subarray(at, at + count).join()
-    }
-    return `${bytes(words, WORDS_BYTES)} ${bytes(code, CODE_BYTES)}`
-  }
+/** The words that vCPUs wrote, the code, and what else the program names. */
+function endOf(image: MachineImage, { parts }: Program): (machine: Machine) => string {
+  const places = [['words', WORDS_BYTES], ['p0', CODE_BYTES], ...(parts.watched ?? [])] as const
+  const spans = places.map(([name, bytes]) => [image.symbols.find((symbol) => symbol.name === name)!.address, bytes] as const)
+  return ({ memory }) => spans.map(([address, bytes]) => memory.u8.subarray(memory.index(address), memory.index(address) + bytes).join()).join(' ')
 }
 
 export function compare(program: Program, fault: EngineFault | null = null): Outcome {
-  const { model } = program
+  const { kind } = program
   const image = assembleImage(textOf(program, 'loops'), { title: 'generated' })
-  const end = endOf(image)
-  const make = machinesOf(image, model)
+  const end = endOf(image, program)
+  const make = machinesOf(image, program)
   const behaviour = behaviourOf(make, end, STATES_MAX)
   const none = { problems: [], classes: 0, surplus: 0 }
   if (behaviour === null) return { ...none, skipped: 'too many states' }
   const problems: string[] = []
   const wrong = behaviour.violations.size > 0
   graph(make, end, behaviour, fault, problems)
-  if (fault === null) liveness(image, model, wrong || behaviour.stuck, problems)
+  if (fault === null && LIVE.has(kind)) liveness(machinesOf(image, program), wrong || behaviour.stuck, problems)
 
   const dporEnds = new Set<string>()
   let machine: Machine | null = null
@@ -92,15 +91,14 @@ export function compare(program: Program, fault: EngineFault | null = null): Out
   sameEnds('dpor', dporEnds, behaviour.ends, problems)
   const classes = classesOf(program)
   if (classes === null) return { ...none, problems, skipped: 'too many classes' }
-  const exact = (model.fetch.kind === 'coherent' || !textOf(program, 'loops').includes('site')) && program.head.length === 0
-  if (exact ? counts.complete !== classes : counts.complete < classes) problems.push(`dpor: ${counts.complete} executions of ${classes} classes`)
+  if (isExact(program) ? counts.complete !== classes : counts.complete < classes) problems.push(`dpor: ${counts.complete} executions of ${classes} classes`)
   return { problems, skipped: null, classes, surplus: counts.complete - classes + counts.redundant }
 }
 
 /** Null: too many. */
 function classesOf(program: Program): number | null {
   const image = assembleImage(textOf(program, 'awaits'), { title: 'generated' })
-  const make = machinesOf(image, program.model)
+  const make = machinesOf(image, program)
   const schedules: (readonly number[])[] = []
   const brute = enumerate(make, { depthMax: 100, executionsMax: EXECUTIONS_MAX, visit: (how, schedule) => void (how === 'ended' && schedules.push(schedule.slice())) })
   if (brute.exhausted) {
@@ -118,8 +116,7 @@ function sameEnds(engine: string, found: ReadonlySet<string>, expected: Readonly
 }
 
 /** Whether it hangs, by the search and judgement that `check` makes, and by carrying out what it found. */
-function liveness(image: MachineImage, model: Model, expected: boolean, problems: string[]): void {
-  const make = machinesOf(image, model)
+function liveness(make: () => Machine, expected: boolean, problems: string[]): void {
   const { verdict, violation, schedule, cycleFrom } = finish(new LiveSearch(make, make, {}, 'auto'))
   if ((verdict === 'violated') !== expected) problems.push(`liveness: ${verdict} ${violation?.kind ?? ''}; it ${expected ? 'hangs or is wrong' : 'is right and ends'}`)
   if (cycleFrom !== undefined && judgeLasso(make(), { schedule: schedule!, from: cycleFrom }, violation!.vcpu)?.kind !== violation!.kind) problems.push('liveness: the cycle cannot be carried out')

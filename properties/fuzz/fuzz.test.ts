@@ -1,6 +1,6 @@
 // Random small programs: the engines and brute force agree (`npm run fuzz -- N` takes more), and a broken engine is noticed.
 import { describe, expect, it } from 'vitest'
-import { compare, type EngineFault } from './compare.ts'
+import { compare, FAULTS } from './compare.ts'
 import { randomProgram, textOf } from './program.ts'
 
 const PROGRAMS = Number(process.env.XMCHECK_RUNS ?? 40)
@@ -17,7 +17,7 @@ describe('random programs', () => {
     expect(compared).toBeGreaterThan(PROGRAMS * 0.8)
   })
 
-  it.each<EngineFault>(['no-drain-race', 'no-sleep-wakeup', 'lost-race', 'graph-skips-drain'])('show that an engine is broken: %s', (fault) => {
+  it.each(FAULTS)('show that an engine is broken: %s', (fault) => {
     let seed = 1
     while (seed <= 100 && compare(randomProgram(seed), fault).problems.length === 0) seed++
     expect(seed).toBeLessThan(100)

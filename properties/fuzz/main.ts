@@ -1,8 +1,6 @@
 /** `npm run fuzz -- N [FROM]`: N programs, from seed FROM on; stops at the first difference. `npm run fuzz -- faults`. */
-import { compare, type EngineFault, type Outcome } from './compare.ts'
+import { compare, FAULTS, type EngineFault, type Outcome } from './compare.ts'
 import { randomProgram, smaller, textOf, type Program } from './program.ts'
-
-const FAULTS: readonly EngineFault[] = ['no-drain-race', 'no-sleep-wakeup', 'lost-race', 'graph-skips-drain']
 
 const outcomeOf = (program: Program, fault: EngineFault | null): Outcome => {
   try {

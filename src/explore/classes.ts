@@ -173,7 +173,19 @@ class ClassSearch {
         return this.#store(this.#dequeue(vcpu, this.#entry), address >>> 0, sizeBytes)
       case 'fetch':
         return this.#fetch(vcpu, address >>> 0, event.bytes!)
+      case 'walk':
+        return this.#read(vcpu, address >>> 0, sizeBytes, (b) => this.#writer.get(b) ?? -1)
+      case 'block':
+        // A poll reads a byte of memory; else it takes what was sent.
+        if (sizeBytes > 0) return this.#load(vcpu, address >>> 0, sizeBytes)
+        return this.#order(vcpu, SENT + vcpu, 0)
+      case 'send':
+        return this.#order(vcpu, SENT + address, event.value)
+      case 'mark':
+        if (sizeBytes === 0) this.#order(vcpu, MARKS, address)
+        return
       case 'choose':
+      case 'translation':
       case 'interrupt':
       case 'nmi':
         // What the environment chose is part of the class.
@@ -183,21 +195,32 @@ class ClassSearch {
   }
 
   #load(vcpu: number, address: number, sizeBytes: number): void {
-    this.#count(this.#loads, vcpu)
     const buffer = this.#machine.buffer(vcpu)
-    for (let b = address; b < address + sizeBytes; b++) {
+    this.#read(vcpu, address, sizeBytes, (b) => {
       let source = this.#writer.get(b) ?? -1
       for (let k = 0; k < buffer.count; k++)
         if (b >= buffer.address(k) >>> 0 && b < (buffer.address(k) >>> 0) + buffer.size(k)) source = this.#buffered[vcpu][k]
-      this.#mix(vcpu, -this.#loads[vcpu], b, source)
-    }
+      return source
+    })
+  }
+
+  #read(vcpu: number, address: number, sizeBytes: number, sourceOf: (byte: number) => number): void {
+    this.#count(this.#loads, vcpu)
+    for (let b = address; b < address + sizeBytes; b++) this.#mix(vcpu, -this.#loads[vcpu], b, sourceOf(b))
+  }
+
+  /** The order of those that concern what is no memory. */
+  #order(vcpu: number, resource: number, what: number): void {
+    this.#count(this.#loads, vcpu)
+    const number = -2 - vcpu * 0x100000 - this.#loads[vcpu]
+    this.#mix(number, what, resource, 0)
+    this.#store(number, resource, 1)
   }
 
   /** A fetch sees memory, never the buffer; where it may lag, what it saw is what counts. */
   #fetch(vcpu: number, address: number, bytes: Uint8Array): void {
-    this.#count(this.#loads, vcpu)
     const coherent = this.#machine.model.fetch.kind === 'coherent'
-    bytes.forEach((byte, b) => this.#mix(vcpu, -this.#loads[vcpu], address + b, coherent ? (this.#writer.get(address + b) ?? -1) : byte))
+    this.#read(vcpu, address, bytes.length, (b) => (coherent ? (this.#writer.get(b) ?? -1) : bytes[b - address]))
   }
 
   /** Numbers what has entered the buffer of `vcpu`. */
@@ -242,6 +265,10 @@ class ClassSearch {
     this.#b = (this.#b + scramble(d, c, b, a, 0x85ebca6b)) | 0
   }
 }
+
+/** What orders are kept of beside bytes: interrupts and kicks sent to a vCPU; marks. */
+const SENT = 2 ** 33
+const MARKS = 2 ** 34
 
 function scramble(a: number, b: number, c: number, d: number, seed: number): number {
   let h = seed

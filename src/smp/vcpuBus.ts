@@ -187,6 +187,11 @@ export class VcpuBus implements Bus {
     if (!this.#openWalkUpdate(physical)) return false
     const unchanged = this.#machine.memory.load(this.#machine.memory.index(physical), 4) === expected
     if (unchanged) this.#orMemory(physical, bits)
+    else {
+      const { footprint, memory } = this.#machine
+      footprint.add(FP_MEMORY_READ, physical, 4)
+      this.#observe('walk', physical, 4, memory.load(memory.index(physical), 4))
+    }
     this.record(unchanged ? 1 : 0)
     return unchanged
   }

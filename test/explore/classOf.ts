@@ -6,6 +6,10 @@
 import type { MachineEvent } from '../../src/smp/events.ts'
 import type { Machine } from '../../src/smp/machine.ts'
 
+/** What orders are kept of beside bytes: interrupts and kicks sent to a vCPU; marks. */
+const SENT = 2 ** 33
+const MARKS = 2 ** 34
+
 /** The class of the execution that `schedule` is, as text; the machine stands at its start, and does so after. */
 export function classOf(machine: Machine, schedule: readonly number[]): string {
   const program: string[][] = machine.cpus.map(() => [])
@@ -29,6 +33,12 @@ export function classOf(machine: Machine, schedule: readonly number[]): string {
         pending[v].push({ name, address, sizeBytes })
       }
     })
+  /** The order of those that concern what is no memory. */
+  const order = (vcpu: number, text: string, resource: number) => {
+    const name = `${vcpu}/${program[vcpu].length}`
+    program[vcpu].push(text)
+    write(name, resource, 1)
+  }
   const observe = (event: MachineEvent) => {
     const { kind, vcpu, address, sizeBytes, value } = event
     const bytes = Array.from({ length: sizeBytes }, (_, b) => address + b)
@@ -60,11 +70,24 @@ export function classOf(machine: Machine, schedule: readonly number[]): string {
       case 'nmi':
         program[vcpu].push(`${kind} ${address} after ${machine.icount(vcpu)}`)
         break
+      case 'walk':
+        program[vcpu].push(`walk ${address.toString(16)} ${bytes.map((byte) => coherence.get(byte)?.at(-1) ?? 'init').join()}`)
+        break
       case 'choose':
+      case 'translation':
       case 'serialize':
-      case 'block':
-      case 'send':
         program[vcpu].push(`${kind} ${address} ${value}`)
+        break
+      case 'block':
+        // A poll reads a byte of memory; else it takes what was sent.
+        if (sizeBytes > 0) program[vcpu].push(`poll ${address.toString(16)} ${source(vcpu, address)}`)
+        else order(vcpu, `block ${vcpu}`, SENT + vcpu)
+        break
+      case 'send':
+        order(vcpu, `send ${address} ${value}`, SENT + address)
+        break
+      case 'mark':
+        if (sizeBytes === 0) order(vcpu, `mark ${value} ${address}`, MARKS)
     }
   }
   const before = machine.observer

@@ -1,6 +1,7 @@
 /** Which events, both possible in one state, do not commute there. */
 import { choiceKind, choiceVcpu, DRAIN } from '../../smp/choice.ts'
 import type { Cells } from './cells.ts'
+import type { Fault } from './options.ts'
 
 /** Cells of an event that read own stores, and which (-1: others'). */
 export interface OwnReads {
@@ -18,9 +19,11 @@ export const FORKED = 1 << 30
 
 export class Dependence {
   readonly #cells: Cells
+  readonly #fault: Fault | undefined
 
-  constructor(cells: Cells) {
+  constructor(cells: Cells, fault: Fault | undefined) {
     this.#cells = cells
+    this.#fault = fault
   }
 
   /** Whether two events (choice, cells.ts, own stores that they read) that are possible in one state are dependent there. @param drained stores by vCPU */
@@ -31,6 +34,7 @@ export class Dependence {
       const aDrain = choiceKind(a) === DRAIN
       const bDrain = choiceKind(b) === DRAIN
       if (aDrain === bDrain) return true
+      if (this.#fault === 'no-walk-drains') return false
       return aDrain ? this.#cells.ownConflict(bTouched, aTouched) : this.#cells.ownConflict(aTouched, bTouched)
     }
     if (aOwn === null && bOwn === null) return this.#cells.conflict(aTouched, bTouched)

@@ -95,7 +95,7 @@ export class Loops {
     if (this.#begins[d] === 0 || then[at + EIP] !== now[EIP] || !this.#machine.betweenInstructions(vcpu)) return false
     let differ = 0
     for (let k = 0; k < 8; k++) if (then[at + k] !== now[k]) differ |= 1 << k
-    const flags = then[at + EFLAGS] ^ now[EFLAGS]
+    const flags = this.#path.fault === 'no-flags' ? 0 : then[at + EFLAGS] ^ now[EFLAGS]
     if ((flags & ~(CF | OTHER_FLAGS)) !== 0) return false
     differ |= ((flags & CF) !== 0 ? CARRY_LIVE : 0) | ((flags & OTHER_FLAGS) !== 0 ? OTHER_FLAGS_LIVE : 0)
     if (differ !== 0 && (differ & this.#machine.liveRegisters(vcpu)) !== 0) return false

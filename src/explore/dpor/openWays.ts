@@ -40,7 +40,7 @@ export class OpenWays {
    * along the execution once, and from each node forth as far as something can open ways there.
    */
   reverse(from: number): void {
-    if (!this.#any) return
+    if (!this.#any || this.#path.fault === 'no-open-ways') return
     const { trail, floor, machine, real } = this.#path
     let at = trail.depth
     for (let e = trail.depth - 2; e >= floor; e--) {

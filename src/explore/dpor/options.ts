@@ -17,7 +17,8 @@ export interface Counts {
 }
 
 /** Ways to break the engine on purpose; tests demand that they are noticed. */
-export type Fault = 'no-drain-race' | 'no-sleep-wakeup' | 'lost-race'
+export type Fault =
+  | 'no-drain-race' | 'no-sleep-wakeup' | 'lost-race' | 'no-wait-reversal' | 'no-open-ways' | 'no-fetch-order' | 'no-flags' | 'no-walk-drains'
 
 /**
  * A part of a search: the executions that begin with `prefix`, but for those that are equivalent to one that goes on with

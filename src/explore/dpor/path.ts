@@ -4,6 +4,7 @@ import { choiceKind, choiceVcpu, DRAIN } from '../../smp/choice.ts'
 import type { Violation } from '../../smp/monitor.ts'
 import { Cells, grown, grownFlags } from './cells.ts'
 import { Dependence } from './dependence.ts'
+import type { Fault } from './options.ts'
 import type { Reducible } from './reducible.ts'
 import { Trail } from './trail.ts'
 
@@ -13,6 +14,7 @@ export class Path {
   readonly trail: Trail
   readonly dependence: Dependence
   readonly vcpus: number
+  readonly fault: Fault | undefined
   /** Number of events of the task's prefix, which stay. */
   floor = 0
   /** Whether event d was carried out by the machine (an execution that an assumption cuts stays before it). */
@@ -32,13 +34,14 @@ export class Path {
   /** Where it is a run that goes on for ever: from this choice on it goes round; -1: it is none. */
   cycleFrom = -1
 
-  constructor(machine: Reducible) {
+  constructor(machine: Reducible, fault: Fault | undefined) {
     const vcpus = machine.vcpuCount
     this.machine = machine
     this.vcpus = vcpus
     this.cells = new Cells(machine.granules)
-    this.trail = new Trail(vcpus, machine.granules.memory + 2 + vcpus, this.cells)
-    this.dependence = new Dependence(this.cells)
+    this.fault = fault
+    this.trail = new Trail(vcpus, machine.granules.memory + 2 + vcpus, this.cells, fault)
+    this.dependence = new Dependence(this.cells, fault)
     this.stopped = new Int32Array(vcpus).fill(-1)
     for (let v = 0; v < vcpus; v++) this.trail.startWith(v, machine.bufferedStoresOf(v))
   }

@@ -2,7 +2,6 @@
 import { choiceVcpu, packChoice, RUN } from '../../smp/choice.ts'
 import { FORKED } from './dependence.ts'
 import type { Loops } from './loops.ts'
-import type { Fault } from './options.ts'
 import type { Path } from './path.ts'
 import type { WakeupSequence } from './wakeupSequence.ts'
 
@@ -10,13 +9,11 @@ export class Reversals {
   readonly #path: Path
   readonly #sequence: WakeupSequence
   readonly #loops: Loops
-  readonly #fault: Fault | undefined
 
-  constructor(path: Path, sequence: WakeupSequence, loops: Loops, fault: Fault | undefined) {
+  constructor(path: Path, sequence: WakeupSequence, loops: Loops) {
     this.#path = path
     this.#sequence = sequence
     this.#loops = loops
-    this.#fault = fault
   }
 
   /** The races of the events from `from` on. */
@@ -29,6 +26,7 @@ export class Reversals {
 
   /** `vcpu` waits to the end: plans the executions in which it came in time for what others have changed since. */
   reverseWait(vcpu: number): void {
+    if (this.#path.fault === 'no-wait-reversal') return
     const { machine, trail, cells, real } = this.#path
     const d = trail.depth
     const run = packChoice(RUN, vcpu)
@@ -63,10 +61,10 @@ export class Reversals {
    * False: `d` is not possible there.
    */
   #reverse(e: number, d: number): boolean {
-    const { trail, floor, blockable, real } = this.#path
+    const { trail, floor, blockable, real, fault } = this.#path
     if (e < floor) return true
-    if (this.#fault === 'lost-race' && (d & 3) === 3) return true
-    if (this.#fault === 'no-drain-race' && (trail.process[d] & 1) === 1 && (trail.process[e] & 1) === 0) return true
+    if (fault === 'lost-race' && (d & 3) === 3) return true
+    if (fault === 'no-drain-race' && (trail.process[d] & 1) === 1 && (trail.process[e] & 1) === 0) return true
     const sequence = this.#sequence
     sequence.reverse(e, d)
     if ((blockable[d] === 1 || real[d] === 0) && !this.#reaches(e)) return false

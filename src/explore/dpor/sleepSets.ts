@@ -13,7 +13,6 @@
  */
 import { grown } from './cells.ts'
 import { FORKED, processOf, type OwnReads } from './dependence.ts'
-import type { Fault } from './options.ts'
 import type { Path } from './path.ts'
 
 export class SleepSets {
@@ -32,11 +31,9 @@ export class SleepSets {
   #reads = new Int32Array(257)
   #writes = new Int32Array(257)
   readonly #path: Path
-  readonly #fault: Fault | undefined
 
-  constructor(path: Path, fault: Fault | undefined) {
+  constructor(path: Path) {
     this.#path = path
-    this.#fault = fault
   }
 
   grow(): void {
@@ -123,7 +120,7 @@ export class SleepSets {
 
   #wakes(d: number, k: number): boolean {
     const { trail, dependence } = this.#path
-    if (this.#fault === 'no-sleep-wakeup') return processOf(this.choice[k]) === trail.process[d]
+    if (this.#path.fault === 'no-sleep-wakeup') return processOf(this.choice[k]) === trail.process[d]
     return dependence.clash(this.choice[k], this.touched[k], this.own[k], trail.choice[d], trail.touched[d], trail.own[d], trail.drained)
   }
 

@@ -11,6 +11,7 @@
  */
 import { cellGranule, cellKind, cellMask, CELL_FETCH, CELL_MEMORY_READ, CELL_READ, CELL_STALE_FETCH, CELL_WRITE, grown, grownFlags, makeCell, sameGranule, type Cells } from './cells.ts'
 import { processOf, type OwnReads } from './dependence.ts'
+import type { Fault } from './options.ts'
 
 export class Trail {
   depth = 0
@@ -40,6 +41,7 @@ export class Trail {
   readonly #slotOf: Int32Array
   #slots = 0
   readonly #cells: Cells
+  readonly #fault: Fault | undefined
   readonly #heads: Int32Array
   readonly #last: Int32Array
   #previous = new Int32Array(256)
@@ -62,7 +64,8 @@ export class Trail {
   #predCount = 0
 
   /** @param granules of memory and resources */
-  constructor(vcpus: number, granules: number, cells: Cells) {
+  constructor(vcpus: number, granules: number, cells: Cells, fault: Fault | undefined) {
+    this.#fault = fault
     this.processes = vcpus * 2
     this.clocks = new Int32Array(256 * this.width)
     this.#slotOf = new Int32Array(this.processes).fill(-1)
@@ -136,7 +139,7 @@ export class Trail {
     if (!alone) own = this.#orderAccesses(vcpu)
     // A fetch comes after the newest write that it has used; of the others it would not notice whether they were made.
     const used = cells.codeSeen - 1
-    if (used >= 0 && used < this.codeWriters.length) this.#order(this.codeWriters[used], false)
+    if (used >= 0 && used < this.codeWriters.length && this.#fault !== 'no-fetch-order') this.#order(this.codeWriters[used], false)
     this.touched[d] = cells.number()
     this.own[d] = own
     if (own !== null) this.anyOwn = true
@@ -223,7 +226,7 @@ export class Trail {
           need &= ~bytes
           if (!own) this.#order(event, true)
           else if ((process & 1) === 1) {
-            if (kind === CELL_MEMORY_READ) this.#order(event, true)
+            if (kind === CELL_MEMORY_READ && this.#fault !== 'no-walk-drains') this.#order(event, true)
             else if (kind === CELL_FETCH) this.#order(event, false)
             else if (kind === CELL_READ) {
               // Reads an own store that has drained: as if forwarded.
@@ -234,7 +237,7 @@ export class Trail {
           } else if (kind === CELL_WRITE) this.#order(event, (this.#process & 1) === 1 && this.#enqueuedBefore(vcpu, event))
         } else if (kind === CELL_WRITE) {
           if (!own) this.#order(event, true)
-          else if (cellKind(other) === CELL_MEMORY_READ) this.#order(event, true)
+          else if (cellKind(other) === CELL_MEMORY_READ && this.#fault !== 'no-walk-drains') this.#order(event, true)
         }
       }
       if (this.#ownCells !== null && others !== 0) this.#noteOwn(makeCell(granule, others, kind), -1, k)
