@@ -38,9 +38,11 @@ export interface Outcome {
 
 /** Ways to break an engine on purpose. */
 export type EngineFault = Fault | 'graph-skips-drain'
-export const FAULTS: readonly EngineFault[] = [
-  'no-drain-race', 'no-sleep-wakeup', 'lost-race', 'no-wait-reversal', 'no-open-ways', 'no-fetch-order', 'no-flags', 'no-walk-drains', 'graph-skips-drain',
-]
+/** The kinds of programs that show each; none: all do. */
+export const FAULTS: Readonly<Record<Exclude<EngineFault, 'no-fetch-order'>, readonly string[]>> = {
+  'no-drain-race': [], 'no-sleep-wakeup': [], 'lost-race': [], 'no-wait-reversal': ['turns'], 'no-open-ways': ['code', 'sharedCode', 'interrupts'],
+  'no-flags': ['turns'], 'no-walk-drains': ['paging'], 'graph-skips-drain': [],
+}
 
 function machinesOf(image: MachineImage, { model, parts }: Program): () => Machine {
   const pages = new PageMap(image.regions)

@@ -74,10 +74,17 @@ function spins(dice: Dice): Parts {
 
 /** Loops that look like waits, and waits for two things: one vCPU goes round, the others write what it reads. */
 function turns(dice: Dice): Parts {
-  const bodies = fill(dice, 3, () => (dice.chance(60) ? line(dice.of(['mov dword [f], 1', 'mov dword [x], 1', 'mov dword [x], 0', 'xchg eax, [x]'])) : access(dice, ['x', 'f'])))
-  insert(dice, bodies[0], dice.chance(50) ? counted(dice) : awaitEither(dice))
-  if (dice.chance(20)) insert(dice, bodies[1], awaitEither(dice))
-  return { bodies: bodies.map((body) => body.slice(0, 3)) }
+  const write = () => {
+    const place = dice.of(['x', 'f'])
+    return line(dice.of([`mov dword [${place}], 1`, `mov dword [${place}], 0`, `lock or dword [${place}], 1`, `lock or dword [${place}], 1`, `lock and dword [${place}], 0`, `xchg eax, [${place}]`]))
+  }
+  if (dice.chance(50)) {
+    const bodies = fill(dice, 3, () => (dice.chance(60) ? write() : access(dice, ['x', 'f'])))
+    insert(dice, bodies[0], counted(dice))
+    return { bodies: bodies.map((body) => body.slice(0, 3)) }
+  }
+  const others = Array.from({ length: dice.chance(70) ? 1 : 2 }, () => Array.from({ length: 2 + dice.below(2) }, write))
+  return { bodies: [[awaitEither(dice), ...(dice.chance(30) ? [access(dice, ['x', 'f'])] : [])], ...others] }
 }
 
 /** Code that others write. */

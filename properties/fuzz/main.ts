@@ -1,5 +1,6 @@
 /** `npm run fuzz -- N [FROM]`: N programs, from seed FROM on; stops at the first difference. `npm run fuzz -- faults`. */
 import { compare, FAULTS, type EngineFault, type Outcome } from './compare.ts'
+import { beyond, BEYOND_PROGRAMS } from './beyond.ts'
 import { randomProgram, smaller, textOf, type Program } from './program.ts'
 
 const outcomeOf = (program: Program, fault: EngineFault | null): Outcome => {
@@ -47,11 +48,21 @@ function run(count: number, from: number): void {
 
 /** How soon each broken engine is noticed. */
 function faults(): void {
-  for (const fault of FAULTS) {
+  for (const [fault, kinds] of Object.entries(FAULTS) as [keyof typeof FAULTS, readonly string[]][]) {
     const started = performance.now()
-    let seed = 1
-    while (seed < 100_000 && fails(randomProgram(seed), fault).length === 0) seed++
-    process.stdout.write(`${fault.padEnd(20)} noticed at program ${seed}, after ${((performance.now() - started) / 1000).toFixed(1)} s\n`)
+    let compared = 0
+    let noticed = false
+    for (let seed = 1; seed < 100_000 && !noticed; seed++) {
+      const program = randomProgram(seed)
+      if (kinds.length > 0 && !kinds.includes(program.kind)) continue
+      compared++
+      noticed = fails(program, fault).length > 0
+    }
+    process.stdout.write(`${fault.padEnd(20)} ${noticed ? 'noticed' : 'NOT NOTICED'} at program ${compared} (${kinds.join(', ') || 'any'}), after ${((performance.now() - started) / 1000).toFixed(1)} s\n`)
+  }
+  for (const fault of [null, 'no-fetch-order'] as const) {
+    const { classes, surplus } = beyond(BEYOND_PROGRAMS, fault)
+    process.stdout.write(`${(fault ?? 'no fault').padEnd(20)} ${surplus} executions beyond ${classes} classes\n`)
   }
 }
 
