@@ -439,4 +439,21 @@ XM_INLINE_ void xm_irq_restore(unsigned int flags)
 		xm_sti();
 }
 
+/*
+ * ---- Code that is written: what may be claimed of it ----
+ *
+ *  XM_CALLS(site, functions...)  at file scope: each pass over that site calls exactly one of these functions, once, be the
+ *                       call executed there or emulated; needs XM_SITE or XM_FORMS too
+ *  XM_BUILDING(ptr, bytes)  this code is being written, and may not be executed (an INT3 at its first byte may) until
+ *                       XM_BUILT(ptr, bytes)
+ */
+#define XM_KIND_CALLS 16
+#define XM_CALL_BUILDING 24
+#define XM_CALL_BUILT 25
+#define XM_CALLS(site, ...)                                                                                            \
+	__extension__ static const void *const XM_JOIN_(xm_calls_of_, site)[] = { __VA_ARGS__, 0 };                    \
+	XM_RECORD_(XM_KIND_CALLS, #site, site, 0, XM_JOIN_(xm_calls_of_, site))
+#define XM_BUILDING(pointer, bytes) ((void)XM_CALL_(XM_CALL_BUILDING, pointer, bytes))
+#define XM_BUILT(pointer, bytes) ((void)XM_CALL_(XM_CALL_BUILT, pointer, bytes))
+
 #endif /* XMCHECK_H */

@@ -32,8 +32,10 @@ static void apply_paravirt(void)
 	xm_copy(buffer + 2, native + 2, 3);
 	text_poke(to, buffer, 5);
 #else
+	XM_BUILDING(to, 5);
 	xm_copy(to, native, 2); /* the replacement, in place */
 	text_poke(to + 2, native + 2, 3); /* nop_out() of the rest */
+	XM_BUILT(to, 5);
 #endif
 	pgd_val();
 }

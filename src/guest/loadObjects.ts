@@ -72,9 +72,7 @@ export function loadObjects(inputs: readonly ObjectFile[], options: LoadOptions 
     final: registersOf(final),
     handledVectors: [...new Set(handlers.map(({ handler }) => handler.vector))].sort((a, b) => a - b),
     interrupts: declared.flatMap((record) => readSource(record, vcpus.length, handlers)),
-    sites: declared.flatMap((record) =>
-      record.kind === 'site' ? [readSite(record, memory)] : record.kind === 'forms' ? [readForms(record, memory, program.symbols)] : [],
-    ),
+    sites: readSites(declared, memory, program.symbols),
     points: declared.flatMap((record) => readPoint(record, lines)),
     objects: declared.filter((record) => record.kind === 'object').map(readNamedObject),
     symbols: [...program.symbols.filter((symbol) => !isOurs.test(symbol.name)), ...environment.symbols].sort(
@@ -88,7 +86,7 @@ export function loadObjects(inputs: readonly ObjectFile[], options: LoadOptions 
 }
 
 /** Variables of the macros themselves: nothing a report should name. */
-const isOurs = /^xm_(record|targets_of|forms_of)_/
+const isOurs = /^xm_(record|targets_of|forms_of|calls_of)_/
 
 /** Code may be written (nothing protects it with paging off, and patching is what it is for); constants may not. */
 function pieceOf(section: LinkedSection): Piece {
@@ -247,6 +245,19 @@ function readSource(
     max: record.b,
   })
   return vcpu === records.EVERY_VCPU ? Array.from({ length: vcpuCount }, (_, n) => one(n)) : [one(vcpu)]
+}
+
+function readSites(declared: readonly GuestRecord[], memory: MemoryView, symbols: readonly Symbol32[]): PatchSite[] {
+  const sites = declared.flatMap((record) =>
+    record.kind === 'site' ? [readSite(record, memory)] : record.kind === 'forms' ? [readForms(record, memory, symbols)] : [],
+  )
+  for (const record of declared) {
+    if (record.kind !== 'calls') continue
+    const at = sites.findIndex((site) => site.address >>> 0 === record.object >>> 0)
+    if (at < 0) throw new InputError(record.input, `${describe(record)}: there is no site`, 'declare it with XM_SITE or XM_FORMS too')
+    sites[at] = { ...sites[at], calls: readList(record, memory, 'functions', 'list the functions that it may call') }
+  }
+  return sites
 }
 
 function readSite(record: GuestRecord, memory: MemoryView): PatchSite {

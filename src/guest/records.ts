@@ -49,6 +49,8 @@ export const RECORD_KINDS = {
   forms: 14,
   /** Check point that no execution may reach. */
   fail: 15,
+  /** object: patch site that is declared as `site` or `forms`; b: address of the functions of which each pass calls one, a list that ends with 0. */
+  calls: 16,
 } as const
 export type RecordKind = keyof typeof RECORD_KINDS
 

@@ -186,6 +186,7 @@ function readImage(fields: Fields): MachineImage {
       targets: item.integers('targets', 4096),
       int3: item.raw('int3') === true,
       ...(item.raw('forms') === undefined ? {} : { forms: item.list('forms', 64).map((form) => ({ name: form.text('name'), bytes: form.bytes('bytes', 64) })) }),
+      ...(item.raw('calls') === undefined ? {} : { calls: item.integers('calls', 4096) }),
     })),
     points: fields.list('points', 65536).map((item) => ({
       id: item.integer('id', -0x80000000, 0xffffffff),

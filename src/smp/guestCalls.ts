@@ -52,6 +52,10 @@ export const GUEST_CALLS = {
   release: 22,
   /** Blocks until the vCPU has been kicked, a kick that came before counts, or an interrupt was taken. */
   halt: 23,
+  /** EAX = address, EDX = size in bytes: code that is being written; executing it is a violation `under-construction`. */
+  building: 24,
+  /** EAX = address, EDX = size in bytes: it is complete. */
+  built: 25,
 } as const
 
 /** High half of the displacement that marks a call to the checker ("XM"). */

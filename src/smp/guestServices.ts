@@ -71,11 +71,14 @@ export function callGuest(machine: Machine, vcpu: number, bus: VcpuBus, call: nu
     case GUEST_CALLS.patched:
     case GUEST_CALLS.unmapped:
     case GUEST_CALLS.mapped:
+    case GUEST_CALLS.building:
+    case GUEST_CALLS.built:
     case GUEST_CALLS.free:
-    case GUEST_CALLS.alloc:
-      if (call === GUEST_CALLS.free || call === GUEST_CALLS.alloc) {
+    case GUEST_CALLS.alloc: {
+      const spans = call === GUEST_CALLS.free || call === GUEST_CALLS.alloc || call === GUEST_CALLS.building || call === GUEST_CALLS.built
+      if (spans) {
         if (edx >>> 0 > LIFETIME_BYTES_MAX || !machine.noteLifetime(vcpu, eax, edx >>> 0)) {
-          machine.violate('bad-call', vcpu, `frees or allocates ${edx >>> 0} bytes at ${machine.symbolize(eax)}: not memory, or more than ${LIFETIME_BYTES_MAX} bytes`)
+          machine.violate('bad-call', vcpu, `frees, allocates or builds ${edx >>> 0} bytes at ${machine.symbolize(eax)}: not memory, or more than ${LIFETIME_BYTES_MAX} bytes`)
           return 0
         }
       }
@@ -86,10 +89,11 @@ export function callGuest(machine: Machine, vcpu: number, bus: VcpuBus, call: nu
       if (!event(AT_MARK)) return 0
       machine.effect = true
       machine.footprint.add(FP_RESOURCE_WRITE, RESOURCE_MARKS, 0)
-      if (call === GUEST_CALLS.free || call === GUEST_CALLS.alloc || call === GUEST_CALLS.release) machine.footprint.add(FP_LIFETIME, eax, edx >>> 0)
+      if (spans || call === GUEST_CALLS.release) machine.footprint.add(FP_LIFETIME, eax, edx >>> 0)
       machine.onMark(vcpu, call, eax, edx)
       machine.observer?.({ kind: 'mark', vcpu, address: eax >>> 0, sizeBytes: 0, value: call })
       return eax
+    }
     case GUEST_CALLS.block:
     case GUEST_CALLS.halt:
       if (machine.wordOf(vcpu, KICKED) === 0) {

@@ -74,6 +74,8 @@ export interface PatchSite {
   readonly int3: boolean
   /** Instead of targets: the byte strings, `sizeBytes` each, that may stand here; every instruction executed inside the site is one of one of them. */
   readonly forms?: readonly SiteForm[]
+  /** Functions of which each pass over the site calls exactly one, once; absent: that is not said. */
+  readonly calls?: readonly number[]
 }
 
 export interface SiteForm {

@@ -16,8 +16,8 @@ import { decode, type Op } from '../cpu/decode.ts'
 import { canRunBlocks } from '../cpu/runBlocks.ts'
 import { ALL_LIVE, liveAt } from '../cpu/liveness.ts'
 import {
-  ACTIVE, ACTIVITY, ATTR_BIG, CR0, CR0_PG, CS, EIP, ESP, EVENT, EVENT_EXTERNAL, EVENT_NMI, EVENT_VALID, HALTED, REGISTER_WORDS, SEG_ATTR,
-  SEG_BASE, SHUTDOWN, SS,
+  ACTIVE, ACTIVITY, ATTR_BIG, CR0, CR0_PG, CS, EIP, ESP, EVENT, EVENT_EXTERNAL, EVENT_HAS_ERROR, EVENT_INT_N, EVENT_NMI, EVENT_TYPE, EVENT_VALID, HALTED,
+  REGISTER_WORDS, SEG_ATTR, SEG_BASE, SHUTDOWN, SS,
 } from '../cpu/registers.ts'
 import { wayOutOf, type WayOut } from '../cpu/wayOut.ts'
 import { Store } from '../state/store.ts'
@@ -87,6 +87,7 @@ const MARKS_MIN = 1024
 const STACK_SCANNED = 1024
 const CALL_LENGTHS = [5, 2, 3, 6, 7]
 /** Transfers that load CS; near ones tell the bus themselves. */
+const RETURNS: ReadonlySet<string> = new Set(['ret', 'retf', 'iret'])
 const FAR_TRANSFERS: ReadonlySet<string> = new Set(['call', 'jmp', 'retf', 'iret', 'int', 'int3', 'into', 'sysenter', 'sysexit'])
 
 export class Machine {
@@ -146,6 +147,8 @@ export class Machine {
   readonly #monitors: readonly Monitor[]
   readonly #accessMonitors: readonly Monitor[]
   readonly #judges: readonly Monitor[]
+  readonly #writeMonitors: readonly Monitor[]
+  readonly #returnMonitors: readonly Monitor[]
   readonly #remembers: boolean
   readonly #watchesFetches: boolean
   #marks = new Int32Array(MARKS_MIN)
@@ -192,7 +195,9 @@ export class Machine {
     this.#monitors = monitors
     this.#watchesFetches = monitors.some((monitor) => monitor.onFetch !== undefined)
     this.#accessMonitors = monitors.filter((monitor) => monitor.onAccess !== undefined)
-    this.#judges = monitors.filter((monitor) => monitor.onAccess !== undefined || monitor.onFetch !== undefined)
+    this.#judges = monitors.filter((monitor) => monitor.onAccess !== undefined || monitor.onFetch !== undefined || monitor.onReturn !== undefined)
+    this.#writeMonitors = monitors.filter((monitor) => monitor.onWrite !== undefined)
+    this.#returnMonitors = monitors.filter((monitor) => monitor.onReturn !== undefined)
     this.#remembers = options.memo !== false && this.#judges.every((monitor) => monitor.isIdle !== undefined)
     let ghosts = this.#layout.ghosts
     for (const monitor of monitors) {
@@ -569,6 +574,17 @@ export class Machine {
     if (this.violation === null) this.violation = { kind, message, vcpu, eip: cpu.r[EIP] >>> 0 }
   }
 
+  /** A monitor: others must be able to run once the instruction or delivery at hand is over. */
+  pause(): void {
+    this.#pauses = true
+  }
+  #pauses = false
+  #takesPause(): boolean {
+    const pauses = this.#pauses
+    this.#pauses = false
+    return pauses
+  }
+
   countPoint(id: number): void {
     const { points } = this.coverage
     points.set(id >>> 0, (points.get(id >>> 0) ?? 0) + 1)
@@ -624,6 +640,7 @@ export class Machine {
     const { translations } = this
     let tables = false
     if (this.store.w[PHASE] === PHASE_RUN) {
+      for (const monitor of this.#writeMonitors) monitor.onWrite!(v, physical >>> 0, sizeBytes, low, high)
       if (this.fetchView.push(v, physical, sizeBytes, low, high, alias, (this.cpus[v].r[CR0] & CR0_PG) !== 0)) this.footprint.add(FP_RESOURCE_WRITE, RESOURCE_HISTORY, 0)
       tables = translations !== null && !walker && translations.watches(at, sizeBytes) && !this.memory.holds(at, sizeBytes, low, high)
     }
@@ -886,6 +903,7 @@ export class Machine {
       if (r[ACTIVITY] === SHUTDOWN) return this.violate('triple-fault', v, `triple fault at ${this.symbolize(r[EIP])}`)
       if ((r[EVENT] & EVENT_VALID) !== 0) {
         if (!this.#deliver(v)) return
+        if (this.#takesPause()) return this.setPending(v, AT_LOCAL, 0, 0, 1)
         continue
       }
       if (r[ACTIVITY] === HALTED) return this.setPending(v, AT_HALT, 0, 0, 1)
@@ -931,6 +949,7 @@ export class Machine {
       cpu.execute(op)
       if (cpu.stop === 0) {
         this.#retire(v, eip, op)
+        if (this.#takesPause()) return this.setPending(v, AT_LOCAL, 0, 0, 1)
         // What follows was not there to choose from when the step began.
         first = false
         continue
@@ -973,6 +992,10 @@ export class Machine {
   }
 
   #watch(v: number, eip: number, op: Op): void {
+    if (this.#returnMonitors.length > 0 && this.running() && RETURNS.has(op.row?.mnemonic ?? '')) {
+      const place = (this.cpus[v].r[SEG_BASE + SS] + this.cpus[v].r[ESP]) >>> 0
+      for (const monitor of this.#returnMonitors) monitor.onReturn!(v, place)
+    }
     if (this.running()) for (const monitor of this.#monitors) monitor.onFetch?.(v, eip >>> 0, op.length, this.#windows[v].physical[0] >>> 0)
     if (this.#watched.size === 0) return
     const watchers = this.#watched.get(eip >>> 0)
@@ -1076,6 +1099,9 @@ export class Machine {
     const cpu = this.cpus[v]
     const bus = this.#buses[v]
     const vector = cpu.r[EVENT] & 0xff
+    const saved = cpu.r[EIP]
+    const software = (cpu.r[EVENT] & EVENT_TYPE) >= EVENT_INT_N
+    const above = (cpu.r[EVENT] & EVENT_HAS_ERROR) !== 0 ? 4 : 0
     if (!this.#handled.has(vector)) {
       const name = vector < 32 ? `exception ${vector} (${EXCEPTION_NAMES[vector] ?? '?'})` : `interrupt vector ${vector}`
       this.violate(vector < 32 ? 'unhandled-exception' : 'unhandled-interrupt', v, `${name} at ${this.symbolize(cpu.r[EIP])} has no handler`)
@@ -1086,6 +1112,8 @@ export class Machine {
     if (this.model.interruptSync) bus.serialize()
     if (cpu.stop === 0) cpu.deliver()
     if (cpu.stop === 0) {
+      if (!software && this.running())
+        for (const monitor of this.#monitors) monitor.onInterrupt?.(v, (cpu.r[SEG_BASE + SS] + cpu.r[ESP] + above) >>> 0, saved >>> 0)
       if (this.model.cpu.queueBytes > 0) this.onBranch(v)
       bus.clearAnswers()
       return true

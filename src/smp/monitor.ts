@@ -26,12 +26,18 @@ export interface Monitor {
   onDrain?(vcpu: number, physical: number, sizeBytes: number): void
   /** `vcpu` is about to execute `sizeBytes` of code at linear address `eip`. */
   onFetch?(vcpu: number, eip: number, sizeBytes: number, physical: number): void
+  /** An interrupt, NMI or fault was taken by `vcpu`: it will go on at `eip`, which stands at linear address `place`. */
+  onInterrupt?(vcpu: number, place: number, eip: number): void
+  /** `vcpu` is about to return to what stands at linear address `place` (RET, IRET). */
+  onReturn?(vcpu: number, place: number): void
+  /** A store of the running phase is about to change memory, private ones included; `low`, `high`: the value. */
+  onWrite?(vcpu: number, physical: number, sizeBytes: number, low: number, high: number): void
   /**
-   * Accesses and fetches are of no interest to it as long as its ghost state is what it is now. A monitor with `onAccess`
-   * or `onFetch` that has no such moments sees every step executed (stepMemo.ts).
+   * Accesses and fetches are of no interest to it as long as its ghost state is what it is now. A monitor with `onAccess`,
+   * `onFetch` or `onReturn` that has no such moments sees every step executed (stepMemo.ts).
    */
   isIdle?(): boolean
-  /** A marking guest call (guestCalls.ts): `enter`, `leave`, `free`, `alloc`. */
+  /** A marking guest call (guestCalls.ts): `enter`, `leave`, `free`, `alloc`, `building` and so on. */
   onMark?(vcpu: number, call: number, eax: number, edx: number): void
 }
 

@@ -284,7 +284,7 @@ export class Pass {
     this.events++
     cells.read(machine.footprint)
     if (machine.polls) this.#unreducible = 'dpor does not handle XM_POLL; use --engine graph'
-    if (cells.lifetime) this.#unreducible = 'dpor does not handle XM_FREE, XM_ALLOC and XM_RELEASE; use --engine graph'
+    if (cells.lifetime) this.#unreducible = 'dpor does not handle XM_FREE, XM_ALLOC, XM_RELEASE, XM_BUILDING and XM_BUILT; use --engine graph'
     if (outcome === 1 && !this.#budgets.forbidsFetch(choice, d, fenced)) return this.#violated([...path.choices(), actual])
     const cut = outcome >= 1
     const quiet = !drain && outcome === 0 && machine.quiet && running && machine.running() && machine.canContinue(vcpu)

@@ -1,15 +1,21 @@
 import type { MachineImage } from '../../smp/image.ts'
 import type { Monitor } from '../../smp/monitor.ts'
+import { CallCount } from './callCount.ts'
+import { Construction } from './construction.ts'
 import { LastAccess } from './lastAccess.ts'
 import { Lifetime } from './lifetime.ts'
 import { LockOrder } from './lockOrder.ts'
 import { MutualExclusion } from './mutualExclusion.ts'
 import { PatchSites } from './patchSite.ts'
+import { SavedEips } from './savedEip.ts'
 import { Unmapped } from './unmapped.ts'
 
 /** Every monitor there is, as `xmcheck list` shows it, and how it is made for an image. */
 export const MONITORS: readonly { readonly name: string; readonly doc: string; readonly make: (image: MachineImage) => Monitor }[] = [
   { name: 'patch-site', doc: 'illegal-target, torn-instruction: XM_SITE leads to its targets only', make: (image) => new PatchSites(image) },
+  { name: 'saved-eip', doc: 'saved-eip: no site is rewritten, nor code freed, into which somebody will return', make: (image) => new SavedEips(image) },
+  { name: 'call-count', doc: 'lost-call, double-call: XM_CALLS, one call a pass over the site', make: (image) => new CallCount(image) },
+  { name: 'construction', doc: 'under-construction: XM_BUILDING code is not executed until XM_BUILT', make: () => new Construction() },
   { name: 'mutual-exclusion', doc: 'XM_ENTER and XM_LEAVE: one owner at a time', make: (image) => new MutualExclusion(image) },
   { name: 'fifo-order', doc: 'XM_ARRIVE and XM_QUEUED: who was in the queue before another came enters before it', make: (image) => new LockOrder(image) },
   { name: 'last-access', doc: 'access-after-release: XM_RELEASE is followed by no access once another has entered', make: (image) => new LastAccess(image) },

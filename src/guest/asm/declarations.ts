@@ -77,6 +77,7 @@ const DIRECTIVES: ReadonlyMap<string, Directive> = new Map([
   ['.nmi', directive('vcpu, label, max', 2, 3, (reader) => reader.source(true))],
   ['.site', directive('label, size, target, ..., int3', 3, 1000, (reader) => reader.site())],
   ['.forms', directive('label, size, label, ..., int3', 3, 1000, (reader) => reader.forms())],
+  ['.calls', directive('label, function, ...', 2, 1000, (reader) => reader.calls())],
   ['.object', directive('label, size', 2, 2, (reader) => reader.object())],
 ])
 
@@ -217,6 +218,14 @@ class Reader {
     const all = this.#arguments.map((_, n) => n).slice(2)
     const rest = all.filter((n) => !this.#isWord(n, 'int3'))
     return { name, address, sizeBytes, int3: rest.length < all.length, rest }
+  }
+
+  calls(): void {
+    const { address, name } = this.#code(0)
+    const { sites } = this.#declared
+    const at = sites.findIndex((site) => site.address === address)
+    if (at < 0) mistake(0, `There is no site ${name}: declare it above, with .site or .forms.`)
+    sites[at] = { ...sites[at], calls: this.#arguments.slice(1).map((_, n) => this.#code(n + 1).address) }
   }
 
   object(): void {

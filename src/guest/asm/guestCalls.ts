@@ -50,6 +50,8 @@ export const CALL_SYNTAX: Readonly<Record<CallName, CallSyntax>> = {
   queued: call('object'),
   release: call('object, size'),
   halt: call(''),
+  building: call('address, size'),
+  built: call('address, size'),
 }
 
 /** Calls whose names are instructions too, with the number of operands that these have. */

@@ -86,6 +86,7 @@
  * | `.nmi vcpu, label, max` | likewise an NMI |
  * | `.site label, size, target, ..., int3` | a patch site: where one execution of it may lead. `next`: it may fall through; `int3`: an INT3 there is legal |
  * | `.forms label, size, label, ..., int3` | a patch site by what may stand there: `size` bytes at each label, whatever instructions they are |
+ * | `.calls label, function, ...` | each pass over that site calls exactly one of these functions, once |
  * | `.object label, size` | names memory for monitors and reports |
  *
  * ## Calls to the checker
@@ -107,6 +108,7 @@
  * | `free address, size`; `alloc address, size` | lifetime of memory |
  * | `patched site, bytes` | from here on nobody may execute anything but these bytes at the site; `patched site, 0` ends it |
  * | `unmapped address, size`; `mapped address, size` | the old translations of these pages are gone everywhere; ends it |
+ * | `building address, size`; `built address, size` | code that is being written, and may not be executed; it is complete |
  * | `block`; `kick vcpu` | waits for a kick; kicks |
  * | `halt` | waits for a kick, or for an interrupt |
  * | `poll address` | waits for the byte there to be other than 0, or for an interrupt |

@@ -1,0 +1,148 @@
+/**
+ * A saved EIP is a live reference into the text: while a task, or an interrupted handler, will return into the middle of a
+ * patch site, nobody may rewrite what follows there in the site; and nobody may free (XM_FREE) code that somebody will return to:
+ * `saved-eip`. What stands in front of it, such as a breakpoint over the first byte, is as if it were not there.
+ *
+ * Known are frames of interrupts, NMIs and faults (not of INT n and INT3: their handlers choose where to go on), and return addresses
+ * of calls that are made from inside a site. Each is kept by the place on the stack where it stands, until it is returned
+ * through; what counts is what stands there as the site is written.
+ */
+import type { Op } from '../../cpu/decode.ts'
+import { ESP, SEG_BASE, SS } from '../../cpu/registers.ts'
+import { FP_MEMORY_READ } from '../../smp/footprint.ts'
+import { GUEST_CALLS } from '../../smp/guestCalls.ts'
+import type { MachineImage, PatchSite } from '../../smp/image.ts'
+import type { Machine } from '../../smp/machine.ts'
+import type { Monitor } from '../../smp/monitor.ts'
+
+/** Contexts that can be parked at the same time. */
+const SLOTS = 32
+const SLOT_WORDS = 3
+
+interface Saved {
+  /** Address of the word that holds it. */
+  readonly place: number
+  readonly eip: number
+  readonly vcpu: number
+}
+
+export class SavedEips implements Monitor {
+  readonly name = 'saved-eip'
+  readonly watches: readonly number[]
+  readonly #sites: readonly PatchSite[]
+  #machine!: Machine
+  /** Number of saved EIPs, then each: place, EIP, vCPU that saved it; sorted by place, the rest 0. */
+  #ghosts = 0
+
+  constructor(image: MachineImage) {
+    this.#sites = image.sites
+    this.watches = image.sites.flatMap(({ address, sizeBytes }) => Array.from({ length: sizeBytes }, (_, b) => (address + b) >>> 0))
+  }
+
+  ghostWords(): number {
+    return this.#sites.length === 0 ? 0 : 1 + SLOTS * SLOT_WORDS
+  }
+
+  attach(machine: Machine, ghosts: number): void {
+    this.#machine = machine
+    this.#ghosts = ghosts
+  }
+
+  isIdle(): boolean {
+    return this.#sites.length === 0 || this.#machine.store.w[this.#ghosts] === 0
+  }
+
+  onInterrupt(vcpu: number, place: number, eip: number): void {
+    if (this.#sites.length > 0) this.#keep({ place, eip, vcpu })
+  }
+
+  onExecute(vcpu: number, eip: number, op: Op): void {
+    if (op.row?.mnemonic !== 'call') return
+    const next = (eip + op.length) >>> 0
+    if (!this.#sites.some((site) => isBehind(site, eip) && isInside(site, next))) return
+    const { r } = this.#machine.cpus[vcpu]
+    this.#keep({ place: (r[SEG_BASE + SS] + r[ESP] - 4) >>> 0, eip: next, vcpu })
+  }
+
+  onReturn(vcpu: number, place: number): void {
+    if (this.isIdle()) return
+    const list = this.#list()
+    const found = list.find((one) => one.place === place)
+    if (found === undefined) return
+    this.#noteAccess(found.eip)
+    this.#save(vcpu, list.filter((one) => one !== found))
+  }
+
+  onWrite(vcpu: number, physical: number, sizeBytes: number, low: number, high: number): void {
+    if (this.isIdle()) return
+    const { memory } = this.#machine
+    for (const site of this.#sites) {
+      const from = Math.max(physical, site.address >>> 0)
+      const to = Math.min(physical + sizeBytes, (site.address >>> 0) + site.sizeBytes)
+      if (from >= to) continue
+      const byte = (at: number) => ((at - physical < 4 ? low >>> ((at - physical) * 8) : high >>> ((at - physical - 4) * 8)) & 0xff)
+      const old = (at: number) => memory.u8[memory.index(at)]
+      let last = -1
+      for (let at = from; at < to; at++) if (byte(at) !== old(at)) last = at
+      const found = this.#list().find((one) => isInside(site, this.#presentOf(one)) && last >= this.#presentOf(one))
+      if (found !== undefined)
+        return this.#machine.violate('saved-eip', vcpu, `rewrites site ${site.name}, into which vCPU ${found.vcpu} will return, to ${this.#machine.symbolize(this.#presentOf(found))}`)
+    }
+  }
+
+  onMark(vcpu: number, call: number, eax: number, edx: number): void {
+    if (call !== GUEST_CALLS.free || this.isIdle()) return
+    const found = this.#list().find((one) => this.#presentOf(one) - (eax >>> 0) >= 0 && this.#presentOf(one) - (eax >>> 0) < edx >>> 0)
+    if (found !== undefined)
+      this.#machine.violate('saved-eip', vcpu, `frees ${this.#machine.symbolize(eax)}, and vCPU ${found.vcpu} will return to ${this.#machine.symbolize(this.#presentOf(found))}`)
+  }
+
+  /** A handler may have changed where it returns to. */
+  #presentOf({ place, eip }: Saved): number {
+    const { memory, cpus } = this.#machine
+    const at = memory.index(place)
+    if (at < 0) return eip
+    let value = memory.load(at, 4)
+    for (let v = 0; v < cpus.length; v++) value = this.#machine.buffer(v).forward(place, 4, value)
+    return value >>> 0
+  }
+
+  #keep(saved: Saved): void {
+    this.#noteAccess(saved.eip)
+    // The site can be rewritten before it is returned to.
+    if (this.#sites.some((site) => isInside(site, saved.eip))) this.#machine.pause()
+    // A frame in the same place: who stood there has gone on in another way.
+    this.#save(saved.vcpu, [...this.#list().filter((one) => one.place !== saved.place), saved].sort((a, b) => a.place - b.place))
+  }
+
+  /** What is saved, and when it no longer is, is ordered with writes to what it leads into. */
+  #noteAccess(eip: number): void {
+    const { footprint } = this.#machine
+    footprint.add(FP_MEMORY_READ, eip, 1)
+    for (const site of this.#sites) if (isInside(site, eip)) footprint.add(FP_MEMORY_READ, site.address, site.sizeBytes)
+  }
+
+  #list(): Saved[] {
+    const { w } = this.#machine.store
+    return Array.from({ length: w[this.#ghosts] }, (_, k) => {
+      const at = this.#ghosts + 1 + k * SLOT_WORDS
+      return { place: w[at] >>> 0, eip: w[at + 1] >>> 0, vcpu: w[at + 2] }
+    })
+  }
+
+  #save(vcpu: number, list: readonly Saved[]): void {
+    const { store } = this.#machine
+    if (list.length > SLOTS) return this.#machine.violate('limit', vcpu, `more than ${SLOTS} contexts are parked at once`)
+    const used = Math.max(list.length, store.w[this.#ghosts])
+    store.set(this.#ghosts, list.length)
+    for (let k = 0; k < used; k++) {
+      const words = k < list.length ? [list[k].place, list[k].eip, list[k].vcpu] : [0, 0, 0]
+      words.forEach((word, i) => store.set(this.#ghosts + 1 + k * SLOT_WORDS + i, word))
+    }
+  }
+}
+
+/** At its first byte or behind it. */
+const isBehind = (site: PatchSite, eip: number) => eip >= site.address >>> 0 && eip < (site.address >>> 0) + site.sizeBytes
+/** Behind its first byte. */
+const isInside = (site: PatchSite, eip: number) => isBehind(site, eip) && eip !== site.address >>> 0
