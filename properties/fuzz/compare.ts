@@ -44,10 +44,11 @@ export const FAULTS: Readonly<Record<Exclude<EngineFault, 'no-fetch-order'>, rea
   'no-flags': ['turns'], 'no-walk-drains': ['paging'], 'graph-skips-drain': [],
 }
 
-function machinesOf(image: MachineImage, { model, parts }: Program): () => Machine {
+/** Machines that learn together; those that are asked for with `true` forget, as the graph engine's do. */
+function machinesOf(image: MachineImage, { model, parts }: Program): (forgets?: boolean) => Machine {
   const pages = new PageMap(image.regions)
   const sharing = new Sharing(pages.sizeBytes / 4, image.vcpus.length)
-  return () => new Machine(image, model, { sharing, pages, monitors: parts.monitored ? monitorsFor(image) : [] })
+  return (forgets = false) => new Machine(image, model, { sharing, pages, forgets, monitors: parts.monitored ? monitorsFor(image) : [] })
 }
 
 /** The words that vCPUs wrote, the code, and what else the program names. */
@@ -67,7 +68,9 @@ export function compare(program: Program, fault: EngineFault | null = null): Out
   if (behaviour === null) return { ...none, skipped: 'too many states' }
   const problems: string[] = []
   const wrong = behaviour.violations.size > 0
-  graph(make, end, behaviour, fault, problems)
+  graph(() => make(), end, behaviour, fault, problems)
+  const forgetful = machinesOf(image, program)
+  graph(() => forgetful(true), end, behaviour, fault, problems)
   if (fault === null && LIVE.has(kind)) liveness(machinesOf(image, program), wrong || behaviour.stuck, problems)
 
   const dporEnds = new Set<string>()
@@ -118,8 +121,9 @@ function sameEnds(engine: string, found: ReadonlySet<string>, expected: Readonly
 }
 
 /** Whether it hangs, by the search and judgement that `check` makes, and by carrying out what it found. */
-function liveness(make: () => Machine, expected: boolean, problems: string[]): void {
-  const { verdict, violation, schedule, cycleFrom } = finish(new LiveSearch(make, make, {}, 'auto'))
+function liveness(make: (forgets?: boolean) => Machine, expected: boolean, problems: string[]): void {
+  const makeForgetful = () => make(true)
+  const { verdict, violation, schedule, cycleFrom } = finish(new LiveSearch(makeForgetful, () => make(), {}, 'auto', { makeUncounted: makeForgetful }))
   if ((verdict === 'violated') !== expected) problems.push(`liveness: ${verdict} ${violation?.kind ?? ''}; it ${expected ? 'hangs or is wrong' : 'is right and ends'}`)
   if (cycleFrom !== undefined && judgeLasso(make(), { schedule: schedule!, from: cycleFrom }, violation!.vcpu)?.kind !== violation!.kind) problems.push('liveness: the cycle cannot be carried out')
 }

@@ -1,171 +1,200 @@
 /**
- * Which registers can still matter at a place in the code: read on some path from there before they are
- * overwritten. A bit a general register, in the manual's order; one for CF, one for the other arithmetic
- * flags. Whatever is not plainly understood reads everything.
+ * Which registers can still matter at a place in the code: read on some path from there before they are overwritten. The code
+ * is followed through jumps, calls and returns, as far as it is plainly understood; the rest reads everything. Return addresses and
+ * saved frame pointers are followed by the addresses that they have on the stack, so the caller says which words of the stack are
+ * changed by nothing but pushes and calls; and which code by nothing at all.
  */
-import { IMM, MEM, REG, type Op, type Operand } from './decode.ts'
-import { CONDITIONS } from './isa.ts'
-import { EAX, ECX, EDX, ESP } from './registers.ts'
+import { IMM, REG, type Op } from './decode.ts'
+import { ALL_LIVE, effectOf, EVERYTHING, writesRegister, type Effect } from './registerEffects.ts'
+import { EAX, EBP, ESP } from './registers.ts'
 
-export const CARRY_LIVE = 1 << 8
-export const OTHER_FLAGS_LIVE = 1 << 9
-export const ALL_LIVE = 0x3ff
-const FLAGS_LIVE = CARRY_LIVE | OTHER_FLAGS_LIVE
-const INSTRUCTIONS_MAX = 200
+export { ALL_LIVE, CARRY_LIVE, OTHER_FLAGS_LIVE } from './registerEffects.ts'
+
+const PLACES_MAX = 400
+const STACKED_MAX = 32
 /** Displacement of the call with which an actor ends (smp/guestCalls.ts). */
 export const EXIT_CALL = 0x584d0000
 
-/**
- * @param opAt the instruction at an address; null: unknown
- * @param stackAt the dword so many bytes above the stack pointer, and its address; null: unknown
- * @param atExit what is looked at when the actor has ended
- */
-export function liveAt(eip: number, opAt: (eip: number) => Op | null, stackAt: StackAt, atExit: number = 0): number {
-  return liveIn(eip, opAt, stackAt, atExit) ?? liveIn(eip, opAt, null, atExit) ?? ALL_LIVE
+/** What is known of the program; each question that is answered is one that the answer of `liveAt` rests on. */
+export interface Surroundings {
+  /** The instruction at an address, which nobody will change; null: unknown. */
+  opAt(eip: number): Op | null
+  /** Only pushes and calls write this dword, as long as it is above the stack pointer. */
+  keeps(address: number): boolean
+  /** What it holds now, unsigned; null: unknown. */
+  stackAt(address: number): number | null
+  /** What is looked at when the actor has ended. */
+  readonly atExit: number
 }
 
-type StackAt = (offset: number) => { readonly address: number; readonly value: number } | null
+export interface LiveRegisters {
+  readonly mask: number
+  /** The answer rests on what the stack holds now: address, value, alternating. */
+  readonly slots: readonly number[]
+  /** It rests on what EBP holds. */
+  readonly frame: boolean
+}
 
-/** Null: returns would have to be followed (`stackAt` not null) and cannot be. */
-function liveIn(eip: number, opAt: (eip: number) => Op | null, stackAt: StackAt | null, atExit: number): number | null {
-  const effects = new Map<number, Effect>()
-  /** Bytes popped on the way to an instruction. */
-  const popped = new Map<number, number>([[eip, 0]])
-  const open = [eip]
-  const returns: number[] = []
-  const writes: number[] = []
-  const go = (at: number, depth: number) => {
-    const known = popped.get(at)
-    if (known === depth) return true
-    if (known !== undefined) return false
-    popped.set(at, depth)
-    open.push(at)
-    return true
+/** A place in the code, with what the stack is known to hold there; addresses are unsigned. */
+interface Place {
+  readonly eip: number
+  readonly esp: number
+  /** NaN: unknown. */
+  readonly ebp: number
+  /** Highest value of ESP so far: below, what the stack held at the start is gone. */
+  readonly high: number
+  /** What was pushed: address and value (NaN: unknown), alternating, newest last. */
+  readonly pushed: readonly number[]
+}
+
+interface Node {
+  readonly effect: Effect
+  readonly next: readonly string[]
+}
+
+/** @param registers the general registers */
+export function liveAt(eip: number, registers: ArrayLike<number>, around: Surroundings): LiveRegisters {
+  const walk = new Walk(registers[EBP] >>> 0, around)
+  const esp = registers[ESP] >>> 0
+  const start: Place = { eip, esp, ebp: registers[EBP] >>> 0, high: esp, pushed: [] }
+  const mask = walk.from(start)
+  return { mask, slots: [...walk.slots].flat(), frame: walk.frame }
+}
+
+class Walk {
+  readonly slots = new Map<number, number>()
+  frame = false
+  readonly #around: Surroundings
+  readonly #ebp: number
+  readonly #nodes = new Map<string, Node>()
+  readonly #open: Place[] = []
+
+  constructor(ebp: number, around: Surroundings) {
+    this.#ebp = ebp
+    this.#around = around
   }
-  while (open.length > 0) {
-    const at = open.pop()!
-    const depth = popped.get(at)!
-    const op = opAt(at)
-    if (op === null || effects.size === INSTRUCTIONS_MAX) return ALL_LIVE
-    let effect = effectOf(op, at, atExit)
-    if (stackAt !== null && op.row?.mnemonic === 'ret' && op.a.kind === 0) {
-      const slot = stackAt(depth)
-      if (slot === null) return null
-      returns.push(slot.address)
-      effect = { uses: 1 << ESP, defines: 0, next: [slot.value] }
-      if (!go(slot.value, depth + 4)) return null
-    } else {
-      const store = storeOf(op)
-      if (store !== null) writes.push(store)
-      const after = depth + (op.row?.mnemonic === 'pop' ? 4 : 0)
-      for (const next of effect.next) if (!go(next, after)) return ALL_LIVE
+
+  from(start: Place): number {
+    const nodes = this.#nodes
+    const first = this.#go(start)
+    for (let place = this.#open.pop(); place !== undefined; place = this.#open.pop()) {
+      const op = this.#around.opAt(place.eip)
+      if (op === null || nodes.size >= PLACES_MAX) return ALL_LIVE
+      nodes.set(keyOf(place), this.#nodeOf(op, place))
     }
-    effects.set(at, effect)
-  }
-  // The return addresses are what they are now only as long as nothing is written there on the way.
-  if (returns.length > 0 && writes.some((write) => Number.isNaN(write) || returns.some((slot) => Math.abs(slot - write) < 8))) return null
-  const live = new Map<number, number>()
-  for (let changed = true; changed; ) {
-    changed = false
-    for (const [at, { uses, defines, next }] of effects) {
-      const out = next.reduce((all, one) => all | (live.get(one) ?? 0), 0)
-      const now = uses | (out & ~defines)
-      if (now === (live.get(at) ?? 0)) continue
-      live.set(at, now)
-      changed = true
+    const live = new Map<string, number>()
+    for (let changed = true; changed; ) {
+      changed = false
+      for (const [key, { effect, next }] of nodes) {
+        const out = next.reduce((all, one) => all | (live.get(one) ?? 0), 0)
+        const now = effect.uses | (out & ~effect.defines)
+        if (now === (live.get(key) ?? 0)) continue
+        live.set(key, now)
+        changed = true
+      }
     }
+    return live.get(first) ?? 0
   }
-  return live.get(eip) ?? ALL_LIVE
-}
 
-interface Effect {
-  readonly uses: number
-  readonly defines: number
-  readonly next: readonly number[]
-}
-
-/** Linear address that the instruction may write to; NaN: not known, null: none. */
-function storeOf(op: Op): number | null {
-  const reads = ['cmp', 'test', 'nop', 'lea'].includes(op.row?.mnemonic ?? '')
-  if (op.a.kind !== MEM && (op.b.kind !== MEM || op.row?.mnemonic !== 'xchg')) return null
-  if (reads) return null
-  return op.base < 0 && op.index < 0 && !op.segPrefix ? op.disp : Number.NaN
-}
-
-function effectOf(op: Op, eip: number, atExit: number): Effect {
-  const name = op.row?.mnemonic ?? ''
-  const after = (eip + op.length) | 0
-  const { a, b } = op
-  const address = (op.base >= 0 ? 1 << op.base : 0) | (op.index >= 0 ? 1 << op.index : 0)
-  const effect = (uses: number, defines: number, next: readonly number[] = [after]): Effect => ({ uses: uses | address, defines, next })
-  const everything: Effect = { uses: ALL_LIVE, defines: 0, next: [] }
-  if (op.opSize !== 4 || op.addrSize !== 4 || op.rep !== 0) return name === 'pause' ? effect(0, 0) : everything
-  // Beyond POP, what moves the stack pointer is not followed.
-  if (![a, b, op.c].every(plain) || (a.kind === REG && a.size === 4 && a.value === ESP)) return everything
-  switch (name) {
-    case 'mov':
-      return effect(reads(b) | (a.kind === MEM ? 0 : partly(a)), whole(a))
-    case 'movzx':
-    case 'movsx':
-      return effect(reads(b), whole(a))
-    case 'lea':
-      return effect(0, whole(a))
-    case 'cmp':
-    case 'test':
-      return effect(reads(a) | reads(b), FLAGS_LIVE)
-    case 'xor':
-    case 'sub':
-      if (a.kind === REG && b.kind === REG && a.value === b.value && a.size === 4) return effect(0, FLAGS_LIVE | whole(a))
-      return effect(reads(a) | reads(b), FLAGS_LIVE)
-    case 'add':
-    case 'and':
-    case 'or':
-      return effect(reads(a) | reads(b), FLAGS_LIVE)
-    case 'xchg':
-    case 'not':
-      return effect(reads(a) | reads(b), 0)
-    case 'inc':
-    case 'dec':
-      return effect(reads(a), OTHER_FLAGS_LIVE)
-    case 'cmpxchg':
-      return effect(reads(a) | reads(b) | (1 << EAX), FLAGS_LIVE)
-    case 'xadd':
-      return effect(reads(a) | reads(b), FLAGS_LIVE)
-    case 'mfence':
-    case 'lfence':
-    case 'sfence':
-      return effect(0, 0)
-    case 'nop':
-      // A call to the checker has its arguments in registers; the one that ends the actor reads none of its own.
-      if (op.disp === EXIT_CALL && op.a.kind === MEM) return { uses: atExit, defines: 0, next: [] }
-      return effect((1 << EAX) | (1 << ECX) | (1 << EDX), 0)
-    case 'pop':
-      return a.kind === REG && a.value !== ESP ? effect(1 << ESP, whole(a)) : everything
-    case 'jmp':
-      return a.kind === IMM ? effect(0, 0, [(after + a.value) | 0]) : everything
+  #go(place: Place): string {
+    const key = keyOf(place)
+    if (!this.#nodes.has(key)) {
+      this.#nodes.set(key, { effect: EVERYTHING, next: [] })
+      this.#open.push(place)
+    }
+    return key
   }
-  const condition = CONDITIONS.find((one) => name === `j${one}` || name === `set${one}`)
-  if (condition === undefined) return everything
-  const flags = ['b', 'nb'].includes(condition) ? CARRY_LIVE : ['be', 'nbe'].includes(condition) ? FLAGS_LIVE : OTHER_FLAGS_LIVE
-  if (name.startsWith('set')) return effect(flags | partly(a), 0)
-  if (a.kind === IMM) return effect(flags, 0, [after, (after + a.value) | 0])
-  return everything
+
+  #nodeOf(op: Op, place: Place): Node {
+    const name = op.row?.mnemonic ?? ''
+    if (isExit(op)) return { effect: { uses: this.#around.atExit, defines: 0 }, next: [] }
+    const effect = effectOf(op)
+    const next = effect === EVERYTHING ? null : this.#after(op, name, place)
+    if (next === null) return { effect: EVERYTHING, next: [] }
+    return { effect, next: next.map((one) => this.#go(one)) }
+  }
+
+  /** Null: not understood. */
+  #after(op: Op, name: string, place: Place): Place[] | null {
+    const { a, b } = op
+    const eip = (place.eip + op.length) | 0
+    const target = (eip + a.value) | 0
+    switch (name) {
+      case 'ret': {
+        if (op.opSize !== 4 || (a.kind !== 0 && a.kind !== IMM)) return null
+        const to = this.#load(place, place.esp)
+        return to === null ? null : [this.#raise({ ...place, eip: to | 0 }, (place.esp + 4 + (a.kind === IMM ? a.value : 0)) >>> 0)]
+      }
+      case 'call':
+        return push({ ...place, eip: target }, eip)
+      case 'push':
+        return push({ ...place, eip }, a.kind === REG && a.value === EBP && a.size === 4 ? place.ebp : Number.NaN)
+      case 'pop': {
+        if (a.value === ESP) return null
+        const ebp = a.value === EBP ? (this.#load(place, place.esp) ?? Number.NaN) : place.ebp
+        return [this.#raise({ ...place, eip, ebp }, (place.esp + 4) >>> 0)]
+      }
+      case 'leave': {
+        const at = this.#frameOf(place)
+        if (Number.isNaN(at) || (at - place.esp) >>> 0 > 0x10000) return null
+        return [this.#raise({ ...place, eip, ebp: this.#load(place, at) ?? Number.NaN }, (at + 4) >>> 0)]
+      }
+      case 'jmp':
+        return [{ ...place, eip: target }]
+    }
+    if (writesRegister(op, ESP)) {
+      const esp = this.#stackPointerAfter(op, name, place)
+      return Number.isNaN(esp) ? null : [this.#raise({ ...place, eip }, esp)]
+    }
+    const ebp = !writesRegister(op, EBP) ? place.ebp : name === 'mov' && b.kind === REG && b.value === ESP && b.size === 4 ? place.esp : Number.NaN
+    const after = { ...place, eip, ebp }
+    return name.startsWith('j') ? [after, { ...after, eip: target }] : [after]
+  }
+
+  #stackPointerAfter({ a, b, base, index, disp }: Op, name: string, place: Place): number {
+    if (a.kind !== REG || a.size !== 4) return Number.NaN
+    if (name === 'mov' && b.kind === REG && b.value === EBP) return this.#frameOf(place)
+    if (name === 'lea' && index < 0 && (base === ESP || base === EBP)) {
+      const from = base === ESP ? place.esp : this.#frameOf(place)
+      return Number.isNaN(from) ? from : (from + disp) >>> 0
+    }
+    if (b.kind !== IMM) return Number.NaN
+    return name === 'add' ? (place.esp + b.value) >>> 0 : name === 'sub' ? (place.esp - b.value) >>> 0 : name === 'and' ? (place.esp & b.value) >>> 0 : Number.NaN
+  }
+
+  /** EBP, where it is needed as an address. */
+  #frameOf(place: Place): number {
+    if (place.ebp === this.#ebp) this.frame = true
+    return place.ebp
+  }
+
+  /** What the stack holds at `address`; null: unknown. */
+  #load(place: Place, address: number): number | null {
+    if (!this.#around.keeps(address)) return null
+    for (let k = 0; k < place.pushed.length; k += 2) if (place.pushed[k] === address) return Number.isNaN(place.pushed[k + 1]) ? null : place.pushed[k + 1]
+    if (address < place.high) return null
+    const value = this.#around.stackAt(address)
+    if (value !== null) this.slots.set(address, value)
+    return value
+  }
+
+  /** ESP changes; what was pushed below it is gone. */
+  #raise(place: Place, esp: number): Place {
+    const pushed: number[] = []
+    for (let k = 0; k < place.pushed.length; k += 2) if (place.pushed[k] >= esp) pushed.push(place.pushed[k], place.pushed[k + 1])
+    return { ...place, esp, high: Math.max(place.high, esp), pushed }
+  }
 }
 
-const plain = (operand: Operand) => operand.kind === 0 || operand.kind === REG || operand.kind === MEM || operand.kind === IMM
+/** Null: too much is on the stack to follow. */
+function push(place: Place, value: number): Place[] | null {
+  if (place.pushed.length >= 2 * STACKED_MAX) return null
+  const esp = (place.esp - 4) >>> 0
+  return [{ ...place, esp, pushed: [...place.pushed, esp, value] }]
+}
 
-/** The register that holds an operand; AH to BH are parts of the first four. */
-function register(operand: Operand): number {
-  return operand.size === 1 ? operand.value & 3 : operand.value
-}
-function reads(operand: Operand): number {
-  return operand.kind === REG ? 1 << register(operand) : 0
-}
-/** What is overwritten as a whole. */
-function whole(operand: Operand): number {
-  return operand.kind === REG && operand.size === 4 ? 1 << operand.value : 0
-}
-/** Overwritten in part: the rest stays. */
-function partly(operand: Operand): number {
-  return operand.kind === REG && operand.size < 4 ? reads(operand) : 0
+const keyOf = ({ eip, esp, ebp, high, pushed }: Place) => `${eip} ${esp} ${ebp} ${high} ${pushed.join()}`
+
+function isExit(op: Op): boolean {
+  return op.row?.mnemonic === 'nop' && !op.row.alias && op.mod === 2 && op.rm === EAX && op.disp === EXIT_CALL
 }

@@ -87,12 +87,12 @@ export function startCheck(image: MachineImage, model: Model, options: CheckOpti
   const workshops = new Map<string, Workshop>()
   let tasks: TaskSearch | null = null
   const start = (name: Exclude<Engine, 'auto'>, within: Limits): Search => {
-    const workshop = new Workshop(image, model)
-    const { make, makeAside } = workshop
+    const workshop = new Workshop(image, model, name === 'graph')
+    const { make, makeUncounted, makeAside } = workshop
     workshops.set(name, workshop)
     if (name === 'dpor' && options.tasks !== undefined) return (tasks = new TaskSearch(workshop, { ...options.tasks, limits: within }))
     if (name === 'dpor') return new DporSearch(make, liveness === 'off' ? within : { ...within, makeAside })
-    if (name === 'graph') return liveness === 'off' ? new GraphSearch(make, within) : new LiveSearch(make, makeAside, within, liveness, { byCost: isLimited })
+    if (name === 'graph') return liveness === 'off' ? new GraphSearch(make, within) : new LiveSearch(make, makeAside, within, liveness, { byCost: isLimited, makeUncounted })
     return new SamplingSearch(make, {
       sampler: name,
       seed: options.seed ?? 1,

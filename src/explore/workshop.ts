@@ -13,7 +13,11 @@ export class Workshop {
   readonly coverage: Coverage = { points: new Map(), sites: new Map(), cut: 0 }
   readonly #pages: PageMap
 
-  constructor(image: MachineImage, model: Model) {
+  readonly #forgets: boolean
+
+  /** @param forgets states that differ in what can no longer matter are one (smp/machine.ts) */
+  constructor(image: MachineImage, model: Model, forgets = false) {
+    this.#forgets = forgets
     this.image = image
     this.model = model
     this.#pages = new PageMap(image.regions)
@@ -23,9 +27,14 @@ export class Workshop {
   /** A machine in its initial state. */
   readonly make = (): Machine => {
     const { image, model, sharing, coverage } = this
-    return new Machine(image, model, { monitors: monitorsFor(image), sharing, pages: this.#pages, coverage })
+    return new Machine(image, model, { monitors: monitorsFor(image), sharing, pages: this.#pages, coverage, forgets: this.#forgets })
   }
-  /** One whose executions are not counted. */
+  /** One that forgets as those do, and whose executions are not counted. */
+  readonly makeUncounted = (): Machine => {
+    const { image, model, sharing } = this
+    return new Machine(image, model, { monitors: monitorsFor(image), sharing, pages: this.#pages, forgets: this.#forgets })
+  }
+  /** One that forgets nothing, and whose executions are not counted: for what is shown. */
   readonly makeAside = (): Machine => {
     const { image, model, sharing } = this
     return new Machine(image, model, { monitors: monitorsFor(image), sharing, pages: this.#pages })

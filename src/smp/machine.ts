@@ -14,10 +14,10 @@ import { STOP_FAULT, STOP_VIOLATION } from '../cpu/bus.ts'
 import { EXCEPTION_NAMES } from '../cpu/exceptions.ts'
 import { decode, type Op } from '../cpu/decode.ts'
 import { canRunBlocks } from '../cpu/runBlocks.ts'
-import { ALL_LIVE, liveAt } from '../cpu/liveness.ts'
+import { ALL_LIVE, CARRY_LIVE, liveAt, OTHER_FLAGS_LIVE, type LiveRegisters, type Surroundings } from '../cpu/liveness.ts'
 import {
-  ACTIVE, ACTIVITY, ATTR_BIG, CR0, CR0_PG, CS, EIP, ESP, EVENT, EVENT_EXTERNAL, EVENT_HAS_ERROR, EVENT_INT_N, EVENT_NMI, EVENT_TYPE, EVENT_VALID, HALTED,
-  REGISTER_WORDS, SEG_ATTR, SEG_BASE, SHUTDOWN, SS,
+  ACTIVE, ACTIVITY, ATTR_BIG, CF, CR0, CR0_PG, CS, DR7, EBP, EFLAGS, EIP, ESP, EVENT, EVENT_EXTERNAL, EVENT_HAS_ERROR, EVENT_INT_N, EVENT_NMI, EVENT_TYPE,
+  EVENT_VALID, HALTED, REGISTER_WORDS, SEG_ATTR, SEG_BASE, SHUTDOWN, SS, TF, VM,
 } from '../cpu/registers.ts'
 import { wayOutOf, type WayOut } from '../cpu/wayOut.ts'
 import { Store } from '../state/store.ts'
@@ -57,6 +57,11 @@ export interface MachineOptions {
   readonly coverage?: Coverage
   /** Somebody looks at the registers of vCPUs that have ended; default no. */
   readonly looksAtRegisters?: boolean
+  /**
+   * Registers and flags that can no longer matter are overwritten where a vCPU parks, so that states which differ in nothing else are
+   * one; default no. What the machine does, and what it can choose, stays the same.
+   */
+  readonly forgets?: boolean
   /** Steps are remembered (stepMemo.ts); default yes. */
   readonly memo?: boolean
   /** Told of the initial steps too. */
@@ -169,6 +174,8 @@ export class Machine {
     this.#layout = layOut(vcpus, image.interrupts.length, history, model.fetchHistory, translationWords(vcpus, model), ghostWords, pages.sizeBytes / 4)
     this.#quietAt = this.#layout.quiet
     this.#liveAtExit = options.looksAtRegisters === true ? ALL_LIVE : 0
+    // A handler of exceptions sees the registers and, on its stack, the flags.
+    this.#forgets = options.forgets === true && image.handledVectors.every((vector) => vector >= EXCEPTIONS)
     this.store = new Store(this.#layout.length, this.#layout.quiet)
     this.memory = new Memory(this.store, this.#layout.memory, pages, image.regions)
     this.sharing = options.sharing ?? new Sharing(pages.sizeBytes / 4, vcpus)
@@ -342,41 +349,67 @@ export class Machine {
   }
   /** Registers that can matter where the vCPU stands (cpu/liveness.ts). */
   liveRegisters(v: number): number {
+    if (this.sharing.codeShared || !this.#isFlat(v)) return ALL_LIVE
     const { r } = this.cpus[v]
-    const eip = r[EIP]
-    let byStack = this.#live.get(eip)
-    if (byStack === undefined) this.#live.set(eip, (byStack = new Map()))
-    const known = byStack.get(r[ESP])
-    if (known !== undefined) return known
-    const flat = !this.sharing.codeShared && this.#isFlat(v)
-    const live = flat ? liveAt(eip, (at) => this.#decodeAt(at), (offset) => this.#stackAt(v, offset), this.#liveAtExit) : ALL_LIVE
-    byStack.set(r[ESP], live)
-    return live
+    const known = this.#live.get(r[EIP])
+    if (known !== undefined)
+      for (const one of known)
+        if (one.esp === r[ESP] && (!one.frame || one.ebp === r[EBP]) && this.#stackHolds(v, one.slots)) return one.mask
+    const live = { ...liveAt(r[EIP], r, this.#surroundings(v)), esp: r[ESP], ebp: r[EBP] }
+    this.#live.set(r[EIP], [live, ...(known ?? []).slice(0, STACKS_MAX)])
+    return live.mask
   }
-  /** By EIP and ESP. */
-  readonly #live = new Map<number, Map<number, number>>()
+  readonly #live = new Map<number, readonly (LiveRegisters & { readonly esp: number; readonly ebp: number })[]>()
   readonly #liveAtExit: number
+  readonly #forgets: boolean
 
-  #stackAt(v: number, offset: number): { address: number; value: number } | null {
+  /** Overwrites the registers and flags of `v` that nothing can read any more. */
+  #forgetDead(v: number): void {
     const { r } = this.cpus[v]
-    const address = (r[ESP] + offset) | 0
+    const ended = this.wordOf(v, STATUS) === ENDED
+    // Interrupts push what they find; traps and the code of a debugger look at it.
+    if (!this.running() || this.sharing.interruptible[v] !== 0 || (r[EVENT] & EVENT_VALID) !== 0 || (r[EFLAGS] & (TF | VM)) !== 0 || (r[DR7] & 0xff) !== 0) return
+    const live = ended ? this.#liveAtExit : this.liveRegisters(v)
+    if (live === ALL_LIVE) return
+    for (let register = 0; register < 8; register++)
+      if ((live & (1 << register)) === 0 && (ended || register !== ESP)) this.setWord(v, register, FORGOTTEN)
+    const flags = ((live & CARRY_LIVE) === 0 ? CF : 0) | ((live & OTHER_FLAGS_LIVE) === 0 ? OTHER_FLAGS : 0)
+    this.setWord(v, EFLAGS, r[EFLAGS] & ~flags)
+  }
+
+  #stackHolds(v: number, slots: readonly number[]): boolean {
+    for (let k = 0; k < slots.length; k += 2) if (this.#stackAt(v, slots[k]) !== slots[k + 1]) return false
+    return true
+  }
+
+  #surroundings(v: number): Surroundings {
+    const { memory, sharing } = this
+    return {
+      atExit: this.#liveAtExit,
+      opAt: (eip) => {
+        const op = this.#opAt(eip)
+        for (let b = 0; op !== null && b < op.length; b++) if (!sharing.relyOnCode(memory.granule(memory.index(eip + b)))) return null
+        return op
+      },
+      keeps: (address) => memory.index(address) >= 0 && (address & 3) === 0 && this.#buses[v].isStack(address) && sharing.relyOnSlot(memory.granule(memory.index(address)), 1 << v),
+      stackAt: (address) => this.#stackAt(v, address),
+    }
+  }
+
+  /** The dword at `address` of the stack of `v`, unsigned; null: unknown. */
+  #stackAt(v: number, address: number): number | null {
+    const { r } = this.cpus[v]
     const at = this.memory.index(address)
     if (r[SEG_BASE + SS] !== 0 || at < 0 || (address & 3) !== 0 || this.#buses[v].buffer.overlaps(address, 4)) return null
-    return { address, value: this.memory.load(at, 4) }
+    return this.memory.load(at, 4) >>> 0
   }
 
-  /** Its code is at linear addresses that are physical ones. */
+  /** Its code and its stack are at linear addresses that are physical ones. */
   #isFlat(v: number): boolean {
     const { r } = this.cpus[v]
-    return (r[CR0] & CR0_PG) === 0 && r[SEG_BASE + CS] === 0 && (r[SEG_ATTR + CS] & ATTR_BIG) !== 0
+    return (r[CR0] & CR0_PG) === 0 && r[SEG_BASE + CS] === 0 && r[SEG_BASE + SS] === 0 && (r[SEG_ATTR + CS] & r[SEG_ATTR + SS] & ATTR_BIG) !== 0
   }
 
-  #decodeAt(eip: number): Op | null {
-    const at = this.memory.index(eip)
-    if (at < 0 || !this.memory.allows(eip, EXECUTE) || (eip & 0xfff) > 0x1000 - WINDOW) return null
-    const op = decode(this.memory.u8.slice(at, at + WINDOW), 0, WINDOW, true)
-    return op.length === 0 ? null : op
-  }
   needsDrains(choice: number): boolean {
     if (choiceKind(choice) === INTERRUPT || choiceKind(choice) === NMI) return this.model.interruptDrains
     if (this.model.sc) return true
@@ -490,8 +523,8 @@ export class Machine {
     const start = this.image.vcpus[v].registers[ESP]
     const returns: number[] = []
     for (let offset = 0; this.cpus[v].r[ESP] + offset < start && offset < STACK_SCANNED; offset += 4) {
-      const value = this.#stackAt(v, offset)?.value
-      if (value === undefined) break
+      const value = this.#stackAt(v, (this.cpus[v].r[ESP] + offset) >>> 0)
+      if (value === null) break
       if (CALL_LENGTHS.some((length) => this.#opAt((value - length) >>> 0)?.row?.mnemonic === 'call' && this.#opAt((value - length) >>> 0)?.length === length)) returns.push(value >>> 0)
     }
     return returns
@@ -879,6 +912,7 @@ export class Machine {
     this.#run(v)
     this.#waysOf = -1
     this.store.commit(base, this.#before, REGISTER_WORDS)
+    if (this.#forgets && this.violation === null && !this.#cut) this.#forgetDead(v)
     if (this.violation !== null || this.#cut) this.memo.abandon()
     if (this.#remembers) this.memo.end(v, this.#flagsOfStep())
   }
@@ -1245,5 +1279,13 @@ export class Machine {
   }
 }
 
+/** Vectors of exceptions and NMIs; above are interrupts. */
+const EXCEPTIONS = 32
+/** Stacks on which what is live at an address is kept. */
+const STACKS_MAX = 64
+/** What is left in a register that nothing reads: a value that would be noticed. */
+const FORGOTTEN = 0x0dead0de
+/** PF, AF, ZF, SF, OF. */
+const OTHER_FLAGS = 0x8d4
 /** #PF. */
 const PAGE_FAULT = 14

@@ -39,6 +39,13 @@ export class Sharing {
   readonly readers: Int32Array
   readonly writers: Int32Array
   readonly fetchers: Int32Array
+  /** Per dword: 1 = it was written as data in a frame that is in use: at or above the stack pointer. */
+  readonly framed: Uint8Array
+  /**
+   * Per dword: something was concluded (cpu/liveness.ts) from nobody writing it, bit 0, or nobody but pushes and calls, bit 1. Who does
+   * write it nevertheless makes the pass start again.
+   */
+  readonly relied: Uint8Array
   /** Per vCPU: an interrupt may arrive. */
   readonly interruptible: Uint8Array
   /** Some dword of code is shared, so that core serialisation is visible. */
@@ -63,6 +70,32 @@ export class Sharing {
     this.fetchers = new Int32Array(granules)
     this.interruptible = new Uint8Array(vcpus)
     this.walked = new Uint8Array(granules)
+    this.framed = new Uint8Array(granules)
+    this.relied = new Uint8Array(granules)
+  }
+
+  /** Whether nobody writes granule `g`, as far as is known; should it come otherwise, `grown` will say so. */
+  relyOnCode(g: number): boolean {
+    if (this.writers[g] !== 0) return false
+    this.relied[g] |= 1
+    return true
+  }
+
+  /** Whether only pushes and calls of vCPU `bit` write granule `g`, while it is above its stack pointer. */
+  relyOnSlot(g: number, bit: number): boolean {
+    if (this.shared[g] !== 0 || (this.writers[g] & ~bit) !== 0 || this.framed[g] !== 0) return false
+    this.relied[g] |= 2
+    return true
+  }
+
+  /** Notes a write to a frame that is in use. */
+  noteFramed(first: number, last: number): void {
+    for (let g = first; g <= last; g++) {
+      if (this.framed[g] !== 0) continue
+      this.framed[g] = 1
+      this.noted++
+      if ((this.relied[g] & 2) !== 0) this.#grow()
+    }
   }
 
   /** Notes that a page walk may read granules `first`..`last`. */
@@ -128,6 +161,7 @@ export class Sharing {
       if ((this.writers[g] & bit) === 0) {
         this.writers[g] |= bit
         this.noted++
+        if (this.relied[g] !== 0) this.#grow()
         if (this.shared[g] === 0 && this.#conflict(g)) visible = true
       }
       if (this.shared[g] !== 0) visible = true
@@ -194,6 +228,7 @@ export class Sharing {
       if (g < 0 || g >= this.shared.length) throw new RangeError(`granule ${g} of ${this.shared.length}`)
       const news = (rows[at + 2] & ~this.readers[g]) | (rows[at + 3] & ~this.writers[g]) | (rows[at + 4] & ~this.fetchers[g])
       if (news !== 0) this.noted++
+      if (this.relied[g] !== 0 && (rows[at + 3] & ~this.writers[g]) !== 0) this.#grow()
       if (this.shared[g] !== 0 && (rows[at + 4] & ~this.fetchers[g]) !== 0) this.#grow()
       this.readers[g] |= rows[at + 2]
       this.writers[g] |= rows[at + 3]

@@ -438,6 +438,11 @@ export class VcpuBus implements Bus {
     return true
   }
 
+  /** The address, unsigned, is in the region that the vCPU's stack is in when it starts. */
+  isStack(physical: number): boolean {
+    return physical >= this.#stackFrom && physical < this.#stackTo
+  }
+
   /** Byte index of an access, or -1 with a violation. */
   #check(physical: number, access: number, what: string): number {
     const at = this.#machine.memory.index(physical)
@@ -590,7 +595,9 @@ export class VcpuBus implements Bus {
     if (this.#running) visible = machine.sharing.noteWrite(memory.granule(at), memory.granule(at + sizeBytes - 1), this.#bit)
     const alias = this.#aliasOf(memory.granule(at))
     if (visible) machine.distrustCode(this.#vcpu)
-    if (changes && (visible || physical >>> 0 < this.#stackFrom || physical >>> 0 >= this.#stackTo)) machine.quiet = false
+    const inStack = this.isStack(physical >>> 0)
+    if (inStack && this.#running && physical >>> 0 >= this.cpu.r[ESP] >>> 0) machine.sharing.noteFramed(memory.granule(at), memory.granule(at + sizeBytes - 1))
+    if (changes && (visible || !inStack)) machine.quiet = false
     if (this.locked) {
       if (!this.#openLock(visible, physical, sizeBytes)) return
       if (visible) {

@@ -32,12 +32,14 @@ export type LivenessOutcome =
 export interface LivenessTask {
   readonly graph: StateGraph
   readonly search: Pick<GraphSearch, 'stateOf'>
-  /** A machine at the start. */
+  /** A machine at the start, whose states are those of the graph. */
   readonly makeMachine: () => Live
+  /** One that forgets nothing (smp/machine.ts), as that will which shows what was found. */
+  readonly makeAside: () => Live
   readonly liveness: Exclude<Liveness, 'off'>
 }
 
-export function judgeLiveness({ graph, search, makeMachine, liveness }: LivenessTask): LivenessOutcome {
+export function judgeLiveness({ graph, search, makeMachine, makeAside, liveness }: LivenessTask): LivenessOutcome {
   const vcpus = makeMachine().vcpuCount
   const all = vcpus === 32 ? -1 : (1 << vcpus) - 1
   const stateOf = (machine: Explorable) => search.stateOf(machine.store.h0, machine.store.h1)
@@ -56,16 +58,16 @@ export function judgeLiveness({ graph, search, makeMachine, liveness }: Liveness
     const way = wayTo(makeMachine, isGoal, stateOf)
     const machine = makeMachine()
     for (const choice of way.schedule) machine.take(choice)
-    return { lasso: closeFairly(makeMachine(), way.schedule), victims: doomed[stateOf(machine)], cost: way.cost }
+    return { lasso: closeFairly(makeAside(), way.schedule), victims: doomed[stateOf(machine)], cost: way.cost }
   }
   const certain = doom(obliged, 0)
-  if (certain !== null) return found(makeMachine, certain.lasso, lowest(certain.victims & obliged), certain.cost)
+  if (certain !== null) return found(makeAside, certain.lasso, lowest(certain.victims & obliged), certain.cost)
   // Who never ends in any execution may be meant to go round for ever, and to be idle once those have ended whom it served: unless
   // its code would go on to something else from there.
   for (const v of bitsOf(all & ~obliged))
     for (const unended of [0, all]) {
       const possible = doom(1 << v, unended)
-      if (possible?.lasso && whoWaits(makeMachine(), possible.lasso).includes(v)) return found(makeMachine, possible.lasso, v, possible.cost)
+      if (possible?.lasso && whoWaits(makeAside(), possible.lasso).includes(v)) return found(makeAside, possible.lasso, v, possible.cost)
     }
   const getsOn = (label: number, mask: number) => marks && (label & EDGE_PROGRESS) !== 0 && ((1 << choiceVcpu(label)) & mask) !== 0
   // Who is not obliged to get anywhere keeps nobody else from it: to see it run is to see the program go on.
@@ -82,7 +84,7 @@ export function judgeLiveness({ graph, search, makeMachine, liveness }: Liveness
     for (const choice of way.schedule) machine.take(choice)
     const start = stateOf(machine)
     const schedule = [...way.schedule, ...tour(graph, members, start, vcpus, usable)]
-    return found(makeMachine, { schedule, from: way.schedule.length }, lowest(~graph.ended[start] & owed), way.cost)
+    return found(makeAside, { schedule, from: way.schedule.length }, lowest(~graph.ended[start] & owed), way.cost)
   }
   const livelock = judge((label) => isOwed(label) && !getsOn(label, obliged) && !byOther(label), obliged)
   if (livelock !== null) return livelock
@@ -117,9 +119,15 @@ function wayTo(makeMachine: () => Live, isGoal: (state: number) => boolean, stat
 }
 
 function found(makeMachine: () => Live, lasso: Lasso | null, victim: number, cost: Cost | null): LivenessOutcome {
-  const violation = lasso && judgeLasso(makeMachine(), lasso, victim)
-  if (lasso === null || violation === null) throw new Error('a lasso of the state graph is not fair when carried out')
-  return { violated: true, lasso, violation, cost }
+  let way = lasso
+  let violation = way && judgeLasso(makeMachine(), way, victim)
+  if (way !== null && violation === null) {
+    // What the graph does not tell apart is as the cycle leaves it only once it has been gone round.
+    way = { schedule: [...way.schedule, ...way.schedule.slice(way.from)], from: way.schedule.length }
+    violation = judgeLasso(makeMachine(), way, victim)
+  }
+  if (way === null || violation === null) throw new Error('a lasso of the state graph is not fair when carried out')
+  return { violated: true, lasso: way, violation, cost }
 }
 
 /** A machine in which reaching certain states is the violation. */

@@ -19,6 +19,8 @@ export interface LiveOptions {
   readonly edgesMax?: number
   /** Go by cost at once: where the search is limited, it is the order that makes it say something. */
   readonly byCost?: boolean
+  /** A machine at the start that has the states of the search; absent: `makeAside` does. */
+  readonly makeUncounted?: () => Live
 }
 
 export class LiveSearch implements Search {
@@ -30,15 +32,17 @@ export class LiveSearch implements Search {
   #events = 0
   #seconds = 0
   #stopped = false
+  readonly #makeUncounted: () => Live
   readonly #makeAside: () => Live
   readonly #liveness: Exclude<Liveness, 'off'>
   readonly #edgesMax: number
   #outcome: LivenessOutcome | null = null
 
   /**
-   * @param makeAside a machine at the start for what is no part of the search
+   * @param makeAside a machine at the start for what is no part of the search, which forgets nothing (smp/machine.ts)
    */
-  constructor(makeMachine: () => Live, makeAside: () => Live, limits: Limits, liveness: Exclude<Liveness, 'off'>, { edgesMax, byCost = false }: LiveOptions = {}) {
+  constructor(makeMachine: () => Live, makeAside: () => Live, limits: Limits, liveness: Exclude<Liveness, 'off'>, { edgesMax, byCost = false, makeUncounted = makeAside }: LiveOptions = {}) {
+    this.#makeUncounted = makeUncounted
     this.#makeAside = makeAside
     this.#liveness = liveness
     this.#edgesMax = edgesMax ?? (liveness === 'auto' ? EDGES_MAX : EDGES_ASKED_MAX)
@@ -61,7 +65,7 @@ export class LiveSearch implements Search {
     if (graph === null || verdict.verdict !== 'holds') return false
     this.#outcome = graph.full
       ? { violated: false, report: { covered: 'none', text: `not judged: there are more than ${this.#edgesMax} transitions${this.#liveness === 'auto' ? '; --liveness progress or termination takes more' : ''}` } }
-      : judgeLiveness({ graph, search: this.#search, makeMachine: this.#makeAside, liveness: this.#liveness })
+      : judgeLiveness({ graph, search: this.#search, makeMachine: this.#makeUncounted, makeAside: this.#makeAside, liveness: this.#liveness })
     return false
   }
 
