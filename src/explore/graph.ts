@@ -82,26 +82,49 @@ export class GraphSearch implements Search {
   }
 }
 
-interface Frame {
-  readonly choices: Int32Array
-  next: number
-  readonly state: number
-  /** vCPUs that have ended, and the transitions so far, where they are kept. */
-  readonly ended: number
-  readonly edges: Int32Array | null
+/**
+ * The nodes of a descent, as a stack of two arrays: per node a row, and its choices, each with the transition that it became, where
+ * these are kept (stateGraph.ts: target, label).
+ */
+class Frames {
+  /** Nodes on the stack. */
+  length = 0
+  rows = new Int32Array(64 * FRAME_WORDS)
+  /** Choice, target, label. */
+  choices = new Int32Array(1024 * CHOICE_WORDS)
+
+  /** @param keeps its transitions are kept; @param ended vCPUs that have ended, as bits */
+  push(state: number, keeps: boolean, ended: number, list: Int32Array, count: number): void {
+    const at = this.length * FRAME_WORDS
+    if (at + FRAME_WORDS > this.rows.length) this.rows = doubled(this.rows)
+    const first = this.length === 0 ? 0 : this.rows[at - FRAME_WORDS + END]
+    const end = first + count * CHOICE_WORDS
+    while (end > this.choices.length) this.choices = doubled(this.choices)
+    for (let k = 0, to = first; k < count; k++, to += CHOICE_WORDS) this.choices[to] = list[k]
+    const rows = this.rows
+    rows[at + NEXT] = rows[at + FIRST] = first
+    rows[at + END] = end
+    rows[at + STATE] = state
+    rows[at + KEEPS] = keeps ? 1 : 0
+    rows[at + ENDED] = ended
+    this.length++
+  }
 }
+/** Of a row: next choice, first, and behind the last, as places in `choices`; number of the state, and what else `push` is told. */
+const [NEXT, FIRST, END, STATE, KEEPS, ENDED, FRAME_WORDS] = [0, 1, 2, 3, 4, 5, 6]
+const CHOICE_WORDS = 3
 
 class Pass {
   readonly #machine: Explorable
   readonly #limits: Limits
   readonly #started: number
-  readonly #nodes = new NodeTable()
+  readonly #nodes: NodeTable
   readonly #buckets = new Map<number, number[]>()
   readonly #choices = new Int32Array(CHOICES_MAX)
   /** Nodes from the root to where the machine is. */
   readonly #path: number[] = []
   /** Nodes of the present descent that have choices left; the first belongs to path[floor - 1]. */
-  readonly #frames: Frame[] = []
+  readonly #frames = new Frames()
   readonly graph: StateGraph | null
   readonly #labeller: Labeller | null
   /** Per state: its transitions are being kept, or have been. */
@@ -110,6 +133,7 @@ class Pass {
   readonly #random: (() => number) | null
   readonly #byCost: boolean
   #floor = 0
+  #passMs = 0
   #pauseAt = 0
   #events = 0
   /** Events that only lead back to a node. */
@@ -124,12 +148,13 @@ class Pass {
 
   constructor(machine: Explorable, limits: Limits, started: number, edgesMax: number, byCost: boolean) {
     this.#byCost = byCost
+    this.#nodes = new NodeTable(byCost)
     this.#machine = machine
     this.#limits = limits
     this.#started = started
     this.#random = limits.seed === undefined ? null : generator(limits.seed)
     const live = edgesMax > 0 && isLive(machine) ? machine : null
-    this.graph = live && new StateGraph(edgesMax)
+    this.graph = live && new StateGraph(edgesMax, live.vcpuCount)
     this.#labeller = live && new Labeller(live)
     if (machine.violation !== null) return
     const root = this.#nodes.add(machine.store.h0, machine.store.h1, -1, -1, 0, 0, -1)
@@ -156,6 +181,13 @@ class Pass {
 
   /** Goes on for a slice of events. */
   advance(): 'done' | 'grown' | 'paused' {
+    const from = performance.now()
+    const outcome = this.#goOn()
+    this.#passMs += performance.now() - from
+    return outcome
+  }
+
+  #goOn(): 'done' | 'grown' | 'paused' {
     const machine = this.#machine
     if (machine.violation === null) {
       this.#pauseAt = this.#events + (this.#limits.sliceEvents ?? SLICE_EVENTS)
@@ -185,7 +217,7 @@ class Pass {
     this.#goTo(node)
     if (this.#stopped !== null) return false
     this.#floor = this.#path.length
-    this.#frames.push(this.#expand())
+    this.#expand()
     this.#descend()
     return true
   }
@@ -200,12 +232,16 @@ class Pass {
   #descend(): void {
     const machine = this.#machine
     const frames = this.#frames
+    const nodes = this.#nodes
+    const labeller = this.#labeller
     const cost = this.#level
     while (frames.length > 0) {
-      const frame = frames[frames.length - 1]
-      if (frame.next === frame.choices.length || this.#stopped !== null || this.#found >= 0) {
-        frames.pop()
-        if (frame.edges !== null) this.graph!.add(frame.state, frame.ended, frame.edges)
+      const row = (frames.length - 1) * FRAME_WORDS
+      const { rows } = frames
+      const at = rows[row + NEXT]
+      if (at === rows[row + END] || this.#stopped !== null || this.#found >= 0) {
+        if (rows[row + KEEPS] === 1) this.graph!.add(rows[row + STATE], rows[row + ENDED], frames.choices, rows[row + FIRST], at, CHOICE_WORDS)
+        frames.length--
         if (this.#path.length > this.#floor) {
           this.#path.pop()
           machine.undo()
@@ -214,17 +250,17 @@ class Pass {
       }
       if (this.#events >= this.#pauseAt) return
       const node = this.#path[this.#path.length - 1]
-      const choice = frame.choices[frame.next++]
-      const current = this.#nodes.current(node)
+      const choice = frames.choices[at]
+      rows[row + NEXT] = at + CHOICE_WORDS
+      const current = nodes.current(node)
       const price = this.#byCost ? addCost(cost, costOf(machine, choice, current)) : Math.floor(this.#path.length / STRIPE_EVENTS)
       this.#tick()
-      const { edges } = frame
-      const edge = 2 * (frame.next - 1)
-      if (edges !== null) this.#labeller!.before(choice)
+      const keeps = rows[row + KEEPS] === 1
+      if (keeps) labeller!.before(choice)
       const outcome = machine.take(choice)
-      if (edges !== null) {
-        edges[edge] = NOWHERE
-        edges[edge + 1] = this.#labeller!.after()
+      if (keeps) {
+        frames.choices[at + 1] = NOWHERE
+        frames.choices[at + 2] = labeller!.after()
       }
       if (outcome === 1) {
         this.#reportLater(node, choice, price)
@@ -237,20 +273,25 @@ class Pass {
         continue
       }
       const last = !this.#byCost || choiceKind(choice) === DRAIN ? current : choiceVcpu(choice)
-      const child = this.#nodes.find(machine.store.h0, machine.store.h1, last)
-      if (edges !== null && child >= 0) edges[edge] = this.#nodes.state(child)
-      if (child >= 0 && (this.#nodes.expanded(child) || this.#nodes.cost(child) <= price)) {
-        this.#executions++
-        machine.undo()
-        continue
+      const { h0, h1 } = machine.store
+      const child = nodes.find(h0, h1, last)
+      if (child >= 0) {
+        if (keeps) frames.choices[at + 1] = nodes.state(child)
+        if (nodes.expanded(child) || nodes.cost(child) <= price) {
+          this.#executions++
+          machine.undo()
+          continue
+        }
+        nodes.reparent(child, node, choice, price, nodes.depth(node) + 1)
       }
-      const id = child >= 0 ? child : this.#nodes.add(machine.store.h0, machine.store.h1, node, choice, price, this.#nodes.depth(node) + 1, last)
-      if (edges !== null) edges[edge] = this.#nodes.state(id)
-      if (child < 0) this.#sources.count(choice, price - cost)
-      else this.#nodes.reparent(child, node, choice, price, this.#nodes.depth(node) + 1)
+      const id = child >= 0 ? child : nodes.add(h0, h1, node, choice, price, nodes.depth(node) + 1, last)
+      if (child < 0) {
+        if (keeps) frames.choices[at + 1] = nodes.state(id)
+        this.#sources.count(choice, price - cost)
+      }
       if (price === cost) {
         this.#path.push(id)
-        frames.push(this.#expand())
+        this.#expand()
       } else {
         this.#bucket(price).push(id)
         machine.undo()
@@ -270,20 +311,20 @@ class Pass {
   }
   #least: { node: number; choice: number; price: number } | null = null
 
-  #expand(): Frame {
+  #expand(): void {
     const node = this.#path[this.#path.length - 1]
     this.#nodes.markExpanded(node)
     const count = this.#machine.enabled(this.#choices)
     if (count === 0) this.#executions++
-    const choices = this.#choices.slice(0, count)
+    const choices = this.#choices
     if (this.#random !== null)
       for (let k = count - 1; k > 0; k--) {
         const other = this.#random() % (k + 1)
         ;[choices[k], choices[other]] = [choices[other], choices[k]]
       }
     const state = this.#nodes.state(node)
-    if (this.graph === null || this.graph.full || this.#isKept(state)) return { choices, next: 0, state, ended: 0, edges: null }
-    return { choices, next: 0, state, ended: endedOf(this.#machine as Live), edges: new Int32Array(2 * count) }
+    const keeps = this.graph !== null && !this.graph.full && !this.#isKept(state)
+    this.#frames.push(state, keeps, keeps ? endedOf(this.#machine as Live) : 0, choices, count)
   }
 
   #isKept(state: number): boolean {
@@ -365,6 +406,7 @@ class Pass {
       transitions: this.#events - this.#retaken,
       bytes: this.#nodes.bytes,
       seconds: (performance.now() - this.#started) / 1000,
+      passSeconds: this.#passMs / 1000,
       engine: 'graph',
     }
     // The machine stands at the root's violation, or is brought to the one that was found.
@@ -398,4 +440,10 @@ class Pass {
     if (cut) return { ...common, ...blank, verdict: 'holds', strength: 'bounded', bounds: { preemptions: covered } }
     return { ...common, ...blank, verdict: 'holds', strength: reasons.length > 0 ? 'bounded' : 'complete', bounds: {} }
   }
+}
+
+function doubled(array: Int32Array): Int32Array<ArrayBuffer> {
+  const bigger = new Int32Array(array.length * 2)
+  bigger.set(array)
+  return bigger
 }

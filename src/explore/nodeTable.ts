@@ -14,14 +14,19 @@ const STATE = 8
 export class NodeTable {
   #nodes = new Int32Array(1024 * FIELDS)
   #slots = new Int32Array(4096).fill(-1)
-  /** The same for machine states alone, to count them. */
-  #stateSlots = new Int32Array(4096).fill(-1)
+  /** The same for machine states alone, to count them; null: nodes are states. */
+  #stateSlots: Int32Array | null
   #count = 0
   states = 0
 
+  /** @param byCurrent nodes differ by the vCPU that ran last; false: that is the same for all */
+  constructor(byCurrent: boolean) {
+    this.#stateSlots = byCurrent ? new Int32Array(4096).fill(-1) : null
+  }
+
   /** Memory that it takes. */
   get bytes(): number {
-    return this.#nodes.byteLength + this.#slots.byteLength + this.#stateSlots.byteLength
+    return this.#nodes.byteLength + this.#slots.byteLength + (this.#stateSlots?.byteLength ?? 0)
   }
 
   find(h0: number, h1: number, current: number): number {
@@ -42,7 +47,7 @@ export class NodeTable {
       this.#nodes = nodes
     }
     const node = this.#count++
-    const known = this.findState(h0, h1)
+    const known = this.#stateSlots === null ? -1 : this.findState(h0, h1)
     const state = known < 0 ? this.states : known
     const at = node * FIELDS
     const nodes = this.#nodes
@@ -58,7 +63,7 @@ export class NodeTable {
     this.#insert(this.#slots, slotOf(h0, current), node)
     if (known < 0) {
       this.states++
-      this.#insert(this.#stateSlots, h0, node)
+      if (this.#stateSlots !== null) this.#insert(this.#stateSlots, h0, node)
     }
     return node
   }
@@ -104,6 +109,7 @@ export class NodeTable {
 
   /** Number of a machine state, whoever ran last; -1: it is not known. */
   findState(h0: number, h1: number): number {
+    if (this.#stateSlots === null) return this.find(h0, h1, -1)
     const mask = this.#stateSlots.length - 1
     for (let slot = h0 & mask; ; slot = (slot + 1) & mask) {
       const node = this.#stateSlots[slot]
@@ -122,11 +128,11 @@ export class NodeTable {
   #grow(): void {
     const nodes = this.#nodes
     this.#slots = new Int32Array(this.#slots.length * 4).fill(-1)
-    this.#stateSlots = new Int32Array(this.#slots.length).fill(-1)
+    if (this.#stateSlots !== null) this.#stateSlots = new Int32Array(this.#slots.length).fill(-1)
     for (let node = 0; node < this.#count; node++) {
       const at = node * FIELDS
       this.#insert(this.#slots, slotOf(nodes[at + H0], nodes[at + CURRENT]), node)
-      if (this.findState(nodes[at + H0], nodes[at + H1]) < 0) this.#insert(this.#stateSlots, nodes[at + H0], node)
+      if (this.#stateSlots !== null && this.findState(nodes[at + H0], nodes[at + H1]) < 0) this.#insert(this.#stateSlots, nodes[at + H0], node)
     }
   }
 }

@@ -21,6 +21,8 @@ export interface Verdict {
   /** Memory of the table of states, in bytes, where there is one. */
   readonly bytes?: number
   readonly seconds: number
+  /** Of these, those of the pass that counts: without setting up, and earlier passes, in which it was learnt what is shared. */
+  readonly passSeconds?: number
   /** Engine dpor: how executions ended that are not among `executions`. */
   readonly others?: { readonly discarded: number; readonly redundant: number; readonly cut: number; readonly endless: number }
   readonly engine: string

@@ -9,7 +9,7 @@ import type { Memory } from './memory.ts'
 import type { Sharing } from './sharing.ts'
 import type { StoreBuffer } from './storeBuffer.ts'
 
-const SLOTS = 4096
+const SLOTS = 512
 /** D bit of a code segment's attributes: 32-bit operands and addresses. */
 const ATTR_D = 1 << 14
 

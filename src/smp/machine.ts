@@ -899,7 +899,7 @@ export class Machine {
   #isRememberable(v: number): boolean {
     if (!this.#remembers || this.observer !== null || this.sharing.codeShared || this.sharing.interruptible[v] !== 0 || !this.running()) return false
     if (this.translations?.isOn(v) && (this.sharing.tablesChange || this.model.tlbSpeculative === 'no')) return false
-    for (const judge of this.#judges) if (!judge.isIdle!()) return false
+    for (let k = 0; k < this.#judges.length; k++) if (!this.#judges[k].isIdle!()) return false
     return true
   }
 

@@ -226,6 +226,10 @@ export class StepMemo {
     store.forEachSince(this.#mark, (index, old) => {
       if (!olds.has(index) && index !== quietWords + ICOUNT) olds.set(index, old)
     })
+    // Code that nobody writes is what it is; should it be written after all, everything is forgotten.
+    const { memory, quiet } = this.#layout
+    for (const index of this.#inputs.keys())
+      if (index >= memory && index < quiet && this.#sharing.fetchers[index - memory] !== 0 && this.#sharing.relyOnCode(index - memory)) this.#inputs.delete(index)
     const outputs = [...olds].filter(([index, old]) => store.w[index] !== old)
     const footprint = this.#footprint.words.subarray(0, this.#footprint.length)
     const length = HEADER + this.#inputs.size * 2 + this.#captured.length + outputs.length * 3 + footprint.length + this.#points.length
@@ -248,9 +252,12 @@ export class StepMemo {
     arena[at + HASH0] = store.h0 ^ this.#h0
     arena[at + HASH1] = store.h1 ^ this.#h1
     let row = at + HEADER
+    // Data come after code: what differs first is looked at first.
+    let input = row + this.#inputs.size * 2
+    row = input
     for (const [index, value] of this.#inputs) {
-      arena[row++] = index
-      arena[row++] = value
+      arena[--input] = value
+      arena[--input] = index
     }
     arena.set(this.#captured, row)
     row += this.#captured.length

@@ -262,7 +262,7 @@ describe('costs and nodes', () => {
   })
 
   it('keeps 20000 nodes apart, also where lanes collide, and counts states without the vCPU', () => {
-    const table = new NodeTable()
+    const table = new NodeTable(true)
     for (let n = 0; n < 10_000; n++)
       for (const current of [0, 1]) expect(table.add(n & 7, n, -1, n, 0, 0, current)).toBe(2 * n + current)
     expect(table.states).toBe(10_000)

@@ -25,7 +25,7 @@ type Mode = Exclude<Liveness, 'off'>
 function judge(programs: Programs, mode: Mode = 'auto') {
   const make = () => new LoopToy(programs)
   const verdict = finish(new LiveSearch(make, make, { sliceEvents: 13 }, mode))
-  const { events: _, transitions: _t, seconds: _s, executions: _e, ...same } = verdict
+  const { events: _, transitions: _t, seconds: _s, passSeconds: _p, bytes: _b, executions: _e, ...same } = verdict
   // Without order, and by cost: what is said is the same.
   expect(finish(new LiveSearch(make, make, {}, mode, { byCost: true }))).toMatchObject(same)
   if (verdict.cycleFrom !== undefined) {

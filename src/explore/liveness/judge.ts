@@ -40,7 +40,7 @@ export interface LivenessTask {
 }
 
 export function judgeLiveness({ graph, search, makeMachine, makeAside, liveness }: LivenessTask): LivenessOutcome {
-  const vcpus = makeMachine().vcpuCount
+  const { vcpus } = graph
   const all = vcpus === 32 ? -1 : (1 << vcpus) - 1
   const stateOf = (machine: Explorable) => search.stateOf(machine.store.h0, machine.store.h1)
   const isOwed = (label: number) => (label & EDGE_FINITE) === 0

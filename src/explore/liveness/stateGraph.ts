@@ -41,6 +41,7 @@ export class Labeller {
 
 export class StateGraph {
   readonly edgesMax: number
+  readonly vcpus: number
   /** Too large: nothing is kept any more. */
   full = false
   states = 0
@@ -55,13 +56,17 @@ export class StateGraph {
   targets = new Int32Array(4096)
   labels = new Int32Array(4096)
 
-  constructor(edgesMax: number) {
+  constructor(edgesMax: number, vcpus: number) {
     this.edgesMax = edgesMax
+    this.vcpus = vcpus
   }
 
-  /** Keeps the transitions of `state`: `edges` holds targets and labels, alternating. */
-  add(state: number, ended: number, edges: Int32Array): void {
-    const count = edges.length >> 1
+  /**
+   * Keeps the transitions of `state`: of rows of `stride` words, from `from` to `to`, the second word is the target and the third
+   * the label.
+   */
+  add(state: number, ended: number, rows: Int32Array, from: number, to: number, stride: number): void {
+    const count = (to - from) / stride
     if (this.full || this.edges + count > this.edgesMax) {
       this.full = true
       return
@@ -78,10 +83,11 @@ export class StateGraph {
     this.starts[state] = this.edges
     this.counts[state] = count
     this.ended[state] = ended
-    for (let k = 0; k < edges.length; k += 2) {
-      if ((edges[k + 1] & EDGE_PROGRESS) !== 0) this.progressed |= 1 << choiceVcpu(edges[k + 1])
-      this.targets[this.edges] = edges[k]
-      this.labels[this.edges++] = edges[k + 1]
+    for (let at = from; at < to; at += stride) {
+      const label = rows[at + 2]
+      if ((label & EDGE_PROGRESS) !== 0) this.progressed |= 1 << choiceVcpu(label)
+      this.targets[this.edges] = rows[at + 1]
+      this.labels[this.edges++] = label
     }
     this.states = Math.max(this.states, state + 1)
   }
