@@ -12,6 +12,8 @@ export const ESI = 6
 export const EDI = 7
 export const EIP = 8
 export const EFLAGS = 9
+/** The general registers, EIP and EFLAGS come first. */
+export const MAIN_REGISTERS = 10
 /** What the vCPU does: one of the `ACTIVE`... values below. */
 export const ACTIVITY = 10
 /** Bit 0: interrupts are inhibited for one instruction (STI); bit 1: by MOV/POP SS; bit 2: NMIs are blocked until IRET. */

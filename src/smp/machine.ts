@@ -17,7 +17,7 @@ import { canRunBlocks } from '../cpu/runBlocks.ts'
 import { ALL_LIVE, CARRY_LIVE, liveAt, OTHER_FLAGS_LIVE, type LiveRegisters, type Surroundings } from '../cpu/liveness.ts'
 import {
   ACTIVE, ACTIVITY, ATTR_BIG, CF, CR0, CR0_PG, CS, DR7, EBP, EFLAGS, EIP, ESP, EVENT, EVENT_EXTERNAL, EVENT_HAS_ERROR, EVENT_INT_N, EVENT_NMI, EVENT_TYPE,
-  EVENT_VALID, HALTED, REGISTER_WORDS, SEG_ATTR, SEG_BASE, SHUTDOWN, SS, TF, VM,
+  EVENT_VALID, HALTED, MAIN_REGISTERS, REGISTER_WORDS, SEG_ATTR, SEG_BASE, SHUTDOWN, SS, TF, VM,
 } from '../cpu/registers.ts'
 import { wayOutOf, type WayOut } from '../cpu/wayOut.ts'
 import { Store } from '../state/store.ts'
@@ -119,9 +119,9 @@ export class Machine {
   /** Private stores, and loads of what the vCPU does not write itself, in steps that were executed and not remembered. */
   privateStores = 0
   foreignLoads = 0
-  /** Registers of the vCPU of the last RUN, before the instruction whose event it was; only where `eventBegins`. */
-  readonly eventRegisters = new Int32Array(REGISTER_WORDS)
-  /** That event was the first of its instruction. */
+  /** General registers, EIP and EFLAGS of the vCPU of the last RUN, before the instruction whose event it was; only where `eventBegins`. */
+  readonly eventRegisters = new Int32Array(MAIN_REGISTERS)
+  /** That event was the first of its instruction; all other registers were what they were before the step. */
   eventBegins = false
   /** Why `complete` cannot be claimed; empty: it can. */
   readonly weaknesses = new Set<string>()
@@ -333,12 +333,17 @@ export class Machine {
   registersOf(v: number): Int32Array {
     return this.cpus[v].r
   }
-  /** Whether its stack and monitors' state are what they were before the steps of these numbers (oldest first, of one vCPU, all quiet). */
-  restored(steps: readonly number[]): boolean {
+  /**
+   * Whether its stack, monitors' state and registers besides `eventRegisters` are what they were before the steps of these numbers (oldest
+   * first, all of this vCPU, all quiet).
+   */
+  restored(v: number, steps: readonly number[]): boolean {
     const olds = new Map<number, number>()
+    const base = this.#base(v)
     for (const step of steps)
       this.store.forEachBetween(this.#marks[step], step + 1 < this.step ? this.#marks[step + 1] - 2 : this.store.top, (index, old) => {
-        if (index >= this.#layout.ghosts && index < this.#quietAt && !olds.has(index)) olds.set(index, old)
+        const isRegister = index >= base + MAIN_REGISTERS && index < base + REGISTER_WORDS
+        if ((isRegister || (index >= this.#layout.ghosts && index < this.#quietAt)) && !olds.has(index)) olds.set(index, old)
       })
     for (const [index, old] of olds) if (this.store.w[index] !== old) return false
     return true
@@ -636,8 +641,13 @@ export class Machine {
 
   /** The event of a step is made by the instruction at hand. */
   captureEvent(v: number, first: boolean): void {
+    const { r } = this.cpus[v]
+    for (let k = MAIN_REGISTERS; k < REGISTER_WORDS && first; k++) first = r[k] === this.#before[k]
+    this.#capture(v, first)
+  }
+  #capture(v: number, first: boolean): void {
     this.eventBegins = first
-    if (first) this.eventRegisters.set(this.cpus[v].r)
+    if (first) for (let k = 0; k < MAIN_REGISTERS; k++) this.eventRegisters[k] = this.cpus[v].r[k]
     this.memo.noteEvent(first)
   }
 
@@ -785,17 +795,24 @@ export class Machine {
     this.#advance(v)
   }
 
+  /** A vCPU that could take a step lately. */
+  #actor = 0
+
   #progressPhase(): void {
     const phase = this.store.w[PHASE]
     if (this.violation !== null || this.#cut) return
     if (phase === PHASE_DONE) return
     const actors = phase === PHASE_RUN ? this.cpus.length : 1
+    if (this.#actor < actors && (this.#buffered(this.#actor) > 0 || this.canContinue(this.#actor))) return
     let ended = true
     for (let v = 0; v < actors; v++) {
       const buffered = this.#buffered(v)
       if (buffered === 0 && this.wordOf(v, STATUS) === ENDED) continue
       ended = false
-      if (buffered > 0 || this.canContinue(v) || this.#listInterrupts(v, this.#scratch, 0) > 0) return
+      if (buffered > 0 || this.canContinue(v) || this.#listInterrupts(v, this.#scratch, 0) > 0) {
+        this.#actor = v
+        return
+      }
     }
     // No actor can take a step and not all have ended.
     if (!ended) return this.#deadlock(actors)
@@ -890,7 +907,7 @@ export class Machine {
       return
     }
     if (rememberable) this.memo.begin(v, argument)
-    if (this.#quiet(v, PENDING) === AT_LOCAL || this.#quiet(v, PENDING) === AT_BOUNDARY) this.captureEvent(v, !this.#begun(v))
+    if (this.#quiet(v, PENDING) === AT_LOCAL || this.#quiet(v, PENDING) === AT_BOUNDARY) this.#capture(v, !this.#begun(v))
     this.#buses[v].grant(true, this.#quiet(v, PENDING), argument)
     this.#advance(v)
   }

@@ -17,7 +17,7 @@
  * of their vCPU (LOCAL, 0: not numbered); numbers are never used twice.
  */
 import type { Store } from '../state/store.ts'
-import { REGISTER_WORDS } from '../cpu/registers.ts'
+import { MAIN_REGISTERS, REGISTER_WORDS } from '../cpu/registers.ts'
 import type { Footprint } from './footprint.ts'
 import {
   ANSWER_COUNT, BUFFER, BUFFER_COUNT, BUFFER_ENTRY_WORDS, FETCHED_LENGTH, GLOBAL_WORDS, ICOUNT, LOCAL, PENDING, PENDING_WAYS, QUIET_WORDS, STATUS,
@@ -92,7 +92,7 @@ export class StepMemo {
   #icount = 0
   readonly #inputs = new Map<number, number>()
   readonly #points: number[] = []
-  readonly #registers = new Int32Array(REGISTER_WORDS)
+  readonly #registers = new Int32Array(MAIN_REGISTERS)
   #capture = 0
   readonly #captured: number[] = []
 
@@ -135,7 +135,7 @@ export class StepMemo {
       const capture = arena[at + CAPTURE]
       this.eventBegins = capture === 2
       if (capture === 2) {
-        this.#eventRegisters.set(registers)
+        for (let r = 0; r < MAIN_REGISTERS; r++) this.#eventRegisters[r] = registers[r]
         for (let left = arena[at + CAPTURED]; left > 0; left--, row += 2) this.#eventRegisters[arena[row]] = arena[row + 1]
       }
       const outputs = arena[at + OUTPUTS]
@@ -177,7 +177,7 @@ export class StepMemo {
     this.#capture = 0
     this.#captured.length = 0
     const base = this.#base(vcpu)
-    for (let r = 0; r < REGISTER_WORDS; r++) this.#registers[r] = this.#store.w[base + r]
+    for (let r = 0; r < MAIN_REGISTERS; r++) this.#registers[r] = this.#store.w[base + r]
     const count = this.#base(vcpu) + BUFFER_COUNT
     this.noteWords(count, count)
     const entries = this.#base(vcpu) + BUFFER
@@ -207,7 +207,7 @@ export class StepMemo {
     this.#capture = first ? 2 : 1
     this.#captured.length = 0
     if (!first) return
-    for (let r = 0; r < REGISTER_WORDS; r++)
+    for (let r = 0; r < MAIN_REGISTERS; r++)
       if (this.#eventRegisters[r] !== this.#registers[r]) this.#captured.push(r, this.#eventRegisters[r])
   }
 

@@ -3,7 +3,7 @@
  * changed nothing meanwhile (a *quiet* turn of a loop; its stack may change and be restored), waits for others. What the registers hold that the code
  * overwrites before it reads them does not count.
  */
-import { CF, EFLAGS, EIP, REGISTER_WORDS } from '../../cpu/registers.ts'
+import { CF, EFLAGS, EIP, MAIN_REGISTERS } from '../../cpu/registers.ts'
 import { CARRY_LIVE, OTHER_FLAGS_LIVE } from '../../cpu/liveness.ts'
 import { packChoice, RUN } from '../../smp/choice.ts'
 import { grown, grownFlags } from './cells.ts'
@@ -18,8 +18,8 @@ const TURN_MAX = 64
 export class Loops {
   readonly #path: Path
   readonly #machine: Reducible
-  /** Registers of the vCPU of event d before the instruction that made it. */
-  #registers = new Int32Array(64 * REGISTER_WORDS)
+  /** Main registers of the vCPU of event d before the instruction that made it. */
+  #registers = new Int32Array(64 * MAIN_REGISTERS)
   /** The event changed nothing but registers and the stack; it was the first of its instruction. */
   #quiet = new Uint8Array(64)
   #begins = new Uint8Array(64)
@@ -31,32 +31,35 @@ export class Loops {
 
   /** Event d has been taken by the machine; `quiet`: it changed nothing but registers and the stack. */
   note(d: number, quiet: boolean): void {
-    if ((d + 1) * REGISTER_WORDS > this.#registers.length) {
+    if ((d + 1) * MAIN_REGISTERS > this.#registers.length) {
       this.#registers = grown(this.#registers)
       this.#quiet = grownFlags(this.#quiet)
       this.#begins = grownFlags(this.#begins)
     }
     this.#quiet[d] = quiet ? 1 : 0
     this.#begins[d] = quiet && this.#machine.eventBegins ? 1 : 0
-    if (this.#begins[d] === 1) this.#registers.set(this.#machine.eventRegisters, d * REGISTER_WORDS)
+    if (this.#begins[d] === 0) return
+    const from = this.#machine.eventRegisters
+    const at = d * MAIN_REGISTERS
+    for (let k = 0; k < MAIN_REGISTERS; k++) this.#registers[at + k] = from[k]
   }
 
   /** Whether the event in slot d brought `vcpu`, whose event before was `previous`, back to where it stood before, without effect. */
   closesTurn(d: number, previous: number, vcpu: number): boolean {
-    if (this.#isBackAt(d, vcpu) && this.#restoresSince(d, d, previous)) return true
+    if (this.#isBackAt(d, vcpu) && this.#restoresSince(vcpu, d, d, previous)) return true
     let event = previous
     for (let k = 0; k < TURN_MAX && event >= 0 && this.#quiet[event] === 1; k++) {
-      if (this.#isBackAt(event, vcpu) && this.#restoresSince(event, d, previous)) return true
+      if (this.#isBackAt(event, vcpu) && this.#restoresSince(vcpu, event, d, previous)) return true
       event = this.#path.trail.previousOf(event)
     }
     return false
   }
 
-  /** The events of one vCPU from `since` to the one in slot d left its stack as it was. */
-  #restoresSince(since: number, d: number, previous: number): boolean {
+  /** The events of `vcpu` from `since` to the one in slot d left its stack and its other registers as they were. */
+  #restoresSince(vcpu: number, since: number, d: number, previous: number): boolean {
     const steps = [this.#machine.step - 1]
     for (let event = since === d ? -1 : previous; event >= since; event = this.#path.trail.previousOf(event)) steps.unshift(this.#path.stepAt[event])
-    return this.#machine.restored(steps)
+    return this.#machine.restored(vcpu, steps)
   }
 
   /**
@@ -79,7 +82,7 @@ export class Loops {
       this.note(from + taken - 1, true)
       for (let d = from; d < from + taken && !back; d++) {
         if (!this.#isBackAt(d, vcpu)) continue
-        back = machine.restored(Array.from({ length: from + taken - d }, (_, k) => first + d - from + k))
+        back = machine.restored(vcpu, Array.from({ length: from + taken - d }, (_, k) => first + d - from + k))
       }
     }
     while (taken-- > 0) machine.undo()
@@ -87,9 +90,9 @@ export class Loops {
     return !back ? 'leaves' : looks || machine.foreignLoads > foreignLoads || machine.privateStores === privateStores ? 'waits' : 'works'
   }
 
-  /** Whether `vcpu` stands again where it stood before event d. */
+  /** Whether `vcpu` stands again where it stood before event d, as far as its main registers go. */
   #isBackAt(d: number, vcpu: number): boolean {
-    const at = d * REGISTER_WORDS
+    const at = d * MAIN_REGISTERS
     const then = this.#registers
     const now = this.#machine.registersOf(vcpu)
     if (this.#begins[d] === 0 || then[at + EIP] !== now[EIP] || !this.#machine.betweenInstructions(vcpu)) return false
@@ -98,8 +101,6 @@ export class Loops {
     const flags = this.#path.fault === 'no-flags' ? 0 : then[at + EFLAGS] ^ now[EFLAGS]
     if ((flags & ~(CF | OTHER_FLAGS)) !== 0) return false
     differ |= ((flags & CF) !== 0 ? CARRY_LIVE : 0) | ((flags & OTHER_FLAGS) !== 0 ? OTHER_FLAGS_LIVE : 0)
-    if (differ !== 0 && (differ & this.#machine.liveRegisters(vcpu)) !== 0) return false
-    for (let k = 8; k < REGISTER_WORDS; k++) if (then[at + k] !== now[k] && k !== EFLAGS) return false
-    return true
+    return differ === 0 || (differ & this.#machine.liveRegisters(vcpu)) === 0
   }
 }

@@ -18,17 +18,17 @@ export interface Reducible extends Explorable {
   /** The last step changed nothing but registers and the stack of its vCPU. */
   readonly quiet: boolean
   registersOf(vcpu: number): Int32Array
-  /** Registers before the instruction whose event the last RUN was; only where `eventBegins`. */
+  /** General registers, EIP and EFLAGS before the instruction whose event the last RUN was; only where `eventBegins`. */
   readonly eventRegisters: Int32Array
   /** Steps taken. */
   readonly step: number
-  /** Whether its stack is what it was before the steps of these numbers (oldest first, of one vCPU, all quiet). */
-  restored(steps: readonly number[]): boolean
+  /** Whether its stack and other registers are what they were before the steps of these numbers (oldest first, all of this vCPU, all quiet). */
+  restored(vcpu: number, steps: readonly number[]): boolean
   /** Private stores, and loads of what the vCPU does not write itself, so far; counted while there is an observer. */
   readonly privateStores: number
   readonly foreignLoads: number
   observer: Observer | null
-  /** That event was the first of its instruction. */
+  /** That event was the first of its instruction; the other registers were as before the step. */
   readonly eventBegins: boolean
   betweenInstructions(vcpu: number): boolean
   /** cpu/liveness.ts */
