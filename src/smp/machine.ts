@@ -151,6 +151,7 @@ export class Machine {
   readonly #watched = new Map<number, Monitor[]>()
   readonly #monitors: readonly Monitor[]
   readonly #accessMonitors: readonly Monitor[]
+  readonly #drainMonitors: readonly Monitor[]
   readonly #judges: readonly Monitor[]
   readonly #writeMonitors: readonly Monitor[]
   readonly #returnMonitors: readonly Monitor[]
@@ -202,6 +203,7 @@ export class Machine {
     this.#monitors = monitors
     this.#watchesFetches = monitors.some((monitor) => monitor.onFetch !== undefined)
     this.#accessMonitors = monitors.filter((monitor) => monitor.onAccess !== undefined)
+    this.#drainMonitors = monitors.filter((monitor) => monitor.onDrain !== undefined)
     this.#judges = monitors.filter((monitor) => monitor.onAccess !== undefined || monitor.onFetch !== undefined || monitor.onReturn !== undefined)
     this.#writeMonitors = monitors.filter((monitor) => monitor.onWrite !== undefined)
     this.#returnMonitors = monitors.filter((monitor) => monitor.onReturn !== undefined)
@@ -850,7 +852,7 @@ export class Machine {
     this.footprint.add(FP_WRITE, physical, size)
     this.writeMemory(v, physical, size, low, buffer.high(entry), buffer.alias(entry))
     buffer.remove(entry)
-    for (const monitor of this.#monitors) monitor.onDrain?.(v, physical, size)
+    for (const monitor of this.#drainMonitors) monitor.onDrain!(v, physical, size)
     this.observer?.({ kind: 'drain', vcpu: v, address: physical, sizeBytes: size, value: low })
   }
 

@@ -27,8 +27,9 @@ export class LastAccess implements Monitor {
     this.#image = image
   }
 
+  /** The slots, and one word: those that have somebody in PASSED_ON (bits). */
   ghostWords(): number {
-    return SLOTS * SLOT_WORDS
+    return SLOTS * SLOT_WORDS + 1
   }
 
   attach(machine: Machine, ghosts: number): void {
@@ -37,8 +38,11 @@ export class LastAccess implements Monitor {
   }
 
   isIdle(): boolean {
-    for (let slot = 0; slot < SLOTS; slot++) if (this.#machine.store.w[this.#at(slot) + PASSED_ON] !== 0) return false
-    return true
+    return this.#machine.store.w[this.#busy] === 0
+  }
+
+  get #busy(): number {
+    return this.#ghosts + SLOTS * SLOT_WORDS
   }
 
   onMark(vcpu: number, call: number, eax: number, edx: number): void {
@@ -59,8 +63,11 @@ export class LastAccess implements Monitor {
     }
     const released = store.w[at + RELEASED] & ~self
     store.set(at + RELEASED, released)
-    store.set(at + PASSED_ON, call === GUEST_CALLS.enter ? released : store.w[at + PASSED_ON] & ~self)
-    if (released === 0) for (const word of [OBJECT, BYTES, PASSED_ON]) store.set(at + word, 0)
+    const passedOn = call === GUEST_CALLS.enter ? released : store.w[at + PASSED_ON] & ~self
+    store.set(at + PASSED_ON, passedOn)
+    const slot = 1 << ((at - this.#ghosts) / SLOT_WORDS)
+    store.set(this.#busy, passedOn !== 0 ? store.w[this.#busy] | slot : store.w[this.#busy] & ~slot)
+    if (released === 0) for (const word of [OBJECT, BYTES]) store.set(at + word, 0)
   }
 
   onAccess(vcpu: number, physical: number, sizeBytes: number, write: boolean): void {
@@ -73,6 +80,7 @@ export class LastAccess implements Monitor {
   }
 
   #judge(vcpu: number, physical: number, sizeBytes: number, verb: string): void {
+    if (this.isIdle()) return
     const { w } = this.#machine.store
     for (let slot = 0; slot < SLOTS; slot++) {
       const at = this.#at(slot)
