@@ -68,11 +68,26 @@ export class Loops {
    */
   fateOf(vcpu: number): 'leaves' | 'waits' | 'works' {
     const machine = this.#machine
+    const { observer } = machine
+    machine.observer = null
+    let fate: 'leaves' | 'waits' | 'works' = 'leaves'
+    if (this.#goesRound(vcpu) !== null) {
+      // Accesses are counted where steps are executed, not done again.
+      machine.observer = () => {}
+      const { privateStores, foreignLoads } = machine
+      const looks = this.#goesRound(vcpu) === 'looks'
+      fate = looks || machine.foreignLoads > foreignLoads || machine.privateStores === privateStores ? 'waits' : 'works'
+    }
+    machine.observer = observer
+    return fate
+  }
+
+  /** Whether `vcpu` comes back to where it is, or was on the way, and loads what is shared meanwhile; null: it does not. The machine stays. */
+  #goesRound(vcpu: number): 'looks' | 'blindly' | null {
+    const machine = this.#machine
     const from = this.#path.trail.depth
     const first = machine.step
     let back = false
-    const { observer, privateStores, foreignLoads } = machine
-    machine.observer = () => {}
     let looks = false
     let taken = 0
     while (!back && taken < 2 * TURN_MAX && machine.canContinue(vcpu)) {
@@ -86,8 +101,7 @@ export class Loops {
       }
     }
     while (taken-- > 0) machine.undo()
-    machine.observer = observer
-    return !back ? 'leaves' : looks || machine.foreignLoads > foreignLoads || machine.privateStores === privateStores ? 'waits' : 'works'
+    return !back ? null : looks ? 'looks' : 'blindly'
   }
 
   /** Whether `vcpu` stands again where it stood before event d, as far as its main registers go. */

@@ -41,17 +41,16 @@ export class OpenWays {
    */
   reverse(from: number): void {
     if (!this.#any || this.#path.fault === 'no-open-ways') return
-    const { trail, floor, machine, real } = this.#path
-    let at = trail.depth
+    const { trail, floor } = this.#path
     for (let e = trail.depth - 2; e >= floor; e--) {
       if (this.#open[e] === 0) continue
       const last = this.#listOpeners(e, Math.max(from, e + 1))
       if (last < 0) continue
-      while (at > e) if (real[--at] === 1) machine.undo()
+      this.#path.goTo(e)
       this.#plan(e, last)
       if (this.#path.violation !== null) return
     }
-    this.#path.comeBackFrom(at)
+    this.#path.comeBack()
   }
 
   /** By event: the event e for which it is known to open ways. */

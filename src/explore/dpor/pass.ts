@@ -386,9 +386,13 @@ export class Pass {
     if (this.#path.stoppedCount > 0 || this.#chooser.someOverBudget) return 'cut'
     const waiting = this.#waits.list(node)
     if (waiting.length === 0) return 'complete'
-    const fates = waiting.map((v) => this.#loops.fateOf(v))
-    if (fates.includes('leaves')) return 'discarded'
-    if (!fates.includes('waits')) {
+    let waits = false
+    for (const vcpu of waiting) {
+      const fate = this.#loops.fateOf(vcpu)
+      if (fate === 'leaves') return 'discarded'
+      waits ||= fate === 'waits'
+    }
+    if (!waits) {
       this.#endless = true
       return 'complete'
     }

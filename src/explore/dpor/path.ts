@@ -77,15 +77,25 @@ export class Path {
     return this.machine.eventBegins ? this.machine.eventRegisters[EIP] : -1
   }
 
-  /** Brings the machine to node e, and back to the end. */
-  goBackTo(e: number): void {
-    for (let x = this.trail.depth - 1; x >= e; x--) if (this.real[x] === 1) this.machine.undo()
-  }
-  comeBackFrom(e: number): void {
-    for (let x = e; x < this.trail.depth; x++) {
-      this.stepAt[x] = this.machine.step
-      if (this.real[x] === 1) this.machine.take(this.actual[x])
+  /** Where the machine stands while executions are planned; -1: at the end. */
+  #standing = -1
+
+  /** Brings the machine to node e of the execution. */
+  goTo(e: number): void {
+    if (this.#standing < 0) this.#standing = this.trail.depth
+    let at = this.#standing
+    while (at > e) if (this.real[--at] === 1) this.machine.undo()
+    for (; at < e; at++) {
+      this.stepAt[at] = this.machine.step
+      if (this.real[at] === 1) this.machine.take(this.actual[at])
     }
+    this.#standing = e
+  }
+
+  /** And back to the end. */
+  comeBack(): void {
+    if (this.#standing >= 0) this.goTo(this.trail.depth)
+    this.#standing = -1
   }
 
   /** What the machine took up to node `to`. */

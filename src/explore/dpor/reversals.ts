@@ -22,6 +22,7 @@ export class Reversals {
     for (let d = from; d < trail.depth; d++)
       if (blockable[d] === 1) this.#reverseAwait(d)
       else for (let k = trail.raceAt[d]; k < trail.raceAt[d + 1]; k++) this.#reverse(trail.races[k], d)
+    this.#path.comeBack()
   }
 
   /** `vcpu` waits to the end: plans the executions in which it came in time for what others have changed since. */
@@ -39,6 +40,7 @@ export class Reversals {
     trail.push(name, 0, fenced, false)
     this.#reverseAwait(d)
     trail.pop()
+    this.#path.comeBack()
   }
 
   /**
@@ -72,11 +74,11 @@ export class Reversals {
     return true
   }
 
-  /** Whether the sequence can be carried out from node `e`, by trying. */
+  /** Whether the sequence can be carried out from node `e`, by trying; the machine stays there. */
   #reaches(e: number): boolean {
     const { machine, trail, stepAt } = this.#path
     const { events, length } = this.#sequence
-    this.#path.goBackTo(e)
+    this.#path.goTo(e)
     let taken = 0
     let possible = true
     for (let k = 0; k < length && possible; k++) {
@@ -97,7 +99,6 @@ export class Reversals {
       if (machine.take(choice) !== 0) break
     }
     while (taken-- > 0) machine.undo()
-    this.#path.comeBackFrom(e)
     return possible
   }
 }
