@@ -21,7 +21,7 @@ import {
 import { DivergedError, EXIT, UsageError } from './errors.ts'
 import { readFile, readSource, writeFile } from './files.ts'
 import { climb } from './ladder.ts'
-import { addTaskFlags, keeper, withTasks } from './tasks.ts'
+import { addTaskFlags, asMistake, keeper, reading, withTasks } from './tasks.ts'
 
 interface Flags extends ModelFlags, OutputFlags, SearchFlags, TaskFlags {
   readonly place?: readonly string[]
@@ -63,8 +63,10 @@ async function check(paths: readonly string[], flags: Flags): Promise<void> {
   const progress = process.stderr.isTTY && !flags.quiet
   const started = performance.now()
   const show = (now: Progress) => process.stderr.write(`\r${describeProgress(now, (performance.now() - started) / 1000)}\u001b[K`)
-  const search = startCheck(image, model, withTasks(options, flags, image, model))
-  const result = await drive(search, (now) => progress && show(now), keeper(flags))
+  const search = reading(flags.resume ?? '', () => startCheck(image, model, withTasks(options, flags, image, model)))
+  const result = await drive(search, (now) => progress && show(now), keeper(flags)).catch((error: unknown) => {
+    throw asMistake(flags.resume ?? '', error)
+  })
   if (progress) process.stderr.write('\n')
   /** A trace of each rung that was found violated. */
   const traces = new Map<string, string>()

@@ -142,7 +142,9 @@ export function memoryUsed(): number {
   return process.memoryUsage.rss()
 }
 
-/** Time between two checkpoints. */
+/** Times as long as keeping takes, the search goes on in between. */
+const KEEP_PART = 20
+/** Time between two checkpoints, at least. */
 const KEEP_EVERY_MS = 1000
 
 let interrupted = false
@@ -163,12 +165,14 @@ export async function drive(check: Check, onProgress: (progress: Progress) => vo
   }
   process.on('SIGINT', onInterrupt)
   try {
-    let kept = performance.now()
+    let next = performance.now() + KEEP_EVERY_MS
     while (check.advance()) {
       onProgress(check.progress())
-      if (keep !== undefined && performance.now() - kept > KEEP_EVERY_MS) {
+      const now = performance.now()
+      if (keep !== undefined && now > next) {
         keep(check)
-        kept = performance.now()
+        // Large ones take their time, which must not be most of it.
+        next = performance.now() + Math.max(KEEP_EVERY_MS, KEEP_PART * (performance.now() - now))
       }
       // Signals and messages are delivered between turns of the event loop only.
       await (check.waiting() ?? new Promise((resolve) => setImmediate(resolve)))

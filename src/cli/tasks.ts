@@ -1,8 +1,9 @@
-/** `--workers`, `--shard`, `--resume`: a dpor search shared out among threads and machines, and kept in a file. */
+/** `--workers`, `--shard`, `--resume`: a dpor search shared out among threads and machines; a search of dpor or graph that is kept in a file. */
 import { Worker } from 'node:worker_threads'
 import type { Command } from 'commander'
 import type { Check, CheckOptions } from '../explore/check.ts'
 import { CHECKPOINT_BYTES_MAX, CheckpointError, decodeCheckpoint, encodeCheckpoint, keyOf, type Checkpoint } from '../explore/checkpoint.ts'
+import { decodeGraphCheckpoint, encodeGraphCheckpoint, isGraphCheckpoint } from '../explore/graphCheckpoint.ts'
 import type { FromWorker, Port, ToWorker } from '../explore/parallel/protocol.ts'
 import type { Shard } from '../explore/parallel/taskSearch.ts'
 import type { MachineImage } from '../smp/image.ts'
@@ -17,7 +18,7 @@ const SHARDS_MAX = 10_000
 export function addTaskFlags(command: Command): Command {
   return command
     .option('--workers <n>', 'threads that explore (dpor)')
-    .option('--resume <file>', 'keep checkpoints in FILE, and go on from it where it exists (dpor)')
+    .option('--resume <file>', 'keep checkpoints in FILE, and go on from it where it exists (dpor, graph)')
     .option('--shard <i/n>', 'explore part i of n, into the --resume FILE; xmcheck merge puts the parts together (dpor)')
 }
 
@@ -26,8 +27,12 @@ export function withTasks(options: CheckOptions, flags: TaskFlags & { readonly e
   const workers = numberFlag('--workers', flags.workers, 1, WORKERS_MAX) ?? 1
   const shard = shardFlag(flags.shard)
   if (workers === 1 && shard === undefined && flags.resume === undefined) return options
-  if (flags.engine !== 'dpor' && flags.engine !== 'auto')
-    throw new UsageError(`--workers, --shard and --resume are for the dpor engine, not ${flags.engine}`)
+  if (flags.engine !== 'dpor' && flags.engine !== 'auto' && flags.engine !== 'graph')
+    throw new UsageError(`--workers, --shard and --resume are for engines that explore everything, not ${flags.engine}`)
+  if (flags.engine === 'graph' && (workers > 1 || shard !== undefined))
+    throw new UsageError('--workers and --shard divide executions, and graph explores states, which parts would have in common; use --engine dpor')
+  const onlyResume = workers === 1 && shard === undefined && flags.resume !== undefined
+  if (onlyResume && (flags.engine === 'graph' || (flags.engine === 'auto' && (asksForGraph(options) || isKeptGraph(flags.resume!))))) return withGraph(options, flags.resume!, image, model)
   if (options.limits?.preemptions !== undefined) throw new UsageError('--preemptions: dpor covers classes of executions whole; leave --workers, --shard and --resume away')
   if (options.limits?.interrupts !== undefined || options.limits?.stale !== undefined) throw new UsageError('--interrupts and --stale are not for searches that are divided or kept')
   if (options.limits?.states !== undefined) throw new UsageError('--states: dpor keeps no states; limit it by --time or --memory-limit')
@@ -42,7 +47,21 @@ export function withTasks(options: CheckOptions, flags: TaskFlags & { readonly e
   return { ...options, engine: 'dpor', tasks: { ports, ...(shard === undefined ? {} : { shard }), ...(kept === null ? {} : { saved: kept.state }) } }
 }
 
-const describeKnobs = ({ knobs }: Checkpoint) => Object.entries(knobs).map(([name, value]) => `${name}=${value}`).join(' ')
+/** Bounds, and questions about runs that go on for ever, are for the graph engine. */
+function asksForGraph({ limits, liveness }: CheckOptions): boolean {
+  return limits?.preemptions !== undefined || limits?.states !== undefined || liveness === 'progress' || liveness === 'termination'
+}
+
+const isKeptGraph = (path: string) => fileExists(path) && isGraphCheckpoint(readFile(path, CHECKPOINT_BYTES_MAX))
+
+function withGraph(options: CheckOptions, path: string, image: MachineImage, model: Model): CheckOptions {
+  if (!fileExists(path)) return { ...options, engine: 'graph' }
+  const saved = reading(path, () => decodeGraphCheckpoint(readFile(path, CHECKPOINT_BYTES_MAX)))
+  if (saved.key !== keyOf(image, model)) throw new UsageError(`${path}: it is of another program or model (${saved.title}; ${describeKnobs(saved)})`)
+  return { ...options, engine: 'graph', saved }
+}
+
+const describeKnobs = ({ knobs }: Pick<Checkpoint, 'knobs'>) => Object.entries(knobs).map(([name, value]) => `${name}=${value}`).join(' ')
 
 /** Keeps checkpoints of a check in the file that `--resume` names. */
 export function keeper(flags: TaskFlags): ((check: Check) => void) | undefined {
@@ -50,18 +69,31 @@ export function keeper(flags: TaskFlags): ((check: Check) => void) | undefined {
   if (path === undefined) return undefined
   return (check) => {
     const checkpoint = check.checkpoint()
-    if (checkpoint !== null) replaceFile(path, encodeCheckpoint(checkpoint))
+    if (checkpoint !== null) return replaceFile(path, encodeCheckpoint(checkpoint))
+    const graph = check.graphCheckpoint()
+    if (graph !== null) replaceFile(path, encodeGraphCheckpoint(graph))
   }
 }
 
 /** @throws UsageError */
 export function loadCheckpoint(path: string): Checkpoint {
+  const file = readFile(path, CHECKPOINT_BYTES_MAX)
+  if (isGraphCheckpoint(file)) throw new UsageError(`${path}: it is of a graph search; only --engine graph goes on with it`)
+  return reading(path, () => decodeCheckpoint(file))
+}
+
+/** @throws UsageError where what is read from the file is no checkpoint that fits */
+export function reading<T>(path: string, read: () => T): T {
   try {
-    return decodeCheckpoint(readFile(path, CHECKPOINT_BYTES_MAX))
+    return read()
   } catch (error) {
-    if (error instanceof CheckpointError) throw new UsageError(`${path}: ${error.message}`)
-    throw error
+    throw asMistake(path, error)
   }
+}
+
+/** What the user is told of an error of a search that was kept in `path`. */
+export function asMistake(path: string, error: unknown): unknown {
+  return error instanceof CheckpointError ? new UsageError(`${path}: ${error.message}`) : error
 }
 
 function shardFlag(text: string | undefined): Shard | undefined {

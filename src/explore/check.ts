@@ -4,7 +4,8 @@ import type { MachineImage } from '../smp/image.ts'
 import type { KnobValue, Model } from '../smp/model.ts'
 import type { Sharing } from '../smp/sharing.ts'
 import { AutoSearch, type Contender } from './auto.ts'
-import { keyOf, type Checkpoint } from './checkpoint.ts'
+import { CheckpointError, keyOf, type Checkpoint } from './checkpoint.ts'
+import type { GraphCheckpoint } from './graphCheckpoint.ts'
 import type { Limits, Progress, Search } from './explorable.ts'
 import { DporSearch } from './dpor/search.ts'
 import { GraphSearch } from './graph.ts'
@@ -41,6 +42,8 @@ export interface CheckOptions {
   readonly onProgress?: (progress: Progress) => void
   /** Engine dpor: the search as tasks, so that it can be kept, divided and shared out. */
   readonly tasks?: TaskSettings
+  /** Engine graph: a search to go on with. */
+  readonly saved?: GraphCheckpoint
 }
 
 export interface TaskSettings {
@@ -75,24 +78,36 @@ export interface Check {
   waiting(): Promise<void> | null
   /** To go on from here another time; null: this search cannot. */
   checkpoint(): Checkpoint | null
+  /** The same of a graph search. */
+  graphCheckpoint(): GraphCheckpoint | null
 }
 
+/** @throws CheckpointError where `saved` does not fit */
 export function startCheck(image: MachineImage, model: Model, options: CheckOptions = {}): Check {
   const liveness = options.liveness ?? 'auto'
   const limits = { states: STATES_MAX, ...(options.seed === undefined ? {} : { seed: options.seed }), ...options.limits }
   const engine = options.engine ?? 'graph'
   const { seconds: _, ...untimed } = limits
-  const isLimited = Object.keys(options.limits ?? {}).length > 0
+  // A bound on memory is there by default, and ends a search of either order.
+  const isLimited = Object.keys(options.limits ?? {}).some((limit) => limit !== 'memory' && limit !== 'sliceEvents')
   // Engines that run in turns learn apart: each must see what grows.
   const workshops = new Map<string, Workshop>()
   let tasks: TaskSearch | null = null
+  let graph: GraphSearch | LiveSearch | null = null
   const start = (name: Exclude<Engine, 'auto'>, within: Limits): Search => {
     const workshop = new Workshop(image, model, name === 'graph')
     const { make, makeUncounted, makeAside } = workshop
     workshops.set(name, workshop)
     if (name === 'dpor' && options.tasks !== undefined) return (tasks = new TaskSearch(workshop, { ...options.tasks, limits: within }))
     if (name === 'dpor') return new DporSearch(make, liveness === 'off' ? within : { ...within, makeAside })
-    if (name === 'graph') return liveness === 'off' ? new GraphSearch(make, within) : new LiveSearch(make, makeAside, within, liveness, { byCost: isLimited, makeUncounted })
+    if (name === 'graph') {
+      const saved = options.saved === undefined ? undefined : takeUp(options.saved, workshop)
+      const search = () =>
+        liveness === 'off'
+          ? new GraphSearch(make, within, 0, true, saved?.pass ?? null)
+          : new LiveSearch(make, makeAside, within, liveness, { byCost: isLimited, makeUncounted, ...(saved === undefined ? {} : { saved }) })
+      return (graph = saved === undefined ? search() : fitting(search))
+    }
     return new SamplingSearch(make, {
       sampler: name,
       seed: options.seed ?? 1,
@@ -147,13 +162,43 @@ export function startCheck(image: MachineImage, model: Model, options: CheckOpti
   }
   const checkpoint = () =>
     tasks && { key: keyOf(image, model), title: image.title, knobs: model.knobs, shard, declared: declaredBy(image), state: tasks.save() }
+  const graphCheckpoint = (): GraphCheckpoint | null => {
+    if (graph === null) return null
+    const { sharing, coverage } = workshops.get('graph')!
+    const saved = graph instanceof LiveSearch ? graph.save() : { pass: graph.save(), second: true, first: null, events: 0, seconds: graph.seconds }
+    return {
+      key: keyOf(image, model), title: image.title, knobs: model.knobs, learnt: sharing.learnt(), search: saved,
+      points: [...coverage.points], sites: [...coverage.sites], cut: coverage.cut,
+    }
+  }
+  const guarded = <T>(act: () => T): T => (options.saved === undefined ? act() : fitting(act))
   return {
-    advance: () => search.advance(),
+    graphCheckpoint,
+    advance: () => guarded(() => search.advance()),
     stop: () => search.stop(),
     progress: () => search.progress(),
-    result,
+    result: () => guarded(result),
     checkpoint,
     waiting: () => search.waiting?.() ?? null,
+  }
+}
+
+/** Teaches what was known, and counted, when the search was kept. */
+function takeUp(kept: GraphCheckpoint, { sharing, coverage }: Workshop): GraphCheckpoint['search'] {
+  fitting(() => sharing.learn(kept.learnt))
+  sharing.grown = false
+  for (const [point, times] of kept.points) coverage.points.set(point, times)
+  for (const [site, times] of kept.sites) coverage.sites.set(site, times)
+  coverage.cut = kept.cut
+  return kept.search
+}
+
+/** What is kept may say anything: where the program does not go along, that is no error of ours. @throws CheckpointError */
+function fitting<T>(make: () => T): T {
+  try {
+    return make()
+  } catch {
+    throw new CheckpointError('the kept search does not fit this program, or what is asked of it')
   }
 }
 

@@ -3,15 +3,17 @@
  * several machines have explored (`xmcheck merge`). msgpack, behind a line that says what it is and a sum of what follows:
  * a file that was cut off or damaged is refused. It is a claim of what was explored, as good as the one who keeps it.
  */
-import { Packr, Unpackr } from 'msgpackr'
 import type { MachineImage } from '../smp/image.ts'
 import type { KnobValue, Model } from '../smp/model.ts'
+import type { Learnt } from '../smp/sharing.ts'
 import type { Task } from './dpor/options.ts'
 import type { SavedTasks, Shard } from './parallel/taskSearch.ts'
-import { noTotals } from './parallel/taskRun.ts'
+import { noTotals, type Found } from './parallel/taskRun.ts'
+import { count, integer, list, number, record, seal, sumOf, text, unseal, type Raw } from './sealed.ts'
+
+export { CheckpointError } from './sealed.ts'
 
 const MAGIC = 'xmcheck-checkpoint 1\n'
-const SUM_BYTES = 8
 export const CHECKPOINT_BYTES_MAX = 1 << 30
 
 export interface Checkpoint {
@@ -32,9 +34,6 @@ export interface DeclaredSite {
   readonly forms: number | null
 }
 
-/** A file that is no checkpoint, or a damaged one; `message` says what is wrong. */
-export class CheckpointError extends Error {}
-
 /** The same for the same image under the same model, and hardly ever otherwise. */
 export function keyOf(image: MachineImage, model: Model): string {
   const words: number[] = [...new TextEncoder().encode(JSON.stringify([model.knobs, image.handledVectors, image.interrupts, image.objects, image.points]))]
@@ -43,56 +42,23 @@ export function keyOf(image: MachineImage, model: Model): string {
   return sumOf(Int32Array.from(words)).map((lane) => (lane >>> 0).toString(16).padStart(8, '0')).join('')
 }
 
-function sumOf(bytes: Uint8Array | Int32Array): [number, number] {
-  let h0 = bytes.length
-  let h1 = ~bytes.length
-  for (let k = 0; k < bytes.length; k++) {
-    h0 = Math.imul(h0 ^ bytes[k] ^ (h1 >>> 15), 0x85ebca6b)
-    h1 = Math.imul(h1 ^ bytes[k] ^ (h0 >>> 13), 0xc2b2ae35)
-  }
-  return [h0, h1]
-}
-
-const packr = new Packr({ useRecords: false, variableMapSize: true })
-const unpackr = new Unpackr({ useRecords: false, mapsAsObjects: true })
-
 export function encodeCheckpoint({ state, ...rest }: Checkpoint): Uint8Array {
   const { totals, learnt, tasks } = state
-  const body = packr.pack({
+  return seal(MAGIC, {
     ...rest,
     state: {
       ...state,
       tasks: tasks.map(({ task, weight }) => [[...task.prefix], [...task.sleep], weight]),
       totals: { ...totals, points: [...totals.points], sites: [...totals.sites], weaknesses: [...totals.weaknesses] },
-      learnt: { rows: [...learnt.rows], pages: [...learnt.pages], tablesChange: learnt.tablesChange, aliased: learnt.aliased, interruptible: [...learnt.interruptible] },
+      learnt: keptLearnt(learnt),
     },
   })
-  const head = new TextEncoder().encode(MAGIC)
-  const file = new Uint8Array(head.length + SUM_BYTES + body.length)
-  file.set(head)
-  new DataView(file.buffer).setInt32(head.length, sumOf(body)[0])
-  new DataView(file.buffer).setInt32(head.length + 4, sumOf(body)[1])
-  file.set(body, head.length + SUM_BYTES)
-  return file
 }
 
 /** @throws CheckpointError */
 export function decodeCheckpoint(file: Uint8Array): Checkpoint {
-  const head = new TextEncoder().encode(MAGIC)
-  if (file.length < head.length + SUM_BYTES || head.some((byte, k) => file[k] !== byte)) throw new CheckpointError('it is no checkpoint of this version')
-  const body = file.subarray(head.length + SUM_BYTES)
-  const view = new DataView(file.buffer, file.byteOffset + head.length)
-  const [h0, h1] = sumOf(body)
-  if (view.getInt32(0) !== h0 || view.getInt32(4) !== h1) throw new CheckpointError('the checkpoint is damaged')
-  try {
-    return read(unpackr.unpack(body))
-  } catch (error) {
-    if (error instanceof CheckpointError) throw error
-    throw new CheckpointError('the checkpoint is damaged')
-  }
+  return unseal(MAGIC, file, read)
 }
-
-type Raw = Record<string, unknown>
 
 function read(raw: Raw): Checkpoint {
   const state = record(raw.state)
@@ -106,8 +72,6 @@ function read(raw: Raw): Checkpoint {
   for (const weakness of list(totals.weaknesses)) sum.weaknesses.add(text(weakness))
   const learnt = record(state.learnt)
   const shard = raw.shard === null ? null : record(raw.shard)
-  const found = state.found === null ? null : record(state.found)
-  const violation = found === null ? null : record(found.violation)
   return {
     key: text(raw.key),
     title: text(raw.title),
@@ -130,35 +94,36 @@ function read(raw: Raw): Checkpoint {
         return { task, weight: number(weight) }
       }),
       totals: sum,
-      learnt: {
-        rows: Int32Array.from(list(learnt.rows).map(integer)),
-        pages: Int32Array.from(list(learnt.pages).map(integer)),
-        tablesChange: learnt.tablesChange === true,
-        aliased: learnt.aliased === true,
-        interruptible: Uint8Array.from(list(learnt.interruptible).map(count)),
-      },
+      learnt: readLearnt(learnt),
       waitPlaces: list(state.waitPlaces).map(integer),
       done: number(state.done),
       seconds: number(state.seconds),
       fresh: state.fresh === true,
-      found:
-        found === null || violation === null
-          ? null
-          : {
-              violation: { kind: text(violation.kind), message: text(violation.message), vcpu: count(violation.vcpu), eip: count(violation.eip) },
-              schedule: list(found.schedule).map(integer),
-              ...(found.cycleFrom === undefined ? {} : { cycleFrom: count(found.cycleFrom) }),
-            },
+      found: state.found === null ? null : readFound(record(state.found)),
     },
   }
 }
 
-function wrong(): never {
-  throw new CheckpointError('the checkpoint is damaged')
+/** What was learnt, in a form that is kept; and back. */
+export function keptLearnt({ rows, pages, tablesChange, aliased, interruptible }: Learnt): Raw {
+  return { rows: [...rows], pages: [...pages], tablesChange, aliased, interruptible: [...interruptible] }
 }
-const record = (value: unknown): Raw => (typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Raw) : wrong())
-const list = (value: unknown): unknown[] => (Array.isArray(value) ? value : wrong())
-const text = (value: unknown): string => (typeof value === 'string' ? value : wrong())
-const number = (value: unknown): number => (typeof value === 'number' && Number.isFinite(value) && value >= 0 ? value : wrong())
-const integer = (value: unknown): number => (Number.isInteger(value) ? (value as number) : wrong())
-const count = (value: unknown): number => (integer(value) >= 0 ? (value as number) : wrong())
+
+export function readLearnt(learnt: Raw): Learnt {
+  return {
+    rows: Int32Array.from(list(learnt.rows).map(integer)),
+    pages: Int32Array.from(list(learnt.pages).map(integer)),
+    tablesChange: learnt.tablesChange === true,
+    aliased: learnt.aliased === true,
+    interruptible: Uint8Array.from(list(learnt.interruptible).map(count)),
+  }
+}
+
+export function readFound(found: Raw): Found {
+  const violation = record(found.violation)
+  return {
+    violation: { kind: text(violation.kind), message: text(violation.message), vcpu: count(violation.vcpu), eip: count(violation.eip) },
+    schedule: list(found.schedule).map(integer),
+    ...(found.cycleFrom === undefined ? {} : { cycleFrom: count(found.cycleFrom) }),
+  }
+}

@@ -10,7 +10,7 @@ import { addCost, costOf, unpackCost } from './cost.ts'
 import { CHOICES_MAX, finish, remake, type Explorable, type Limits, type Progress, type Search } from './explorable.ts'
 import { generator } from './generator.ts'
 import type { Live } from './liveness/fairness.ts'
-import { endedOf, isLive, Labeller, NOWHERE, StateGraph } from './liveness/stateGraph.ts'
+import { endedOf, isLive, Labeller, NOWHERE, StateGraph, type SavedGraph } from './liveness/stateGraph.ts'
 import { NodeTable } from './nodeTable.ts'
 import { Sources } from './sources.ts'
 import type { Verdict } from './verdict.ts'
@@ -21,6 +21,27 @@ const STRIPE_EVENTS = 256
 const EVENTS_BETWEEN_CHECKS = 4096
 /** Events between two returns to whoever drives the search. */
 const SLICE_EVENTS = 65536
+
+/** A pass at work, as plain data: all that is needed to go on. Nodes and choices are numbers. */
+export interface SavedPass {
+  readonly byCost: boolean
+  readonly nodes: Int32Array
+  /** Nodes that wait, with their cost: cost, node, alternating, in order. */
+  readonly waiting: Int32Array
+  readonly path: Int32Array
+  readonly floor: number
+  readonly frames: { readonly rows: Int32Array; readonly choices: Int32Array }
+  readonly kept: Uint8Array
+  readonly graph: SavedGraph | null
+  /** `level` and what was counted. */
+  readonly level: number
+  readonly events: number
+  readonly retaken: number
+  readonly executions: number
+  /** A violation: node, choice, cost; empty: there is none. */
+  readonly least: readonly number[]
+  readonly weaknesses: readonly string[]
+}
 
 /** @param makeMachine a machine in its initial state; machines of one exploration share what they learn */
 export function explore(makeMachine: () => Explorable, limits: Limits, onProgress?: (progress: Progress) => void): Verdict {
@@ -40,12 +61,23 @@ export class GraphSearch implements Search {
   /**
    * @param edgesMax transitions that are kept for a judgement of cycles (`graph`), where the machine allows one
    * @param byCost false: each state is expanded once, whoever ran last; several times faster, but what is found is not of least cost
+   * @param saved a pass of such a search, to go on with; machines know what was known then. @throws RangeError where it does not fit
    */
-  constructor(makeMachine: () => Explorable, limits: Limits, edgesMax: number = 0, byCost: boolean = true) {
+  constructor(makeMachine: () => Explorable, limits: Limits, edgesMax: number = 0, byCost: boolean = true, saved: SavedPass | null = null) {
     this.#makeMachine = makeMachine
     this.#newPass = (machine) => new Pass(machine, limits, this.#started, edgesMax, byCost)
     this.#machine = makeMachine()
     this.#pass = this.#newPass(this.#machine)
+    if (saved !== null) this.#pass.restore(saved)
+  }
+
+  get seconds(): number {
+    return (performance.now() - this.#started) / 1000
+  }
+
+  /** Null: what was explored so far counts for nothing, as more memory is shared than was known. */
+  save(): SavedPass | null {
+    return this.#problem !== null || this.#machine.sharing.grown ? null : this.#pass.save()
   }
 
   advance(): boolean {
@@ -118,7 +150,7 @@ class Pass {
   readonly #machine: Explorable
   readonly #limits: Limits
   readonly #started: number
-  readonly #nodes: NodeTable
+  #nodes: NodeTable
   readonly #buckets = new Map<number, number[]>()
   readonly #choices = new Int32Array(CHOICES_MAX)
   /** Nodes from the root to where the machine is. */
@@ -164,6 +196,75 @@ class Pass {
 
   stop(): void {
     this.#stopped ??= 'interrupted'
+  }
+
+  save(): SavedPass {
+    const frames = this.#frames
+    const waiting: number[] = []
+    for (const [cost, bucket] of this.#buckets) for (const node of bucket) waiting.push(cost, node)
+    const end = frames.length === 0 ? 0 : frames.rows[(frames.length - 1) * FRAME_WORDS + END]
+    const least = this.#found >= 0 ? { node: this.#found, choice: this.#foundChoice, price: this.#level } : this.#least
+    return {
+      byCost: this.#byCost, nodes: this.#nodes.save(), waiting: Int32Array.from(waiting), path: Int32Array.from(this.#path), floor: this.#floor,
+      frames: { rows: frames.rows.slice(0, frames.length * FRAME_WORDS), choices: frames.choices.slice(0, end) },
+      kept: this.#kept.slice(), graph: this.graph?.save() ?? null, level: this.#level,
+      events: this.#events, retaken: this.#retaken, executions: this.#executions,
+      least: least === null ? [] : [least.node, least.choice, least.price], weaknesses: [...this.#machine.weaknesses],
+    }
+  }
+
+  /** @throws RangeError where it is of another program, or damaged */
+  restore(saved: SavedPass): void {
+    const machine = this.#machine
+    const fits = (is: boolean) => {
+      if (!is) throw new RangeError('the saved search does not fit')
+    }
+    const { nodes, path, floor, frames, waiting, least, level } = saved
+    const [h0, h1] = [machine.store.h0, machine.store.h1]
+    fits(saved.byCost === this.#byCost && (saved.graph === null) === (this.graph === null) && machine.violation === null)
+    const table = new NodeTable(this.#byCost)
+    table.restore(nodes)
+    fits(table.find(h0, h1, -1) === 0)
+    const isNode = (node: number) => node >= 0 && node < table.count
+    fits(path.length > 0 && path[0] === 0 && path.every((node, k) => isNode(node) && (k === 0 || table.parent(node) === path[k - 1])))
+    const depth = frames.rows.length / FRAME_WORDS
+    fits(Number.isInteger(depth) && floor >= 0 && (depth === 0 ? floor <= path.length : floor >= 1 && floor + depth - 1 === path.length))
+    for (let k = 0; k < depth; k++) {
+      const row = k * FRAME_WORDS
+      const [next, first, end] = [frames.rows[row + NEXT], frames.rows[row + FIRST], frames.rows[row + END]]
+      const before = k === 0 ? 0 : frames.rows[row - FRAME_WORDS + END]
+      fits(first === before && next >= first && next <= end && end <= frames.choices.length && (next - first) % CHOICE_WORDS === 0 && (end - first) % CHOICE_WORDS === 0)
+      fits(frames.rows[row + STATE] === table.state(path[floor - 1 + k]))
+    }
+    for (let k = 0; k < waiting.length; k += 2) fits(isNode(waiting[k + 1]))
+    fits(least.length === 0 || (least.length === 3 && isNode(least[0])))
+    this.graph?.restore(saved.graph!, table.states)
+    this.#nodes = table
+    this.#path.length = 0
+    this.#buckets.clear()
+    for (let k = 0; k < waiting.length; k += 2) this.#bucket(waiting[k]).push(waiting[k + 1])
+    this.#path.push(0)
+    for (const node of path.subarray(1)) {
+      const choice = table.choice(node)
+      fits(this.#isEnabled(choice) && machine.take(choice) === 0)
+      fits(this.#byCost ? table.findState(machine.store.h0, machine.store.h1) === table.state(node) : table.find(machine.store.h0, machine.store.h1, -1) === node)
+      this.#path.push(node)
+    }
+    this.#frames.length = depth
+    this.#frames.rows = withRoom(frames.rows)
+    this.#frames.choices = withRoom(frames.choices)
+    this.#kept = saved.kept.slice()
+    this.#floor = floor
+    this.#level = level
+    this.#events = saved.events
+    this.#retaken = saved.retaken
+    this.#executions = saved.executions
+    for (const weakness of saved.weaknesses) (machine.weaknesses as Set<string>).add(weakness)
+    if (least.length === 3) {
+      const [node, choice, price] = least
+      this.#least = { node, choice, price }
+      if (price === level) [this.#found, this.#foundChoice] = [node, choice]
+    }
   }
 
   /** Every state was expanded, with all its choices. */
@@ -440,6 +541,12 @@ class Pass {
     if (cut) return { ...common, ...blank, verdict: 'holds', strength: 'bounded', bounds: { preemptions: covered } }
     return { ...common, ...blank, verdict: 'holds', strength: reasons.length > 0 ? 'bounded' : 'complete', bounds: {} }
   }
+}
+
+function withRoom(array: Int32Array): Int32Array<ArrayBuffer> {
+  const bigger = new Int32Array(array.length + 1024 * CHOICE_WORDS)
+  bigger.set(array)
+  return bigger
 }
 
 function doubled(array: Int32Array): Int32Array<ArrayBuffer> {

@@ -68,6 +68,35 @@ export class NodeTable {
     return node
   }
 
+  /** All nodes, as they can be given to `restore`. */
+  save(): Int32Array {
+    return this.#nodes.slice(0, this.#count * FIELDS)
+  }
+
+  /** Takes the place of an empty table. @throws RangeError */
+  restore(nodes: Int32Array): void {
+    const count = nodes.length / FIELDS
+    if (!Number.isInteger(count) || count === 0) throw new RangeError('no whole nodes')
+    for (let node = 0; node < count; node++) {
+      const at = node * FIELDS
+      const parent = nodes[at + PARENT]
+      // A parent was reached first, and is nearer to the root.
+      const isRoot = node === 0 && parent === -1 && nodes[at + DEPTH] === 0
+      if (!isRoot && (parent < 0 || parent >= count || nodes[parent * FIELDS + DEPTH] !== nodes[at + DEPTH] - 1)) throw new RangeError('no way to a node')
+      if (nodes[at + STATE] < 0 || nodes[at + STATE] >= count) throw new RangeError('no such state')
+      this.states = Math.max(this.states, nodes[at + STATE] + 1)
+    }
+    this.#nodes = nodes.slice()
+    this.#count = count
+    let size = this.#slots.length
+    while ((count + 1) * 2 > size) size *= 4
+    this.#index(size)
+  }
+
+  get count(): number {
+    return this.#count
+  }
+
   reparent(node: number, parent: number, choice: number, cost: number, depth: number): void {
     const at = node * FIELDS
     this.#nodes[at + PARENT] = parent
@@ -126,8 +155,13 @@ export class NodeTable {
   }
 
   #grow(): void {
+    this.#index(this.#slots.length * 4)
+  }
+
+  /** Enters all nodes into tables of so many slots. */
+  #index(size: number): void {
     const nodes = this.#nodes
-    this.#slots = new Int32Array(this.#slots.length * 4).fill(-1)
+    this.#slots = new Int32Array(size).fill(-1)
     if (this.#stateSlots !== null) this.#stateSlots = new Int32Array(this.#slots.length).fill(-1)
     for (let node = 0; node < this.#count; node++) {
       const at = node * FIELDS

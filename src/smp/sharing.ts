@@ -14,7 +14,7 @@ export const WALKER = 1 << 31
 const VCPUS_MAX = 32
 
 /**
- * What was learnt, as plain data: rows of granule, shared (bit 1: walked), readers, writers, fetchers; granules of which
+ * What was learnt, as plain data: rows of granule, flags (KNOWN_...), readers, writers, fetchers; granules of which
  * nothing is known are left out. Then pairs of linear page and mask of vCPUs.
  */
 export interface Learnt {
@@ -25,6 +25,11 @@ export interface Learnt {
   readonly interruptible: Uint8Array
 }
 const ROW = 5
+const KNOWN_SHARED = 1
+const KNOWN_WALKED = 2
+const KNOWN_FRAMED = 4
+/** `relied` from this bit on. */
+const RELIED_SHIFT = 3
 
 export class Sharing {
   /** Per dword: 1 = some page walk may read it. */
@@ -77,15 +82,21 @@ export class Sharing {
   /** Whether nobody writes granule `g`, as far as is known; should it come otherwise, `grown` will say so. */
   relyOnCode(g: number): boolean {
     if (this.writers[g] !== 0) return false
-    this.relied[g] |= 1
+    this.#rely(g, 1)
     return true
   }
 
   /** Whether only pushes and calls of vCPU `bit` write granule `g`, while it is above its stack pointer. */
   relyOnSlot(g: number, bit: number): boolean {
     if (this.shared[g] !== 0 || (this.writers[g] & ~bit) !== 0 || this.framed[g] !== 0) return false
-    this.relied[g] |= 2
+    this.#rely(g, 2)
     return true
+  }
+
+  #rely(g: number, on: number): void {
+    if ((this.relied[g] & on) !== 0) return
+    this.relied[g] |= on
+    this.noted++
   }
 
   /** Notes a write to a frame that is in use. */
@@ -214,10 +225,14 @@ export class Sharing {
   learnt(): Learnt {
     const rows: number[] = []
     for (let g = 0; g < this.shared.length; g++)
-      if ((this.shared[g] | this.readers[g] | this.writers[g] | this.fetchers[g]) !== 0)
-        rows.push(g, this.shared[g] | (this.walked[g] << 1), this.readers[g], this.writers[g], this.fetchers[g])
+      if ((this.#flagsOf(g) | this.readers[g] | this.writers[g] | this.fetchers[g]) !== 0)
+        rows.push(g, this.#flagsOf(g), this.readers[g], this.writers[g], this.fetchers[g])
     const pages = Int32Array.from([...this.pages].flat())
     return { rows: Int32Array.from(rows), pages, tablesChange: this.tablesChange, aliased: this.aliased, interruptible: this.interruptible.slice() }
+  }
+
+  #flagsOf(g: number): number {
+    return this.shared[g] * KNOWN_SHARED | this.walked[g] * KNOWN_WALKED | this.framed[g] * KNOWN_FRAMED | (this.relied[g] << RELIED_SHIFT)
   }
 
   /** Adds what another exploration of the same program has learnt. True: accesses are visible that were not. */
@@ -228,14 +243,23 @@ export class Sharing {
       if (g < 0 || g >= this.shared.length) throw new RangeError(`granule ${g} of ${this.shared.length}`)
       const news = (rows[at + 2] & ~this.readers[g]) | (rows[at + 3] & ~this.writers[g]) | (rows[at + 4] & ~this.fetchers[g])
       if (news !== 0) this.noted++
-      if (this.relied[g] !== 0 && (rows[at + 3] & ~this.writers[g]) !== 0) this.#grow()
+      const flags = rows[at + 1]
+      const relied = flags >> RELIED_SHIFT
+      const framed = (flags & KNOWN_FRAMED) !== 0
+      // What one of the two relied on, the other has seen to be otherwise.
+      const written = (this.relied[g] !== 0 && (rows[at + 3] & ~this.writers[g]) !== 0) || ((relied & ~this.relied[g]) !== 0 && (this.writers[g] & ~rows[at + 3]) !== 0)
+      const pushed = ((this.relied[g] & 2) !== 0 && framed && this.framed[g] === 0) || ((relied & ~this.relied[g] & 2) !== 0 && !framed && this.framed[g] !== 0)
+      if (written || pushed) this.#grow()
+      if (((relied & ~this.relied[g]) !== 0 || (framed && this.framed[g] === 0)) && news === 0) this.noted++
+      this.relied[g] |= relied
+      if (framed) this.framed[g] = 1
       if (this.shared[g] !== 0 && (rows[at + 4] & ~this.fetchers[g]) !== 0) this.#grow()
       this.readers[g] |= rows[at + 2]
       this.writers[g] |= rows[at + 3]
       this.fetchers[g] |= rows[at + 4]
-      if (this.shared[g] === 0 && ((rows[at + 1] & 1) !== 0 || this.#conflict(g)) && this.shared[g] === 0) this.#share(g)
+      if (this.shared[g] === 0 && ((flags & KNOWN_SHARED) !== 0 || this.#conflict(g)) && this.shared[g] === 0) this.#share(g)
       this.#noteCode(g)
-      if ((rows[at + 1] & 2) !== 0) this.noteWalk(g, g)
+      if ((flags & KNOWN_WALKED) !== 0) this.noteWalk(g, g)
     }
     for (let k = 0; k + 1 < pages.length; k += 2)
       for (let v = 0; v < this.interruptible.length; v++) if ((pages[k + 1] & (1 << v)) !== 0) this.notePage(v, pages[k])

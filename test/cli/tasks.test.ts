@@ -9,7 +9,7 @@ import { afterAll, expect, it } from 'vitest'
 const root = fileURLToPath(new URL('../..', import.meta.url))
 const directory = mkdtempSync(join(tmpdir(), 'xmcheck-'))
 afterAll(() => rmSync(directory, { recursive: true }))
-for (const name of ['explore/readers-n16', 'explore/treiber_push-n3', 'explore/fib-n2', 'ticket-broken', 'textpoke'])
+for (const name of ['explore/readers-n16', 'explore/treiber_push-n3', 'explore/fib-n2', 'explore/sb_ring-n8', 'ticket-broken', 'textpoke'])
   copyFileSync(join(root, 'examples', `${name}.o`), join(directory, `${name.split('/').pop()}.o`))
 
 const command = (...args: string[]) => [join(root, 'bin', 'xmcheck.mjs'), ...args]
@@ -41,6 +41,27 @@ it('goes on after a kill -9', async () => {
   expect(json('check', 'readers-n16.o', '--resume', 'kept.xmc', '--workers', '2')).toMatchObject({ code: 0, verdict: 'holds', strength: 'complete', executions: 65536 })
   // Nothing is left to do.
   expect(json('check', 'readers-n16.o', '--resume', 'kept.xmc')).toMatchObject({ code: 0, executions: 65536 })
+}, 180_000)
+
+it('goes on with a graph search after a kill -9', async () => {
+  const args = command('check', 'sb_ring-n8.o', '--engine', 'graph', '--resume', 'graph.xmc', '--json')
+  const killed = spawn(process.execPath, args, { cwd: directory, stdio: 'ignore' })
+  const over = new Promise((resolve) => killed.on('exit', resolve))
+  while (!existsSync(join(directory, 'graph.xmc')) && killed.exitCode === null) await new Promise((resolve) => setTimeout(resolve, 10))
+  killed.kill('SIGKILL')
+  await over
+  const same = { code: 0, verdict: 'holds', strength: 'complete', engine: 'graph', states: 65536, events: 524288 }
+  expect(json('check', 'sb_ring-n8.o', '--engine', 'graph', '--resume', 'graph.xmc')).toMatchObject(same)
+  // What the file is of says which engine goes on with it.
+  expect(json('check', 'sb_ring-n8.o', '--resume', 'graph.xmc')).toMatchObject(same)
+  for (const wrong of [
+    ['check', 'sb_ring-n8.o', '--engine', 'dpor', '--resume', 'graph.xmc'], ['check', 'sb_ring-n8.o', '--memory', 'sc', '--engine', 'graph', '--resume', 'graph.xmc'],
+    ['check', 'fib-n2.o', '--engine', 'graph', '--resume', 'graph.xmc'], ['check', 'fib-n2.o', '--engine', 'graph', '--shard', '1/2', '--resume', 'new.xmc'], ['merge', 'graph.xmc'],
+    ['check', 'fib-n2.o', '--engine', 'random', '--resume', 'new.xmc'],
+  ]) {
+    const { code, err, out } = xmcheck(...wrong)
+    expect([wrong.join(' '), code, out, err.trimEnd().split('\n').length]).toEqual([wrong.join(' '), 2, '', 1])
+  }
 }, 180_000)
 
 it('puts parts together', () => {

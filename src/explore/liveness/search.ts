@@ -3,7 +3,8 @@
  * it first goes through all states once, without order, and only where that finds a violation, or does not come to an end soon, by cost.
  */
 import type { Limits, Progress, Search } from '../explorable.ts'
-import { GraphSearch } from '../graph.ts'
+import { GraphSearch, type SavedPass } from '../graph.ts'
+import type { Violation } from '../../smp/monitor.ts'
 import type { Verdict } from '../verdict.ts'
 import type { Live } from './fairness.ts'
 import { judgeLiveness, type Liveness, type LivenessOutcome, type LivenessReport } from './judge.ts'
@@ -21,6 +22,20 @@ export interface LiveOptions {
   readonly byCost?: boolean
   /** A machine at the start that has the states of the search; absent: `makeAside` does. */
   readonly makeUncounted?: () => Live
+  readonly saved?: SavedSearch
+}
+
+/** A graph search as plain data. */
+export interface SavedSearch {
+  /** Null: nothing of it counts; it begins again with what was learnt. */
+  readonly pass: SavedPass | null
+  /** The search without order was done, or not made. */
+  readonly second: boolean
+  /** What was found by it. */
+  readonly first: { readonly violation: Violation; readonly schedule: readonly number[] } | null
+  /** Of the search without order, where it is done. */
+  readonly events: number
+  readonly seconds: number
 }
 
 export class LiveSearch implements Search {
@@ -41,13 +56,27 @@ export class LiveSearch implements Search {
   /**
    * @param makeAside a machine at the start for what is no part of the search, which forgets nothing (smp/machine.ts)
    */
-  constructor(makeMachine: () => Live, makeAside: () => Live, limits: Limits, liveness: Exclude<Liveness, 'off'>, { edgesMax, byCost = false, makeUncounted = makeAside }: LiveOptions = {}) {
+  constructor(makeMachine: () => Live, makeAside: () => Live, limits: Limits, liveness: Exclude<Liveness, 'off'>, { edgesMax, byCost = false, makeUncounted = makeAside, saved }: LiveOptions = {}) {
     this.#makeUncounted = makeUncounted
     this.#makeAside = makeAside
     this.#liveness = liveness
     this.#edgesMax = edgesMax ?? (liveness === 'auto' ? EDGES_MAX : EDGES_ASKED_MAX)
-    this.#byCost = byCost ? null : () => new GraphSearch(makeMachine, limits, this.#edgesMax)
-    this.#search = this.#byCost === null ? new GraphSearch(makeMachine, limits, this.#edgesMax) : new GraphSearch(makeMachine, { ...limits, states: PLAIN_STATES_MAX }, this.#edgesMax, false)
+    const make = (second: boolean, pass: SavedPass | null) =>
+      second ? new GraphSearch(makeMachine, limits, this.#edgesMax, true, pass) : new GraphSearch(makeMachine, { ...limits, states: PLAIN_STATES_MAX }, this.#edgesMax, false, pass)
+    const second = saved === undefined ? byCost : saved.second
+    this.#byCost = second ? null : () => make(true, null)
+    this.#search = make(second, saved?.pass ?? null)
+    if (saved === undefined) return
+    this.#events = saved.events
+    this.#seconds = saved.seconds
+    const reasons = ['the search was stopped: a schedule of lower cost may exist']
+    if (saved.first !== null)
+      this.#first = { ...this.#search.verdict(), verdict: 'violated', strength: 'complete', bounds: {}, reasons, cost: null, ...saved.first }
+  }
+
+  save(): SavedSearch {
+    const first = this.#first?.violation ? { violation: this.#first.violation, schedule: this.#first.schedule! } : null
+    return { pass: this.#search.save(), second: this.#byCost === null, first, events: this.#events, seconds: this.#seconds + this.#search.seconds }
   }
 
   advance(): boolean {

@@ -61,6 +61,29 @@ export class StateGraph {
     this.vcpus = vcpus
   }
 
+  save(): SavedGraph {
+    const { states, edges, progressed, full } = this
+    const upTo = (array: Int32Array, count: number) => array.slice(0, count)
+    return {
+      states, progressed, full, starts: upTo(this.starts, states), counts: upTo(this.counts, states), ended: upTo(this.ended, states),
+      targets: upTo(this.targets, edges), labels: upTo(this.labels, edges),
+    }
+  }
+
+  /** @param known states that there are, some of which are not kept yet. @throws RangeError */
+  restore({ states, progressed, full, starts, counts, ended, targets, labels }: SavedGraph, known: number): void {
+    const edges = targets.length
+    const wrong = (array: Int32Array, from: number, to: number) => array.some((value) => value < from || value > to)
+    if ([starts, counts, ended].some((array) => array.length !== states) || labels.length !== edges) throw new RangeError('parts of a graph do not fit')
+    if (starts.some((start, k) => start < 0 || counts[k] < 0 || start + counts[k] > edges) || states > known || wrong(targets, NOWHERE, known - 1)) throw new RangeError('a graph leads nowhere')
+    Object.assign(this, { states, edges, progressed, full })
+    this.starts = withRoom(starts)
+    this.counts = withRoom(counts)
+    this.ended = withRoom(ended)
+    this.targets = withRoom(targets)
+    this.labels = withRoom(labels)
+  }
+
   /**
    * Keeps the transitions of `state`: of rows of `stride` words, from `from` to `to`, the second word is the target and the third
    * the label.
@@ -93,6 +116,18 @@ export class StateGraph {
   }
 }
 
+/** A graph as plain data. */
+export interface SavedGraph {
+  readonly states: number
+  readonly progressed: number
+  readonly full: boolean
+  readonly starts: Int32Array
+  readonly counts: Int32Array
+  readonly ended: Int32Array
+  readonly targets: Int32Array
+  readonly labels: Int32Array
+}
+
 /** The machine can be judged for liveness. */
 export function isLive(machine: Explorable): machine is Live {
   return 'isStaleView' in machine
@@ -103,6 +138,12 @@ export function endedOf(machine: Live): number {
   let ended = 0
   for (let v = 0; v < machine.vcpuCount; v++) if (machine.hasEnded(v)) ended |= 1 << v
   return ended
+}
+
+function withRoom(array: Int32Array): Int32Array<ArrayBuffer> {
+  const bigger = new Int32Array(array.length + 1024)
+  bigger.set(array)
+  return bigger
 }
 
 function grown(array: Int32Array): Int32Array<ArrayBuffer> {
