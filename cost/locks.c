@@ -5,8 +5,9 @@
  * object:
  */
 #define XM_LOCK_VCPUS 4
-#define SECTIONS 24
-#define XM_SPINS 512
+#define SECTIONS 40
+#define XM_SPINS 256
+#define XM_COUNT_HYPERCALLS
 #include "xmanylock.h"
 
 XM_ANY_LOCK(lock);
@@ -19,8 +20,10 @@ static void cpu(int self)
 		XM_BEGIN("wait");
 		XM_TAKE(lock, self);
 		XM_END("wait");
+		XM_BEGIN("hold");
 		for (int k = 0; k < 100; k++)
 			data++;
+		XM_END("hold");
 		XM_GIVE(lock, self);
 		for (int k = 0; k < 300; k++)
 			xm_barrier();

@@ -12,6 +12,12 @@ export function formatCount(value: number): string {
   return String(Math.round(value)).replace(/\B(?=(\d{3})+$)/g, ' ')
 }
 
+/** Counts as a row of bars of eight heights; a blank where there is none. */
+export function sparkline(counts: readonly number[]): string {
+  const most = Math.max(...counts)
+  return counts.map((count) => (count === 0 ? ' ' : '▁▂▃▄▅▆▇█'[Math.min(7, Math.floor((count / most) * 8))])).join('')
+}
+
 /** One bar of at most `width` characters, in eighths. */
 export function bar(value: number, most: number, width: number): string {
   const eighths = most <= 0 ? 0 : Math.round((value / most) * width * 8)

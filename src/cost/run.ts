@@ -306,6 +306,12 @@ class CostRun {
   #mark({ vcpu, address, sizeBytes }: MachineEvent): void {
     if (sizeBytes === 0) return
     const text = this.#machine.textAt(address)
+    // One that is guest code (xm_notify of include/xmlock.h, with XM_COUNT_HYPERCALLS).
+    if (text === 'hypercall') {
+      this.#counters[vcpu].kicks++
+      this.#counters[vcpu].hypercalls++
+      this.#charge += this.#options.table.hypercall
+    }
     const match = /^(begin|end) (.+)$/.exec(text)
     if (match === null) return
     const key = `${vcpu} ${match[2]}`

@@ -1,7 +1,7 @@
 /** The studies of `xmcheck cost`: guest programs, how they are run, and what of the counts is shown. */
 import type { MachineImage } from '../smp/image.ts'
-import { bar, formatCount, formatTable } from './format.ts'
-import { quantile } from './quantile.ts'
+import { bar, formatCount, formatTable, sparkline } from './format.ts'
+import { histogram, lockTimes, quantiles } from './lockTimes.ts'
 import { runCost, type CostResult } from './run.ts'
 import { barsSvg } from './svg.ts'
 import { COST_TABLES, type CostTable } from './table.ts'
@@ -57,7 +57,8 @@ const FORMS: readonly (readonly [string, string])[] = [
 
 const LOCK_VCPUS = 4
 /** Critical sections of each vCPU (cost/locks.c). */
-const LOCK_SECTIONS = 24
+const LOCK_SECTIONS = 40
+const LOCK_QUANTUM = 6000
 const LOCKS: readonly (readonly [string, string])[] = [
   ['ticket', 'locks-TICKET.o'],
   ['byte', 'locks-BYTE.o'],
@@ -68,7 +69,9 @@ const LOCKS: readonly (readonly [string, string])[] = [
   ['queued', 'locks-QUEUED.o'],
   ['pv queued', 'locks-PV_QUEUED.o'],
 ]
-const waits = ({ result }: StudyRow) => result.intervals.filter((one) => one.name === 'wait').map((one) => one.to - one.from)
+/** Waits are shown from 2^4 cycles to 2^18. */
+const WAITS_FROM = 4
+const WAITS_TO = 18
 const throughput = ({ result }: StudyRow) => (result.progress / result.cycles) * 1e6
 
 const perOperation = (row: StudyRow, empty: StudyRow, value: (result: CostResult) => number) => (value(row.result) - value(empty.result)) / row.operations
@@ -99,33 +102,48 @@ export const STUDIES: Readonly<Record<string, Study>> = {
           return { label, value: perOperation(row, rows.find((one) => one.label === FORMS[0][0] && one.table === table)!, (result) => result.cycles) }
         }),
       }))
-      return barsSvg(this.title, 'cycles of one operation', groups)
+      return barsSvg([{ title: this.title, axis: 'cycles of one operation', groups }])
     },
   },
   locks: {
-    title: `What a descheduled vCPU does to a lock: ${LOCK_VCPUS} vCPUs over fewer pCPUs, timeslices of 20000 cycles`,
+    title: `What a descheduled vCPU does to a lock: ${LOCK_VCPUS} vCPUs over fewer pCPUs, timeslices of ${LOCK_QUANTUM} cycles`,
     runs: LOCKS.flatMap(([label, object]) =>
-      [4, 3, 2, 1].map((pcpus) => ({ label, object, table: 'p6', pcpus, quantum: 20_000, operations: LOCK_VCPUS * LOCK_SECTIONS })),
+      [4, 3, 2, 1].map((pcpus) => ({ label, object, table: 'p6', pcpus, quantum: LOCK_QUANTUM, operations: LOCK_VCPUS * LOCK_SECTIONS })),
     ),
     print(rows) {
-      const header = ['lock', 'pCPUs', 'sections/Mcycle', 'wait median', '99 %', 'longest', 'spins', 'kicks, polls', 'switches', 'preempted']
+      const header = [
+        'lock', 'pCPUs', 'sections/Mcycle', 'wait median', '99 %', 'longest', `waits 2^${WAITS_FROM}..2^${WAITS_TO}`, 'held', 'handed over in', 'spins', 'kicks', 'blocks',
+        'switches', 'preempted',
+      ]
       const lines = rows.map((row) => {
-        const { total } = row.result
-        const lengths = waits(row)
+        const { total, intervals } = row.result
+        const { waits, held, handOver } = lockTimes(intervals)
         return [
-          row.label, String(row.pcpus), formatCount(throughput(row)), ...[0.5, 0.99, 1].map((q) => formatCount(quantile(lengths, q))), formatCount(total.pauses),
-          formatCount(total.hypercalls), formatCount(total.contextSwitches), formatCount(total.preemptions),
+          row.label, String(row.pcpus), formatCount(throughput(row)), ...quantiles(waits).map(formatCount), sparkline(histogram(waits, WAITS_FROM, WAITS_TO)),
+          ...[held, handOver, total.pauses, total.kicks, total.blocks, total.contextSwitches, total.preemptions].map(formatCount),
         ]
       })
       const bars = rows.map((row) => ({ label: `${row.label}, ${row.pcpus} pCPUs`, value: throughput(row) }))
-      return `${formatTable([header, ...lines])}\n\n${chart('critical sections in a million cycles', bars)}`
+      const legend =
+        'held: cycles of a section, those without a pCPU included (lock-holder preemption). handed over in: cycles from a release to the\n' +
+        'next entry where somebody waited already (the convoy behind a waiter without a pCPU). Means. spins: PAUSEs that were executed.'
+      return `${formatTable([header, ...lines])}\n\n${legend}\n\n${chart('critical sections in a million cycles', bars)}`
     },
     draw(rows) {
-      const groups = [4, 3, 2, 1].map((pcpus) => ({
-        name: `${pcpus} pCPUs`,
-        bars: rows.filter((row) => row.pcpus === pcpus).map((row) => ({ label: row.label, value: throughput(row) })),
-      }))
-      return barsSvg(this.title, 'critical sections in a million cycles', groups)
+      const chartOf = (axis: string, value: (row: StudyRow) => number) => ({
+        title: this.title,
+        axis,
+        groups: [4, 3, 2, 1].map((pcpus) => ({
+          name: `${pcpus} pCPUs`,
+          bars: rows.filter((row) => row.pcpus === pcpus).map((row) => ({ label: row.label, value: value(row) })),
+        })),
+      })
+      return barsSvg([
+        chartOf('critical sections in a million cycles', throughput),
+        chartOf('cycles that the lock is held, mean', (row) => lockTimes(row.result.intervals).held),
+        chartOf('cycles from a release to the next entry where somebody waited, mean', (row) => lockTimes(row.result.intervals).handOver),
+        chartOf('cycles of the longest wait', (row) => quantiles(lockTimes(row.result.intervals).waits)[2]),
+      ])
     },
   },
 }

@@ -10,8 +10,29 @@ const HEIGHT = 300
 const BAR = 18
 const LEFT = 70
 
-/** Groups of bars over one axis, the labels as a legend. */
-export function barsSvg(title: string, axis: string, groups: readonly BarGroup[]): string {
+interface Panel {
+  readonly width: number
+  readonly height: number
+  readonly body: string
+}
+
+/** Charts of groups of bars, one below the other; each has one axis, and its labels as a legend. */
+export function barsSvg(charts: readonly { readonly title: string; readonly axis: string; readonly groups: readonly BarGroup[] }[]): string {
+  const panels = charts.map(({ title, axis, groups }) => panelOf(title, axis, groups))
+  let y = 0
+  const parts = panels.map(({ height, body }) => {
+    const part = `<g transform="translate(0 ${y})">\n${body}\n</g>`
+    y += height
+    return part
+  })
+  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${Math.max(560, ...panels.map((one) => one.width))} ${y}" font-family="sans-serif" font-size="12">
+<rect width="100%" height="100%" fill="#fff"/>
+${parts.join('\n')}
+</svg>
+`
+}
+
+function panelOf(title: string, axis: string, groups: readonly BarGroup[]): Panel {
   const labels = [...new Set(groups.flatMap((group) => group.bars.map((one) => one.label)))]
   const most = Math.max(1e-9, ...groups.flatMap((group) => group.bars.map((one) => one.value)))
   const step = niceStep(most)
@@ -39,14 +60,8 @@ export function barsSvg(title: string, axis: string, groups: readonly BarGroup[]
     const at = 80 + HEIGHT + k * 18
     parts.push(`<rect x="${LEFT}" y="${at - 10}" width="12" height="12" fill="${COLORS[k % COLORS.length]}"/><text x="${LEFT + 18}" y="${at}">${escape(label)}</text>`)
   })
-  const height = 90 + HEIGHT + labels.length * 18
-  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${Math.max(width, 560)} ${height}" font-family="sans-serif" font-size="12">
-<rect width="100%" height="100%" fill="#fff"/>
-<text x="10" y="18" font-size="13" font-weight="bold">${escape(title)}</text>
-<text x="10" y="33" fill="#555">${escape(axis)}</text>
-${parts.join('\n')}
-</svg>
-`
+  const heading = `<text x="10" y="18" font-size="13" font-weight="bold">${escape(title)}</text>\n<text x="10" y="33" fill="#555">${escape(axis)}</text>`
+  return { width, height: 90 + HEIGHT + labels.length * 18, body: `${heading}\n${parts.join('\n')}` }
 }
 
 function niceStep(most: number): number {

@@ -3,11 +3,15 @@ import { execFileSync } from 'node:child_process'
 import { mkdtempSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { describe, expect, it } from 'vitest'
+import { fileURLToPath } from 'node:url'
+import { beforeAll, describe, expect, it } from 'vitest'
+import { histogram, lockTimes } from '../../src/cost/lockTimes.ts'
 import { quantile } from '../../src/cost/quantile.ts'
 import { runCost, type CostOptions, type CostResult } from '../../src/cost/run.ts'
 import { COST_TABLES, CostError, readCostTable, type CostTable } from '../../src/cost/table.ts'
+import { STUDIES, type StudyRow } from '../../src/cost/studies.ts'
 import { assembleImage } from '../../src/guest/asm/index.ts'
+import { importBundled } from '../../scripts/bundled.mjs'
 
 /** Every field 0 but those given. */
 const only = (fields: Partial<CostTable>): CostTable =>
@@ -72,6 +76,50 @@ describe('the scheduler', () => {
   it('gives up what does not end', () => {
     const result = run('.vcpu go\ngo: jmp go', only({ instruction: 1 }), { cyclesMax: 50_000 })
     expect(result.ended).toBe(false)
+  })
+})
+
+describe('locks', () => {
+  const study = STUDIES.locks
+  const rows = new Map<string, StudyRow>()
+  const runOf = (label: string, pcpus: number) => rows.get(`${label} ${pcpus}`)!
+  beforeAll(async () => {
+    const { lockRow } = (await importBundled(fileURLToPath(new URL('lockRow.ts', import.meta.url)))) as typeof import('./lockRow.ts')
+    for (const label of ['ticket', 'byte', 'pv queued']) for (const pcpus of [4, 2]) rows.set(`${label} ${pcpus}`, lockRow(label, pcpus))
+  }, 60_000)
+  const times = (label: string, pcpus: number) => lockTimes(runOf(label, pcpus).result.intervals)
+
+  it('lose nothing to preemption where nothing is overcommitted', () => {
+    for (const label of ['ticket', 'byte', 'pv queued']) {
+      const { result, operations } = runOf(label, 4)
+      expect([label, result.ended, result.progress]).toEqual([label, true, operations])
+      expect(result.total).toMatchObject({ preemptions: 0, contextSwitches: 0, waiting: 0 })
+      expect(times(label, 4).waits).toHaveLength(operations)
+    }
+  })
+  it('show the preempted holder of an unfair lock, and the convoy of a fair one', () => {
+    expect(times('byte', 2).held).toBeGreaterThan(2 * times('byte', 4).held)
+    expect(times('byte', 2).handOver).toBeLessThan(2 * times('byte', 4).handOver)
+    expect(times('ticket', 2).held).toBeLessThan(1.5 * times('ticket', 4).held)
+    expect(times('ticket', 2).handOver).toBeGreaterThan(10 * times('ticket', 4).handOver)
+  })
+  it('that sleep and steal waste few turns', () => {
+    expect(runOf('pv queued', 2).result.total.pauses * 5).toBeLessThan(runOf('ticket', 2).result.total.pauses)
+    expect(runOf('pv queued', 2).result.total.kicks).toBeGreaterThan(0)
+    expect(runOf('pv queued', 2).result.cycles).toBeLessThan(runOf('ticket', 2).result.cycles)
+  })
+  it('are drawn', () => {
+    const some = [runOf('ticket', 4), runOf('ticket', 2), runOf('byte', 4), runOf('byte', 2)]
+    expect(study.print(some).split('\n').filter((line) => line.includes('█')).length).toBeGreaterThanOrEqual(4)
+    const svg = study.draw(some)
+    expect(svg.match(/<rect[^>]*><title>/g)!.length).toBe(4 * some.length)
+    for (const tag of ['g', 'text', 'svg', 'title']) expect(svg.split(`<${tag}`).length).toBe(svg.split(`</${tag}>`).length)
+  })
+  it('are judged by intervals: the lock is free and waited for from a release to the next entry', () => {
+    const interval = (name: string, vcpu: number, from: number, to: number) => ({ name, vcpu, from, to })
+    const all = [interval('wait', 0, 0, 1), interval('hold', 0, 1, 11), interval('wait', 1, 5, 41), interval('hold', 1, 41, 61), interval('wait', 0, 100, 101), interval('hold', 0, 101, 131)]
+    expect(lockTimes(all)).toEqual({ waits: [1, 36, 1], held: 20, handOver: 30 })
+    expect(histogram([1, 16, 31, 32, 1e9], 4, 6)).toEqual([3, 1, 1])
   })
 })
 
