@@ -50,7 +50,7 @@ function mixed(dice: Dice): Parts {
 /** Loads that overlap an own store wait until it has drained. */
 function overlaps(dice: Dice): Parts {
   const bodies = fill(dice, 4, () => (dice.chance(15) ? locked(dice, ['x', 'y']) : access(dice, ['x', 'x', 'x + 1', 'x + 2', 'y'])))
-  return { bodies, knobs: { partialOverlap: 'wait', cpu: dice.chance(20) ? 'pentium' : 'p4' } }
+  return { bodies, knobs: { partialOverlap: 'wait', cpu: dice.chance(20) ? 'pentium' : 'p4' }, branches: true }
 }
 
 function branches(dice: Dice): Parts {

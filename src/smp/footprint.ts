@@ -20,8 +20,8 @@ export const FP_RESOURCE_READ = 3
 export const FP_RESOURCE_WRITE = 4
 /** What follows on this vCPU needs the stores before to have drained. */
 export const FP_FENCE = 5
-/** Memory became dead or live: concerns every access to it, forwarded ones too. */
-export const FP_LIFETIME = 6
+/** As FP_READ, of memory, where a load that an own store overlaps in part waits until it has drained: own drains matter to it. */
+export const FP_WAITING_READ = 6
 /** Fetch that waits for own stores to the same bytes; otherwise it is a FP_MEMORY_READ. */
 export const FP_FETCH = 7
 /** As FP_FETCH, of bytes that may be stale: stores of others matter to it by FP_CODE_SEEN alone. */
@@ -29,12 +29,23 @@ export const FP_STALE_FETCH = 8
 /** A fetch has used what the first so many code writes (`address`) of the running phase made; later ones it does not know of. */
 export const FP_CODE_SEEN = 9
 
+/** Had memory held something else, the event would have touched more: a compare that failed would have written. */
+export const FP_VARIES = 10
+
 export const FP_WORDS = 4
 
-/** Resources: the history of code writes, the ghost state that marks feed, then one a vCPU (pending interrupts, kicks). */
+/**
+ * Resources: the history of code writes, the ghost state that marks feed, then of each vCPU: pending interrupts and kicks; its prefetch
+ * queue, which is what stands ahead of where it executes; its translations.
+ */
 export const RESOURCE_HISTORY = 0
 export const RESOURCE_MARKS = 1
-export const RESOURCE_VCPU = 2
+const RESOURCES_BEFORE = 2
+const RESOURCES_A_VCPU = 3
+export const pendingOf = (vcpu: number): number => RESOURCES_BEFORE + vcpu * RESOURCES_A_VCPU
+export const queueOf = (vcpu: number): number => pendingOf(vcpu) + 1
+export const translationsOf = (vcpu: number): number => pendingOf(vcpu) + 2
+export const resourceCount = (vcpus: number): number => pendingOf(vcpus)
 
 export class Footprint {
   words = new Int32Array(64)
@@ -59,6 +70,12 @@ export class Footprint {
     this.length = at + FP_WORDS
   }
 
+  /** A resource is read, and changed by what it was: own stores that drain commute with that no more than others' events do. */
+  addUpdate(resource: number): void {
+    this.add(FP_RESOURCE_READ, resource, 0)
+    this.add(FP_RESOURCE_WRITE, resource, 0)
+  }
+
   /** Takes over `count` words of rows. */
   load(from: Int32Array, at: number, count: number): void {
     if (count > this.words.length) this.words = new Int32Array(count * 2)
@@ -68,19 +85,20 @@ export class Footprint {
 
   /** Shared data was loaded. */
   hasLoads(): boolean {
-    for (let at = 0; at < this.length; at += FP_WORDS) if (this.words[at] === FP_READ) return true
+    for (let at = 0; at < this.length; at += FP_WORDS) if (this.words[at] === FP_READ || this.words[at] === FP_WAITING_READ) return true
     return false
   }
 
-  /** A data load; a row for each run of bytes that come from one place. */
-  addLoad(buffer: StoreBuffer, physical: number, sizeBytes: number): void {
-    if (!buffer.overlaps(physical, sizeBytes)) return this.add(FP_READ, physical, sizeBytes)
+  /** A data load; a row for each run of bytes that come from one place. @param waits for own stores that it overlaps in part */
+  addLoad(buffer: StoreBuffer, physical: number, sizeBytes: number, waits: boolean): void {
+    const ofMemory = waits ? FP_WAITING_READ : FP_READ
+    if (!buffer.overlaps(physical, sizeBytes)) return this.add(ofMemory, physical, sizeBytes)
     let from = 0
     let source = buffer.sourceOf(physical)
     for (let b = 1; b <= sizeBytes; b++) {
       const next = b < sizeBytes ? buffer.sourceOf(physical + b) : -2
       if (next === source) continue
-      this.add(FP_READ, physical + from, b - from, source)
+      this.add(source < 0 ? ofMemory : FP_READ, physical + from, b - from, source)
       from = b
       source = next
     }

@@ -1,7 +1,7 @@
 /** What the machine does for a call from the guest (guestCalls.ts). */
 import { EIP, SHADOW, SHADOW_MOV_SS, SHADOW_STI } from '../cpu/registers.ts'
 import { AT_BLOCK, AT_CHOOSE, AT_CUT, AT_MARK, AT_POLL, AT_SEND, BLOCK_UNTIL_INTERRUPT, BUFFER_COUNT, ENDED, IRR, KICKED, NMI_PENDING, STATUS } from './layout.ts'
-import { FP_LIFETIME, FP_MEMORY_READ, FP_RESOURCE_WRITE, RESOURCE_MARKS, RESOURCE_VCPU } from './footprint.ts'
+import { FP_MEMORY_READ, FP_RESOURCE_WRITE, pendingOf, RESOURCE_MARKS } from './footprint.ts'
 import { GUEST_CALLS } from './guestCalls.ts'
 import { READ } from './image.ts'
 import type { Machine } from './machine.ts'
@@ -88,8 +88,7 @@ export function callGuest(machine: Machine, vcpu: number, bus: VcpuBus, call: nu
       }
       if (!event(AT_MARK)) return 0
       machine.effect = true
-      machine.footprint.add(FP_RESOURCE_WRITE, RESOURCE_MARKS, 0)
-      if (spans || call === GUEST_CALLS.release) machine.footprint.add(FP_LIFETIME, eax, edx >>> 0)
+      machine.footprint.addUpdate(RESOURCE_MARKS)
       machine.onMark(vcpu, call, eax, edx)
       machine.observer?.({ kind: 'mark', vcpu, address: eax >>> 0, sizeBytes: 0, value: call })
       return eax
@@ -105,7 +104,7 @@ export function callGuest(machine: Machine, vcpu: number, bus: VcpuBus, call: nu
       machine.setWord(vcpu, KICKED, 0)
       machine.effect = true
       machine.noteWakeTaken(vcpu)
-      machine.footprint.add(FP_RESOURCE_WRITE, RESOURCE_VCPU + vcpu, 0)
+      machine.footprint.add(FP_RESOURCE_WRITE, pendingOf(vcpu), 0)
       machine.observer?.({ kind: 'block', vcpu, address: 0, sizeBytes: 0, value: 0 })
       return eax
     case GUEST_CALLS.poll:
@@ -134,7 +133,6 @@ function poll(machine: Machine, vcpu: number, bus: VcpuBus, address: number): nu
     machine.violate('bad-call', vcpu, `polls ${machine.symbolize(address)}, which is not memory`)
     return 0
   }
-  machine.polls = true
   if (machine.running()) machine.sharing.noteRead(memory.granule(at), memory.granule(at), 1 << vcpu)
   if (machine.wordOf(vcpu, BUFFER_COUNT) > 0 || memory.u8[at] === 0) {
     leaveShadow(machine, vcpu)
@@ -161,7 +159,7 @@ function send(
   }
   if (!event(AT_SEND)) return 0
   machine.effect = true
-  machine.footprint.add(FP_RESOURCE_WRITE, RESOURCE_VCPU + target, 0)
+  machine.footprint.add(FP_RESOURCE_WRITE, pendingOf(target), 0)
   const vector = edx & 0xff
   machine.noteWake(target, call === GUEST_CALLS.kick ? wakeBy(WAKE_KICK, vcpu) : call === GUEST_CALLS.nmi ? wakeBy(WAKE_NMI, vcpu) : wakeBy(WAKE_IPI, vcpu, vector))
   if (call === GUEST_CALLS.kick) machine.setWord(target, KICKED, 1)

@@ -25,7 +25,7 @@ import { choiceArgument, choiceKind, choiceVcpu, DRAIN, INTERRUPT, NMI, packChoi
 import { CodeWindow } from './codeWindow.ts'
 import type { Observer } from './events.ts'
 import { FetchView, historyWords, WINDOW } from './fetchView.ts'
-import { Footprint, FP_CODE_SEEN, FP_FETCH, FP_MEMORY_READ, FP_RESOURCE_WRITE, FP_STALE_FETCH, FP_WRITE, RESOURCE_HISTORY, RESOURCE_VCPU } from './footprint.ts'
+import { Footprint, FP_CODE_SEEN, FP_FETCH, FP_MEMORY_READ, FP_RESOURCE_READ, FP_RESOURCE_WRITE, FP_STALE_FETCH, FP_WRITE, pendingOf, RESOURCE_HISTORY, RESOURCE_MARKS } from './footprint.ts'
 import { GUEST_CALL_BYTES } from './guestCalls.ts'
 import { callGuest } from './guestServices.ts'
 import { EXECUTE, type MachineImage } from './image.ts'
@@ -425,6 +425,7 @@ export class Machine {
       case AT_LOCKED:
       case AT_FENCE:
       case AT_SERIALIZE:
+      case AT_POLL:
         return true
       case AT_SEND:
         return this.model.ipiDrains
@@ -442,7 +443,9 @@ export class Machine {
     return interrupts | (this.fetchIsVisible && this.#fetchWays(v) > 0 ? OPEN_TO_CODE : 0)
   }
   canBeBlocked(choice: number): boolean {
-    return choiceKind(choice) === INTERRUPT || choiceKind(choice) === NMI || this.#quiet(choiceVcpu(choice), PENDING) === AT_BLOCK
+    if (choiceKind(choice) === INTERRUPT || choiceKind(choice) === NMI) return true
+    const pending = this.#quiet(choiceVcpu(choice), PENDING)
+    return pending === AT_BLOCK || pending === AT_POLL
   }
   /** A fetch variant by what it fetches: the numbers in `enabled` depend on what has been written to code so far. */
   identify(choice: number): number {
@@ -473,15 +476,12 @@ export class Machine {
     this.#variantNames.set(key, this.#variantNames.size)
     return this.#variantNames.size - 1
   }
-  /** Some vCPU has polled memory (XM_POLL). */
-  polls = false
   get unreducible(): string | null {
     if (this.fetchIsVisible && (this.model.cpu.queueBytes > 0 || !this.model.ownStoresSeen))
       return 'dpor does not handle prefetch queues, nor own stores to code that lag; use --engine graph'
     if (this.fetchIsVisible && this.sharing.aliased) return 'dpor does not handle own stores to code through another linear address; use --engine graph, or --set smcMatch=physical'
     if (this.translationIsVisible) return 'dpor does not handle stale translations of page tables that change; use --engine graph, or --set tlb=none'
     if (this.model.storesOvertake) return 'dpor does not handle storeOrder=any; use --engine graph'
-    if (this.model.partialWait) return 'dpor does not handle partialOverlap=wait; use --engine graph'
     return null
   }
 
@@ -510,6 +510,13 @@ export class Machine {
   sleeps(v: number): boolean {
     const pending = this.#quiet(v, PENDING)
     return pending === AT_HALT || (pending === AT_BLOCK && this.wordOf(v, KICKED) === 0) || (pending === AT_POLL && this.polledByte(v) === 0)
+  }
+  get footprintsVary(): boolean {
+    return this.sharing.anyJudged || this.translationIsVisible
+  }
+  /** Address of the byte that a vCPU polls; -1: it polls none. */
+  polledAddress(v: number): number {
+    return this.#quiet(v, PENDING) === AT_POLL ? this.#quiet(v, PENDING_ADDRESS) >>> 0 : -1
   }
   /** What the byte holds that a polling vCPU waits for. */
   polledByte(v: number): number {
@@ -664,14 +671,25 @@ export class Machine {
 
   onAccess(v: number, physical: number, sizeBytes: number, write: boolean): void {
     this.touched = true
+    this.noteJudged(physical, sizeBytes)
     if (this.running()) for (const monitor of this.#accessMonitors) monitor.onAccess!(v, physical, sizeBytes, write)
   }
 
+  /** Whether what `v` does at these bytes is right depends on the marks so far, where marks are about them. */
+  noteJudged(physical: number, sizeBytes: number): void {
+    const { judged, anyJudged } = this.sharing
+    if (!anyJudged) return
+    const at = this.memory.index(physical)
+    if (judged[this.memory.granule(at)] !== 0 || judged[this.memory.granule(at + sizeBytes - 1)] !== 0) this.footprint.add(FP_RESOURCE_READ, RESOURCE_MARKS, 0)
+  }
+
   onWalk(v: number, physical: number, sizeBytes: number): void {
+    this.noteJudged(physical, sizeBytes)
     for (const monitor of this.#monitors) monitor.onWalk?.(v, physical, sizeBytes)
   }
 
   onTranslation(v: number, linear: number, entry: number, access: number): void {
+    this.footprint.add(FP_RESOURCE_READ, RESOURCE_MARKS, 0)
     for (const monitor of this.#monitors) monitor.onTranslation?.(v, linear, entry, access)
   }
 
@@ -739,7 +757,10 @@ export class Machine {
       const at = this.memory.index(address + b)
       if (at < 0) return false
       const last = Math.min(sizeBytes - b, 4096 - ((address + b) & 4095)) - 1
-      if (this.running()) for (let g = this.memory.granule(at); g <= this.memory.granule(at + last); g++) this.sharing.noteWrite(g, g, vcpus)
+      if (this.running()) for (let g = this.memory.granule(at); g <= this.memory.granule(at + last); g++) {
+        this.sharing.noteWrite(g, g, vcpus)
+        this.sharing.noteJudged(g)
+      }
     }
     return true
   }
@@ -852,6 +873,7 @@ export class Machine {
     this.footprint.add(FP_WRITE, physical, size)
     this.writeMemory(v, physical, size, low, buffer.high(entry), buffer.alias(entry))
     buffer.remove(entry)
+    this.noteJudged(physical, size)
     for (const monitor of this.#drainMonitors) monitor.onDrain!(v, physical, size)
     this.observer?.({ kind: 'drain', vcpu: v, address: physical, sizeBytes: size, value: low })
   }
@@ -889,7 +911,7 @@ export class Machine {
       this.#noteClock(v, WAKE_WHAT, this.clock(v, WAKE_WHAT) | WAKE_IN_TIME)
     }
     this.#noteClock(v, WAKE_TAKEN, this.step)
-    this.footprint.add(FP_RESOURCE_WRITE, RESOURCE_VCPU + v, 0)
+    this.footprint.add(FP_RESOURCE_WRITE, pendingOf(v), 0)
     this.setWord(v, EVENT, event)
     this.setWord(v, ACTIVITY, ACTIVE)
     this.#buses[v].grant(false, AT_NOTHING, 0)
@@ -1049,11 +1071,13 @@ export class Machine {
       const place = (this.cpus[v].r[SEG_BASE + SS] + this.cpus[v].r[ESP]) >>> 0
       for (const monitor of this.#returnMonitors) monitor.onReturn!(v, place)
     }
+    if (this.sharing.anyJudged) this.noteJudged(this.#windows[v].physical[0], op.length)
     if (this.running()) for (const monitor of this.#monitors) monitor.onFetch?.(v, eip >>> 0, op.length, this.#windows[v].physical[0] >>> 0)
     if (this.#watched.size === 0) return
     const watchers = this.#watched.get(eip >>> 0)
     if (watchers === undefined) return
     this.memo.abandon()
+    this.footprint.add(FP_RESOURCE_READ, RESOURCE_MARKS, 0)
     for (const monitor of watchers) monitor.onExecute?.(v, eip >>> 0, op)
   }
 

@@ -28,6 +28,7 @@ const ROW = 5
 const KNOWN_SHARED = 1
 const KNOWN_WALKED = 2
 const KNOWN_FRAMED = 4
+const KNOWN_JUDGED = 64
 /** `relied` from this bit on. */
 const RELIED_SHIFT = 3
 
@@ -38,6 +39,9 @@ export class Sharing {
   readonly pages = new Map<number, number>()
   /** Page tables that a vCPU walks are written, or left with global pages in them: translations may be stale. */
   tablesChange = false
+  /** Per dword: 1 = marks decide whether accesses are right (XM_FREE, XM_ALLOC, XM_RELEASE). */
+  readonly judged: Uint8Array
+  anyJudged = false
   /** Per dword of memory: 1 = shared. */
   readonly shared: Uint8Array
   /** Per dword: bit per vCPU that reads (or fetches), writes, fetches. */
@@ -75,6 +79,7 @@ export class Sharing {
     this.fetchers = new Int32Array(granules)
     this.interruptible = new Uint8Array(vcpus)
     this.walked = new Uint8Array(granules)
+    this.judged = new Uint8Array(granules)
     this.framed = new Uint8Array(granules)
     this.relied = new Uint8Array(granules)
   }
@@ -118,6 +123,15 @@ export class Sharing {
       this.walked[g] = 1
     }
     return this.noteRead(first, last, WALKER)
+  }
+
+  /** Notes that marks decide whether accesses to granule `g` are right. */
+  noteJudged(g: number): void {
+    if (this.judged[g] !== 0) return
+    this.judged[g] = 1
+    this.anyJudged = true
+    this.noted++
+    this.#grow()
   }
 
   noteTables(): void {
@@ -232,7 +246,7 @@ export class Sharing {
   }
 
   #flagsOf(g: number): number {
-    return this.shared[g] * KNOWN_SHARED | this.walked[g] * KNOWN_WALKED | this.framed[g] * KNOWN_FRAMED | (this.relied[g] << RELIED_SHIFT)
+    return this.shared[g] * KNOWN_SHARED | this.walked[g] * KNOWN_WALKED | this.framed[g] * KNOWN_FRAMED | this.judged[g] * KNOWN_JUDGED | (this.relied[g] << RELIED_SHIFT)
   }
 
   /** Adds what another exploration of the same program has learnt. True: accesses are visible that were not. */
@@ -260,6 +274,7 @@ export class Sharing {
       if (this.shared[g] === 0 && ((flags & KNOWN_SHARED) !== 0 || this.#conflict(g)) && this.shared[g] === 0) this.#share(g)
       this.#noteCode(g)
       if ((flags & KNOWN_WALKED) !== 0) this.noteWalk(g, g)
+      if ((flags & KNOWN_JUDGED) !== 0) this.noteJudged(g)
     }
     for (let k = 0; k + 1 < pages.length; k += 2)
       for (let v = 0; v < this.interruptible.length; v++) if ((pages[k + 1] & (1 << v)) !== 0) this.notePage(v, pages[k])

@@ -13,7 +13,7 @@ import type { Cpu } from '../cpu/cpu.ts'
 import { CR0, CR0_PG, ESP } from '../cpu/registers.ts'
 import { CACHED_DIRECTORY, CACHED_PAGE, NOT_CACHED, type Walk } from '../cpu/paging.ts'
 import type { EventKind } from './events.ts'
-import { FP_FENCE, FP_MEMORY_READ, FP_READ, FP_RESOURCE_READ, FP_WRITE, RESOURCE_HISTORY } from './footprint.ts'
+import { FP_FENCE, FP_MEMORY_READ, FP_READ, FP_RESOURCE_READ, FP_VARIES, FP_WRITE, RESOURCE_HISTORY } from './footprint.ts'
 import { READ, WRITE } from './image.ts'
 import {
   ANSWERS, ANSWERS_MAX, ANSWER_COUNT, AT_BOUNDARY, AT_FENCE, AT_FETCH, AT_LOAD, AT_LOCAL, AT_LOCKED, AT_SERIALIZE, AT_STORE, AT_TRANSLATE, PHASE, PHASE_RUN,
@@ -190,6 +190,7 @@ export class VcpuBus implements Bus {
     else {
       const { footprint, memory } = this.#machine
       footprint.add(FP_MEMORY_READ, physical, 4)
+      footprint.add(FP_VARIES, 0, 0)
       this.#observe('walk', physical, 4, memory.load(memory.index(physical), 4))
     }
     this.record(unchanged ? 1 : 0)
@@ -486,7 +487,7 @@ export class VcpuBus implements Bus {
       if (!this.gate(AT_LOAD, physical, sizeBytes, 1)) return 0
       value = this.buffer.forward(physical, low, value)
       if (sizeBytes === 8) this.high = this.buffer.forward(physical + 4, 4, this.high)
-      machine.footprint.addLoad(this.buffer, physical, sizeBytes)
+      machine.footprint.addLoad(this.buffer, physical, sizeBytes, machine.model.partialWait)
       this.#observe('load', physical, sizeBytes, value)
     }
     this.record(value)
@@ -546,7 +547,7 @@ export class VcpuBus implements Bus {
   #halfWord(physical: number, at: number, count: number): number {
     if (this.#cursor < this.#answered) return this.#answers[this.#cursor++]
     const value = this.buffer.forward(physical, count, this.#machine.memory.load(at, count))
-    this.#machine.footprint.addLoad(this.buffer, physical, count)
+    this.#machine.footprint.addLoad(this.buffer, physical, count, this.#machine.model.partialWait)
     this.#observe('load', physical, count, value)
     this.record(value)
     this.#machine.onAccess(this.#vcpu, physical, count, false)
@@ -602,7 +603,7 @@ export class VcpuBus implements Bus {
       if (!this.#openLock(visible, physical, sizeBytes)) return
       if (visible) {
         // A failed compare is a read: what it writes was there.
-        if (!this.cpu.compareFailed) machine.footprint.add(FP_WRITE, physical, sizeBytes)
+        machine.footprint.add(this.cpu.compareFailed ? FP_VARIES : FP_WRITE, physical, sizeBytes)
         this.#observe('locked-store', physical, sizeBytes, low)
       }
       machine.writeMemory(this.#vcpu, physical, sizeBytes, low, high, alias)

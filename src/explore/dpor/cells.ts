@@ -9,7 +9,7 @@
  * and an event that touches several is the negative number of a list. Resources are granules beyond memory.
  */
 import {
-  FP_CODE_SEEN, FP_FENCE, FP_FETCH, FP_LIFETIME, FP_MEMORY_READ, FP_READ, FP_RESOURCE_READ, FP_RESOURCE_WRITE, FP_STALE_FETCH, FP_WORDS, FP_WRITE,
+  FP_CODE_SEEN, FP_FENCE, FP_FETCH, FP_MEMORY_READ, FP_READ, FP_RESOURCE_READ, FP_RESOURCE_WRITE, FP_STALE_FETCH, FP_VARIES, FP_WAITING_READ, FP_WORDS, FP_WRITE,
   RESOURCE_HISTORY, type Footprint,
 } from '../../smp/footprint.ts'
 
@@ -50,8 +50,8 @@ export class Cells {
   /** A fence before the first access, and one after it. */
   fenceBefore = false
   fenceAfter = false
-  /** Memory became dead or live. */
-  lifetime = false
+  /** The event might touch more where others come before it. */
+  varies = false
   /** Code writes among the accesses. */
   codeWrites = 0
   /** Code writes that a fetch which may be stale has to come after; -1: there is no such fetch. */
@@ -70,7 +70,7 @@ export class Cells {
     this.count = 0
     this.fenceBefore = false
     this.fenceAfter = false
-    this.lifetime = false
+    this.varies = false
     this.codeWrites = 0
     this.codeSeen = -1
     const { words, length } = footprint
@@ -84,6 +84,7 @@ export class Cells {
           this.#addBytes(address, words[at + 2], CELL_WRITE, -1)
           break
         case FP_MEMORY_READ:
+        case FP_WAITING_READ:
           this.#addBytes(address, words[at + 2], CELL_MEMORY_READ, -1)
           break
         case FP_FETCH:
@@ -102,12 +103,13 @@ export class Cells {
           if (address === RESOURCE_HISTORY) this.codeWrites++
           this.#add(makeCell(this.#granules.memory + address, 15, CELL_WRITE), -1)
           break
+        case FP_VARIES:
+          this.varies = true
+          break
         case FP_FENCE:
           if (this.count === 0) this.fenceBefore = true
           else this.fenceAfter = true
           break
-        case FP_LIFETIME:
-          this.lifetime = true
       }
     }
   }

@@ -1,6 +1,6 @@
 /** Ways that an event has only when others come first: an interrupt that has been sent, code that has been written. */
 import { choiceKind, choiceVcpu, RUN } from '../../smp/choice.ts'
-import { RESOURCE_VCPU } from '../../smp/footprint.ts'
+import { pendingOf } from '../../smp/footprint.ts'
 import { OPEN_TO_CODE, OPEN_TO_INTERRUPTS } from '../../smp/machine.ts'
 import { grownFlags } from './cells.ts'
 import type { Chooser } from './chooser.ts'
@@ -72,7 +72,7 @@ export class OpenWays {
       if ((d < from && process !== vcpu * 2 + 1) || trail.before(e, d)) continue
       let opens = code && trail.codeWrites[d] > 0
       if (process === vcpu * 2 + 1) opens ||= left > 0 && --left === 0
-      else opens ||= interrupts && process >> 1 !== vcpu && cells.writesResource(trail.touched[d], RESOURCE_VCPU + vcpu)
+      else opens ||= interrupts && process >> 1 !== vcpu && cells.writesResource(trail.touched[d], pendingOf(vcpu))
       if (!opens || d < from) continue
       this.#opens[d] = e
       last = d

@@ -1,5 +1,6 @@
 /** One pass of a search (search.ts): the walk through the executions, one event further or back at a time. */
 import { choiceKind, choiceVcpu, DRAIN } from '../../smp/choice.ts'
+import { resourceCount } from '../../smp/footprint.ts'
 import { EIP } from '../../cpu/registers.ts'
 import { isLive } from '../liveness/stateGraph.ts'
 import { Orders } from '../orders.ts'
@@ -70,7 +71,7 @@ export class Pass {
     this.#reversals = new Reversals(path, sequence, this.#loops)
     this.#openWays = new OpenWays(path, sequence, this.#chooser)
     this.#returns = new Returns((isLive(machine) && options.makeAside) || null)
-    const granules = machine.granules.memory + 2 + machine.vcpuCount
+    const granules = machine.granules.memory + resourceCount(machine.vcpuCount)
     this.#unreducible = machine.unreducible ?? (granules > GRANULES_MAX ? 'dpor does not handle so much memory; use --engine graph' : null)
     if (machine.violation !== null) this.#violated([])
     else if (options.task !== undefined && this.#unreducible === null) this.#start(options.task)
@@ -253,7 +254,9 @@ export class Pass {
     }
     const actual = this.#path.locate(choice)
     if (actual < 0) {
-      // A fence that had nothing to wait for in this order is no event of its own.
+      // A fence that had nothing to wait for in this order is no event of its own. Where it is all that is left of a plan, others may rely on what
+      // was free below it.
+      if (below === 0) this.#chooser.more[d] = 1
       tree.first[d] = tree.splice(below, tree.first[d])
       return true
     }
@@ -283,8 +286,7 @@ export class Pass {
     const outcome = machine.take(actual)
     this.events++
     cells.read(machine.footprint)
-    if (machine.polls) this.#unreducible = 'dpor does not handle XM_POLL; use --engine graph'
-    if (cells.lifetime) this.#unreducible = 'dpor does not handle XM_FREE, XM_ALLOC, XM_RELEASE, XM_BUILDING and XM_BUILT; use --engine graph'
+    path.varies[d] = cells.varies || machine.footprintsVary ? 1 : 0
     if (outcome === 1 && !this.#budgets.forbidsFetch(choice, d, fenced)) return this.#violated([...path.choices(), actual])
     const cut = outcome >= 1
     const quiet = !drain && outcome === 0 && machine.quiet && running && machine.running() && machine.canContinue(vcpu)
@@ -370,7 +372,12 @@ export class Pass {
       return
     }
     this.#newFrom = trail.depth
-    for (const vcpu of this.#waits.list(node)) this.#reversals.reverseWait(vcpu)
+    for (let v = 0; v < this.#path.vcpus; v++) if (this.#waits.at(node, v) || this.#pollsInVain(v)) this.#reversals.reverseWait(v)
+  }
+
+  /** It is blocked: it goes on where what it polls is set. */
+  #pollsInVain(vcpu: number): boolean {
+    return this.#path.stopped[vcpu] < 0 && this.#machine.polledAddress(vcpu) >= 0 && !this.#machine.canContinue(vcpu)
   }
 
   #lookForLivelock(ending: keyof Counts): void {

@@ -1,6 +1,7 @@
 /** The present execution as the machine went along it: the machine stands at its end, and can be brought back to any node of it. */
 import { EIP } from '../../cpu/registers.ts'
 import { choiceKind, choiceVcpu, DRAIN } from '../../smp/choice.ts'
+import { resourceCount } from '../../smp/footprint.ts'
 import type { Violation } from '../../smp/monitor.ts'
 import { Cells, grown, grownFlags } from './cells.ts'
 import { Dependence } from './dependence.ts'
@@ -25,6 +26,8 @@ export class Path {
   stepAt = new Int32Array(256)
   /** It can block (Reducible.canBeBlocked). */
   blockable = new Uint8Array(256)
+  /** What event d touches depends on what it reads, or on what comes after that. */
+  varies = new Uint8Array(256)
   /** Per vCPU: it goes no further in this execution, since event d (-1: it does). */
   readonly stopped: Int32Array
   stoppedCount = 0
@@ -40,7 +43,7 @@ export class Path {
     this.vcpus = vcpus
     this.cells = new Cells(machine.granules)
     this.fault = fault
-    this.trail = new Trail(vcpus, machine.granules.memory + 2 + vcpus, this.cells, fault)
+    this.trail = new Trail(vcpus, machine.granules.memory + resourceCount(vcpus), this.cells, fault)
     this.dependence = new Dependence(this.cells, fault)
     this.stopped = new Int32Array(vcpus).fill(-1)
     for (let v = 0; v < vcpus; v++) this.trail.startWith(v, machine.bufferedStoresOf(v))
@@ -51,6 +54,7 @@ export class Path {
     this.actual = grown(this.actual)
     this.stepAt = grown(this.stepAt)
     this.blockable = grownFlags(this.blockable)
+    this.varies = grownFlags(this.varies)
   }
 
   /** `vcpu` goes no further, as event d shows. */

@@ -45,5 +45,8 @@ export interface Reducible extends Explorable {
   canBeBlocked(choice: number): boolean
   /** What the reduction does not handle soundly; null: nothing. */
   readonly unreducible: string | null
-  readonly polls: boolean
+  /** What an event touches, beside the access that it is, depends on what was read before. */
+  readonly footprintsVary: boolean
+  /** Address of the byte that a vCPU polls; -1: it polls none. */
+  polledAddress(vcpu: number): number
 }

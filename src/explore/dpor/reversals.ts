@@ -1,5 +1,6 @@
 /** Race reversal: where an execution has ended, plans those in which two of its events come the other way round. */
 import { choiceVcpu, packChoice, RUN } from '../../smp/choice.ts'
+import { Footprint, FP_MEMORY_READ } from '../../smp/footprint.ts'
 import { FORKED } from './dependence.ts'
 import type { Loops } from './loops.ts'
 import type { Path } from './path.ts'
@@ -9,6 +10,9 @@ export class Reversals {
   readonly #path: Path
   readonly #sequence: WakeupSequence
   readonly #loops: Loops
+
+  /** Of a poll in vain, which is not taken. */
+  readonly #poll = new Footprint()
 
   constructor(path: Path, sequence: WakeupSequence, loops: Loops) {
     this.#path = path
@@ -25,7 +29,7 @@ export class Reversals {
     this.#path.comeBack()
   }
 
-  /** `vcpu` waits to the end: plans the executions in which it came in time for what others have changed since. */
+  /** `vcpu` waits, or polls a byte, to the end: plans the executions in which it came in time for what others have changed since. */
   reverseWait(vcpu: number): void {
     if (this.#path.fault === 'no-wait-reversal') return
     const { machine, trail, cells, real } = this.#path
@@ -33,9 +37,16 @@ export class Reversals {
     const run = packChoice(RUN, vcpu)
     const name = machine.identify(run)
     const fenced = machine.needsDrains(run)
-    machine.take(run)
-    cells.read(machine.footprint)
-    machine.undo()
+    const polled = machine.polledAddress(vcpu)
+    if (polled >= 0) {
+      this.#poll.clear()
+      this.#poll.add(FP_MEMORY_READ, polled, 1)
+      cells.read(this.#poll)
+    } else {
+      machine.take(run)
+      cells.read(machine.footprint)
+      machine.undo()
+    }
     real[d] = 0
     trail.push(name, 0, fenced, false)
     this.#reverseAwait(d)
@@ -63,14 +74,17 @@ export class Reversals {
    * False: `d` is not possible there.
    */
   #reverse(e: number, d: number): boolean {
-    const { trail, floor, blockable, real, fault } = this.#path
+    const { trail, floor, blockable, real, varies, fault } = this.#path
     if (e < floor) return true
     if (fault === 'lost-race' && (d & 3) === 3) return true
     if (fault === 'no-drain-race' && (trail.process[d] & 1) === 1 && (trail.process[e] & 1) === 0) return true
     const sequence = this.#sequence
     sequence.reverse(e, d)
-    if ((blockable[d] === 1 || real[d] === 0) && !this.#reaches(e)) return false
-    if (!sequence.isExplored(e, true)) sequence.insert(e)
+    // A load may have had to wait for the own drain.
+    const own = (trail.process[d] & 1) === 0 && trail.process[e] === trail.process[d] + 1
+    if ((blockable[d] === 1 || real[d] === 0 || own) && !this.#reaches(e)) return false
+    // What sleeps there may depend on what d comes to touch.
+    if (!sequence.isExplored(e, varies[d] === 0)) sequence.insert(e)
     return true
   }
 

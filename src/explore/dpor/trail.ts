@@ -233,8 +233,8 @@ export class Trail {
               others &= ~bytes
               this.#noteOwn(makeCell(granule, bytes, CELL_READ), this.#storeOf(event), k)
             }
-          // A page walk writes past the buffer: own stores from before it may drain on either side of it.
-          } else if (kind === CELL_WRITE) this.#order(event, (this.#process & 1) === 1 && this.#enqueuedBefore(vcpu, event))
+          // A page walk writes past the buffer: own stores from before it may drain on either side of it. So do marks about them.
+          } else if (kind === CELL_WRITE || (kind === CELL_MEMORY_READ && (this.#process & 1) === 1)) this.#order(event, (this.#process & 1) === 1 && this.#enqueuedBefore(vcpu, event))
         } else if (kind === CELL_WRITE) {
           if (!own) this.#order(event, true)
           else if (cellKind(other) === CELL_MEMORY_READ && this.#fault !== 'no-walk-drains') this.#order(event, true)
