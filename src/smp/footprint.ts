@@ -32,19 +32,21 @@ export const FP_CODE_SEEN = 9
 /** Had memory held something else, the event would have touched more: a compare that failed would have written. */
 export const FP_VARIES = 10
 
+/** A resource (the translations of a vCPU) is updated, by no event of its own: it does not stand before or after a fence. */
+export const FP_TRANSLATING = 11
+
 export const FP_WORDS = 4
 
 /**
- * Resources: the history of code writes, the ghost state that marks feed, then of each vCPU: pending interrupts and kicks; its prefetch
- * queue, which is what stands ahead of where it executes; its translations.
+ * Resources: the history of code writes, the ghost state that marks feed, then of each vCPU: pending interrupts and kicks; its
+ * translations.
  */
 export const RESOURCE_HISTORY = 0
 export const RESOURCE_MARKS = 1
 const RESOURCES_BEFORE = 2
-const RESOURCES_A_VCPU = 3
+const RESOURCES_A_VCPU = 2
 export const pendingOf = (vcpu: number): number => RESOURCES_BEFORE + vcpu * RESOURCES_A_VCPU
-export const queueOf = (vcpu: number): number => pendingOf(vcpu) + 1
-export const translationsOf = (vcpu: number): number => pendingOf(vcpu) + 2
+export const translationsOf = (vcpu: number): number => pendingOf(vcpu) + 1
 export const resourceCount = (vcpus: number): number => pendingOf(vcpus)
 
 export class Footprint {

@@ -25,7 +25,7 @@ import { choiceArgument, choiceKind, choiceVcpu, DRAIN, INTERRUPT, NMI, packChoi
 import { CodeWindow } from './codeWindow.ts'
 import type { Observer } from './events.ts'
 import { FetchView, historyWords, WINDOW } from './fetchView.ts'
-import { Footprint, FP_CODE_SEEN, FP_FETCH, FP_MEMORY_READ, FP_RESOURCE_READ, FP_RESOURCE_WRITE, FP_STALE_FETCH, FP_WRITE, pendingOf, RESOURCE_HISTORY, RESOURCE_MARKS } from './footprint.ts'
+import { Footprint, FP_CODE_SEEN, FP_FETCH, FP_MEMORY_READ, FP_RESOURCE_READ, FP_RESOURCE_WRITE, FP_STALE_FETCH, FP_TRANSLATING, FP_WRITE, pendingOf, RESOURCE_HISTORY, RESOURCE_MARKS, translationsOf } from './footprint.ts'
 import { GUEST_CALL_BYTES } from './guestCalls.ts'
 import { callGuest } from './guestServices.ts'
 import { EXECUTE, type MachineImage } from './image.ts'
@@ -450,7 +450,9 @@ export class Machine {
   /** A fetch variant by what it fetches: the numbers in `enabled` depend on what has been written to code so far. */
   identify(choice: number): number {
     const v = choiceVcpu(choice)
-    if (choiceKind(choice) !== RUN || !this.fetchIsVisible || this.#fetchWays(v) === 0) return choice
+    if (choiceKind(choice) !== RUN) return choice
+    if (this.#quiet(v, PENDING) === AT_TRANSLATE) return packChoice(RUN, v, this.#translationName(v, choiceArgument(choice)))
+    if (!this.fetchIsVisible || this.#fetchWays(v) === 0) return choice
     return packChoice(RUN, v, this.#variantName(v, choiceArgument(choice)))
   }
   /** The choice that `identify` would give this name here; -1: it is not enabled. */
@@ -460,7 +462,7 @@ export class Machine {
     if (kind === DRAIN) return this.#buses[v].buffer.count > 0 ? name : -1
     if (kind === RUN) {
       if (!this.canContinue(v)) return -1
-      if (!this.fetchIsVisible || this.#fetchWays(v) === 0) return name
+      if (this.#quiet(v, PENDING) !== AT_TRANSLATE && (!this.fetchIsVisible || this.#fetchWays(v) === 0)) return name
     }
     const count = kind === RUN ? this.#listRuns(v, this.#scratch, 0) : this.#listInterrupts(v, this.#scratch, 0)
     for (let k = 0; k < count; k++) if (this.identify(this.#scratch[k]) === name) return this.#scratch[k]
@@ -471,16 +473,28 @@ export class Machine {
   #variantName(v: number, variant: number): number {
     const view = this.fetchView
     const key = `${view.bytes.subarray(variant * 16, variant * 16 + view.lengths[variant]).join()}${this.model.fetch.kind === 'strict' && view.races(v, variant) ? ' race' : ''}`
+    return this.#nameOf(key)
+  }
+
+  /** A walk is 0. */
+  #translationName(v: number, way: number): number {
+    if (way === 0) return 0
+    const { kinds, lows, highs } = this.translations!
+    this.#listRuns(v, this.#names, 0)
+    return 1 + this.#nameOf(`translation ${kinds[way - 1]} ${lows[way - 1]} ${highs[way - 1]}`)
+  }
+
+  #nameOf(key: string): number {
     const known = this.#variantNames.get(key)
     if (known !== undefined) return known
     this.#variantNames.set(key, this.#variantNames.size)
     return this.#variantNames.size - 1
   }
+  readonly #names = new Int32Array(128)
   get unreducible(): string | null {
-    if (this.fetchIsVisible && (this.model.cpu.queueBytes > 0 || !this.model.ownStoresSeen))
-      return 'dpor does not handle prefetch queues, nor own stores to code that lag; use --engine graph'
+    // What a write leaves to be fetched depends on where each vCPU stands as it is made.
+    if (this.fetchIsVisible && this.model.cpu.queueBytes > 0) return 'dpor does not handle prefetch queues; use --engine graph'
     if (this.fetchIsVisible && this.sharing.aliased) return 'dpor does not handle own stores to code through another linear address; use --engine graph, or --set smcMatch=physical'
-    if (this.translationIsVisible) return 'dpor does not handle stale translations of page tables that change; use --engine graph, or --set tlb=none'
     if (this.model.storesOvertake) return 'dpor does not handle storeOrder=any; use --engine graph'
     return null
   }
@@ -683,6 +697,11 @@ export class Machine {
     if (judged[this.memory.granule(at)] !== 0 || judged[this.memory.granule(at + sizeBytes - 1)] !== 0) this.footprint.add(FP_RESOURCE_READ, RESOURCE_MARKS, 0)
   }
 
+  /** What `v` does depends on the translations that it holds, or changes them; they may be stale. */
+  noteTranslating(v: number): void {
+    if (this.translationIsVisible) this.footprint.add(FP_TRANSLATING, translationsOf(v), 0)
+  }
+
   onWalk(v: number, physical: number, sizeBytes: number): void {
     this.noteJudged(physical, sizeBytes)
     for (const monitor of this.#monitors) monitor.onWalk?.(v, physical, sizeBytes)
@@ -707,6 +726,8 @@ export class Machine {
       if (this.fetchView.push(v, physical, sizeBytes, low, high, alias, (this.cpus[v].r[CR0] & CR0_PG) !== 0)) this.footprint.add(FP_RESOURCE_WRITE, RESOURCE_HISTORY, 0)
       tables = translations !== null && !walker && translations.watches(at, sizeBytes) && !this.memory.holds(at, sizeBytes, low, high)
     }
+    // Whoever walks these entries may hold what they were; of those that have no A or D set nothing, or less.
+    if (tables || (walker && this.running())) for (let u = 0; u < this.cpus.length; u++) this.noteTranslating(u)
     if (tables) {
       this.memo.abandon()
       translations!.beforeWrite(physical, sizeBytes)
@@ -1137,7 +1158,8 @@ export class Machine {
     const length = view.lengths[variant]
     const coherent = this.model.fetch.kind === 'coherent'
     const kind = !coherent ? FP_STALE_FETCH : this.model.ownStoresSeen ? FP_FETCH : FP_MEMORY_READ
-    for (let b = 0; b < length; b++) this.footprint.add(kind, window.physical[b], 1)
+    // Where own stores lag as those of others do, no drain matters but to what may be fetched (FP_CODE_SEEN).
+    if (coherent || this.model.ownStoresSeen) for (let b = 0; b < length; b++) this.footprint.add(kind, window.physical[b], 1)
     const base = this.#base(v)
     const b = view.bytes
     this.store.set(base + FETCHED_LENGTH, length)
@@ -1161,7 +1183,10 @@ export class Machine {
     this.#clearInstruction(v)
     const at = this.symbolize(cpu.r[EIP])
     const vector = cpu.faultVector
-    if (vector === PAGE_FAULT && this.running()) this.translations?.pageFault(v, cpu.faultAddress)
+    if (vector === PAGE_FAULT && this.running()) {
+      this.noteTranslating(v)
+      this.translations?.pageFault(v, cpu.faultAddress)
+    }
     if (!this.#handled.has(vector)) {
       const missing = cpu.remark === null ? '' : ` (${cpu.remark})`
       return this.violate('unhandled-exception', v, `exception ${vector} (${EXCEPTION_NAMES[vector] ?? '?'}) at ${at} has no handler${missing}`)

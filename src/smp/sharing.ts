@@ -29,7 +29,7 @@ const KNOWN_SHARED = 1
 const KNOWN_WALKED = 2
 const KNOWN_FRAMED = 4
 const KNOWN_JUDGED = 64
-/** `relied` from this bit on. */
+/** `relied`, of two bits, from this one on. */
 const RELIED_SHIFT = 3
 
 export class Sharing {
@@ -258,7 +258,7 @@ export class Sharing {
       const news = (rows[at + 2] & ~this.readers[g]) | (rows[at + 3] & ~this.writers[g]) | (rows[at + 4] & ~this.fetchers[g])
       if (news !== 0) this.noted++
       const flags = rows[at + 1]
-      const relied = flags >> RELIED_SHIFT
+      const relied = (flags >> RELIED_SHIFT) & 3
       const framed = (flags & KNOWN_FRAMED) !== 0
       // What one of the two relied on, the other has seen to be otherwise.
       const written = (this.relied[g] !== 0 && (rows[at + 3] & ~this.writers[g]) !== 0) || ((relied & ~this.relied[g]) !== 0 && (this.writers[g] & ~rows[at + 3]) !== 0)

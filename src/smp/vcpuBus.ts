@@ -55,6 +55,8 @@ export class VcpuBus implements Bus {
   #peeking = false
   /** Such a look met something that takes an event. */
   #unready = false
+  /** Others may change what the walk at hand reads. */
+  #walkSeen = false
   /** The walk at hand began in an earlier step: its entries may be of different ages. */
   #walkSpans = false
 
@@ -292,7 +294,9 @@ export class VcpuBus implements Bus {
       return NOT_CACHED
     }
     translations.notePage(this.#vcpu, linear)
+    this.#walkSeen = false
     if (ways > 0) {
+      machine.noteTranslating(this.#vcpu)
       if (!this.gate(AT_TRANSLATE, linear, access, ways + 1)) return NOT_CACHED
       machine.quiet = false
       if (this.way > 0) return this.#useCached(linear, access, this.way - 1)
@@ -320,6 +324,7 @@ export class VcpuBus implements Bus {
   fill(linear: number, access: number, walk: Walk): void {
     const { translations } = this.#machine
     if (this.cpu.stop !== 0 || translations === null || !this.#running || this.#replayed() || this.#peeking) return
+    if (this.#walkSeen || this.#walkSpans) this.#machine.noteTranslating(this.#vcpu)
     translations.fill(this.#vcpu, linear, access, walk, this.#walkSpans)
     this.#recordAgain(0)
   }
@@ -338,6 +343,7 @@ export class VcpuBus implements Bus {
     const { translations } = this.#machine
     if (translations === null || !this.#running) return
     this.#machine.memo.abandon()
+    this.#machine.noteTranslating(this.#vcpu)
     translations.invalidatePage(this.#vcpu, linear)
     this.#observe('invalidate', linear >>> 0, 4096, 0)
   }
@@ -345,12 +351,14 @@ export class VcpuBus implements Bus {
     const { translations } = this.#machine
     if (translations === null || !this.#running) return
     this.#machine.memo.abandon()
+    this.#machine.noteTranslating(this.#vcpu)
     translations.invalidate(this.#vcpu, this.cpu.r, globalToo)
     this.#observe('invalidate', 0, 0, globalToo ? 1 : 0)
   }
   retarget(): void {
     if (!this.#running) return
     this.#machine.memo.abandon()
+    this.#machine.noteTranslating(this.#vcpu)
     this.#machine.translations?.retarget(this.#vcpu, this.cpu.r)
   }
 
@@ -576,6 +584,8 @@ export class VcpuBus implements Bus {
     this.high = sizeBytes === 8 ? memory.load(at + 4, 4) : 0
     if (this.#peeking) return value
     if (visible) {
+      this.#walkSeen = true
+      machine.noteTranslating(this.#vcpu)
       machine.footprint.add(FP_MEMORY_READ, physical, sizeBytes)
       this.#observe('walk', physical, sizeBytes, value)
       machine.onWalk(this.#vcpu, physical, sizeBytes)

@@ -9,9 +9,12 @@
  * and an event that touches several is the negative number of a list. Resources are granules beyond memory.
  */
 import {
-  FP_CODE_SEEN, FP_FENCE, FP_FETCH, FP_MEMORY_READ, FP_READ, FP_RESOURCE_READ, FP_RESOURCE_WRITE, FP_STALE_FETCH, FP_VARIES, FP_WAITING_READ, FP_WORDS, FP_WRITE,
+  FP_CODE_SEEN, FP_FENCE, FP_FETCH, FP_MEMORY_READ, FP_READ, FP_RESOURCE_READ, FP_RESOURCE_WRITE, FP_STALE_FETCH, FP_TRANSLATING, FP_VARIES, FP_WAITING_READ, FP_WORDS, FP_WRITE,
   RESOURCE_HISTORY, type Footprint,
 } from '../../smp/footprint.ts'
+
+/** Rows that say nothing of whether the event has been made where they stand. */
+const BETWEEN: ReadonlySet<number> = new Set([FP_FENCE, FP_TRANSLATING])
 
 export const CELL_READ = 0
 export const CELL_WRITE = 1
@@ -74,8 +77,10 @@ export class Cells {
     this.codeWrites = 0
     this.codeSeen = -1
     const { words, length } = footprint
+    let acted = false
     for (let at = 0; at < length; at += FP_WORDS) {
       const address = words[at + 1]
+      acted ||= !BETWEEN.has(words[at])
       switch (words[at]) {
         case FP_READ:
           this.#addBytes(address, words[at + 2], CELL_READ, words[at + 3])
@@ -106,8 +111,12 @@ export class Cells {
         case FP_VARIES:
           this.varies = true
           break
+        case FP_TRANSLATING:
+          this.#add(makeCell(this.#granules.memory + address, 15, CELL_MEMORY_READ), -1)
+          this.#add(makeCell(this.#granules.memory + address, 15, CELL_WRITE), -1)
+          break
         case FP_FENCE:
-          if (this.count === 0) this.fenceBefore = true
+          if (!acted) this.fenceBefore = true
           else this.fenceAfter = true
           break
       }
