@@ -8,7 +8,7 @@ import { IMM, REG, type Op } from './decode.ts'
 import { ALL_LIVE, effectOf, EVERYTHING, writesRegister, type Effect } from './registerEffects.ts'
 import { EAX, EBP, ESP } from './registers.ts'
 
-export { ALL_LIVE, CARRY_LIVE, OTHER_FLAGS_LIVE } from './registerEffects.ts'
+export { ALL_LIVE, CARRY_LIVE, differingParts, FLAGS_LIVE, OTHER_FLAGS_LIVE, partsOf } from './registerEffects.ts'
 
 const PLACES_MAX = 400
 const STACKED_MAX = 32

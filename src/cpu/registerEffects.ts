@@ -1,7 +1,11 @@
 /**
- * Which general registers and arithmetic flags an instruction reads, and which it overwrites whatever they held. A bit a
- * general register, in the manual's order; one for CF, one for the other arithmetic flags. Whatever is not plainly understood reads
- * everything. What an instruction does to the stack, and where it goes on, is told by liveness.ts.
+ * Which general registers and arithmetic flags an instruction reads, and which it overwrites whatever they held. Whatever is not
+ * plainly understood reads everything. What an instruction does to the stack, and where it goes on, is told by liveness.ts.
+ *
+ * ```
+ *  17..14      13..10      9                      8   7..0
+ * [ BH .. AH ][ BL .. AL ][ arithmetic flags, no CF ][ CF ][ EDI .. EAX, but for the bytes that have bits of their own ]
+ * ```
  */
 import { IMM, MEM, REG, type Op, type Operand } from './decode.ts'
 import { CONDITIONS } from './isa.ts'
@@ -9,8 +13,24 @@ import { EAX, EBP, EBX, ECX, EDX, ESP } from './registers.ts'
 
 export const CARRY_LIVE = 1 << 8
 export const OTHER_FLAGS_LIVE = 1 << 9
-export const ALL_LIVE = 0x3ff
-const FLAGS_LIVE = CARRY_LIVE | OTHER_FLAGS_LIVE
+export const ALL_LIVE = 0x3ffff
+export const FLAGS_LIVE = CARRY_LIVE | OTHER_FLAGS_LIVE
+const LOW = 10
+const HIGH = 14
+
+/** The parts of a general register that an operand of that size holds; AH to BH are numbers 4 to 7 of one byte. */
+export function partsOf(register: number, size: number): number {
+  if (size === 1) return register < 4 ? 1 << (LOW + register) : 1 << (HIGH + register - 4)
+  const bytes = register < 4 ? (1 << (LOW + register)) | (1 << (HIGH + register)) : 0
+  return size === 4 || bytes === 0 ? (1 << register) | bytes : bytes
+}
+/** The parts in which two values of a general register differ. */
+export function differingParts(register: number, one: number, other: number): number {
+  const differ = one ^ other
+  if (differ === 0) return 0
+  if (register >= 4) return 1 << register
+  return ((differ >>> 16) !== 0 ? 1 << register : 0) | ((differ & 0xff) !== 0 ? 1 << (LOW + register) : 0) | ((differ & 0xff00) !== 0 ? 1 << (HIGH + register) : 0)
+}
 
 export interface Effect {
   readonly uses: number
@@ -23,10 +43,10 @@ export const EVERYTHING: Effect = { uses: ALL_LIVE, defines: 0 }
 export function effectOf(op: Op): Effect {
   const name = op.row?.mnemonic ?? ''
   const { a, b, c } = op
-  const address = (op.base >= 0 ? 1 << op.base : 0) | (op.index >= 0 ? 1 << op.index : 0)
+  const address = (op.base >= 0 ? partsOf(op.base, 4) : 0) | (op.index >= 0 ? partsOf(op.index, 4) : 0)
   const effect = (uses: number, defines: number): Effect => ({ uses: uses | address, defines: defines & ~uses })
   if (name === 'pause') return effect(0, 0)
-  if (name === 'ret') return effect(1 << ESP, 0)
+  if (name === 'ret') return effect(partsOf(ESP, 4), 0)
   if (op.addrSize !== 4 || op.rep !== 0 || ![a, b, c].every(isPlain)) return EVERYTHING
   // Nothing that goes to, or over, the stack with 16 bits.
   if (op.opSize !== 4 && (['push', 'pop', 'call', 'jmp', 'leave', 'cwd', 'cbw'].includes(name) || /^j/.test(name))) return EVERYTHING
@@ -35,13 +55,13 @@ export function effectOf(op: Op): Effect {
     case 'movzx':
     case 'movsx':
     case 'lea':
-      return effect((name === 'lea' ? 0 : reads(b)) | partly(a), whole(a))
+      return effect((name === 'lea' ? 0 : reads(b)) , overwritten(a))
     case 'cmp':
     case 'test':
       return effect(reads(a) | reads(b), FLAGS_LIVE)
     case 'xor':
     case 'sub':
-      if (a.kind === REG && b.kind === REG && a.value === b.value && a.size === 4) return effect(0, FLAGS_LIVE | whole(a))
+      if (a.kind === REG && b.kind === REG && a.value === b.value && a.size === 4) return effect(0, FLAGS_LIVE | overwritten(a))
       return effect(reads(a) | reads(b), FLAGS_LIVE)
     case 'add':
     case 'and':
@@ -55,9 +75,9 @@ export function effectOf(op: Op): Effect {
     case 'rcr':
       return effect(reads(a) | reads(b) | CARRY_LIVE, 0)
     case 'cmpxchg':
-      return effect(reads(a) | reads(b) | (1 << EAX), FLAGS_LIVE)
+      return effect(reads(a) | reads(b) | partsOf(EAX, 4), FLAGS_LIVE)
     case 'cmpxchg8b':
-      return effect((1 << EAX) | (1 << EDX) | (1 << ECX) | (1 << EBX), 0)
+      return effect(partsOf(EAX, 4) | partsOf(EDX, 4) | partsOf(ECX, 4) | partsOf(EBX, 4), 0)
     case 'inc':
     case 'dec':
       return effect(reads(a), OTHER_FLAGS_LIVE)
@@ -72,30 +92,30 @@ export function effectOf(op: Op): Effect {
     case 'bswap':
       return effect(reads(a) | reads(b), 0)
     case 'cwd':
-      return effect(1 << EAX, 1 << EDX)
+      return effect(partsOf(EAX, 4), partsOf(EDX, 4))
     case 'cbw':
-      return effect(1 << EAX, 0)
+      return effect(partsOf(EAX, 4), 0)
     case 'mfence':
     case 'lfence':
     case 'sfence':
       return effect(0, 0)
     case 'nop':
       // A call to the checker has its arguments in registers.
-      return effect(op.modrm >= 0 && op.mod === 2 ? (1 << EAX) | (1 << ECX) | (1 << EDX) : 0, 0)
+      return effect(op.modrm >= 0 && op.mod === 2 ? partsOf(EAX, 4) | partsOf(ECX, 4) | partsOf(EDX, 4) : 0, 0)
     case 'push':
-      return effect((1 << ESP) | reads(a), 0)
+      return effect(partsOf(ESP, 4) | reads(a), 0)
     case 'pop':
-      return a.kind === REG ? effect(1 << ESP, whole(a)) : EVERYTHING
+      return a.kind === REG ? effect(partsOf(ESP, 4), overwritten(a)) : EVERYTHING
     case 'leave':
-      return effect(1 << EBP, 0)
+      return effect(partsOf(EBP, 4), 0)
     case 'call':
     case 'jmp':
-      return a.kind === IMM ? effect(name === 'call' ? 1 << ESP : 0, 0) : EVERYTHING
+      return a.kind === IMM ? effect(name === 'call' ? partsOf(ESP, 4) : 0, 0) : EVERYTHING
   }
   const condition = CONDITIONS.find((one) => name === `j${one}` || name === `set${one}` || name === `cmov${one}`)
   if (condition === undefined) return EVERYTHING
   const flags = ['b', 'nb'].includes(condition) ? CARRY_LIVE : ['be', 'nbe'].includes(condition) ? FLAGS_LIVE : OTHER_FLAGS_LIVE
-  if (name.startsWith('set')) return effect(flags | partly(a), 0)
+  if (name.startsWith('set')) return effect(flags, overwritten(a))
   return effect(flags | reads(a) | reads(b), 0)
 }
 
@@ -114,13 +134,9 @@ function registerOf(operand: Operand): number {
   return operand.size === 1 ? operand.value & 3 : operand.value
 }
 function reads(operand: Operand): number {
-  return operand.kind === REG ? 1 << registerOf(operand) : 0
+  return operand.kind === REG ? partsOf(operand.value, operand.size) : 0
 }
-/** What is overwritten as a whole. */
-function whole(operand: Operand): number {
-  return operand.kind === REG && operand.size === 4 ? 1 << operand.value : 0
-}
-/** Overwritten in part: the rest stays. */
-function partly(operand: Operand): number {
-  return operand.kind === REG && operand.size < 4 ? reads(operand) : 0
+/** What of a register is no longer there when the operand has been written. */
+function overwritten(operand: Operand): number {
+  return operand.kind !== REG || (operand.size === 2 && operand.value >= 4) ? 0 : partsOf(operand.value, operand.size)
 }

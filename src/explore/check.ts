@@ -14,6 +14,7 @@ import { goesRound, judgeLasso, whoWaits } from './liveness/lasso.ts'
 import { LiveSearch } from './liveness/search.ts'
 import type { Port } from './parallel/protocol.ts'
 import { TaskSearch, type SavedTasks, type Shard } from './parallel/taskSearch.ts'
+import { plainSchedule } from './plainSchedule.ts'
 import { SAMPLERS, SamplingSearch } from './sampling/search.ts'
 import type { Verdict } from './verdict.ts'
 import { Workshop } from './workshop.ts'
@@ -139,7 +140,7 @@ export function startCheck(image: MachineImage, model: Model, options: CheckOpti
     const workshop = workshops.get(search instanceof AutoSearch ? search.engine : engine)!
     const { sharing, makeAside } = workshop
     const coverage: Coverage = tasks === null ? workshop.coverage : { ...tasks.reached, cut: tasks.reached.cutByAssumption }
-    const judged = withCycle(withLiveness(verdict), makeAside)
+    const judged = inPlainSteps(withCycle(withLiveness(verdict), makeAside), workshop)
     return {
       ...(shard === null ? withoutVacuity(judged, declaredBy(image), coverage) : asPart(judged, shard)),
       models: model.knobs,
@@ -240,6 +241,15 @@ function withCycle(verdict: Verdict, makeMachine: () => Machine): Verdict {
   }
   const violation = waiting.includes(first.violation.vcpu) ? first.violation : judgeLasso(makeMachine(), first.lasso, waiting[0])
   return { ...verdict, schedule: first.lasso.schedule, cycleFrom: first.lasso.from, violation }
+}
+
+/** What was found, without turns of loops that are taken at once: as a trace has it. */
+function inPlainSteps(verdict: Verdict, { sharing, makeAside, makePlain }: Workshop): Verdict {
+  const { schedule, cycleFrom, violation } = verdict
+  if (schedule === null || sharing.spins.size === 0) return verdict
+  const plain = plainSchedule(makeAside(), cycleFrom === undefined ? { schedule } : { schedule, cycleFrom })
+  const round = plain.cycleFrom === undefined ? null : judgeLasso(makePlain(), { schedule: plain.schedule, from: plain.cycleFrom }, violation!.vcpu)
+  return { ...verdict, ...plain, violation: round ?? violation }
 }
 
 /** One part of a search proves nothing alone. */

@@ -13,7 +13,7 @@ import { count, integer, list, number, record, seal, sumOf, text, unseal, type R
 
 export { CheckpointError } from './sealed.ts'
 
-const MAGIC = 'xmcheck-checkpoint 1\n'
+const MAGIC = 'xmcheck-checkpoint 2\n'
 export const CHECKPOINT_BYTES_MAX = 1 << 30
 
 export interface Checkpoint {
@@ -105,8 +105,8 @@ function read(raw: Raw): Checkpoint {
 }
 
 /** What was learnt, in a form that is kept; and back. */
-export function keptLearnt({ rows, pages, tablesChange, aliased, interruptible }: Learnt): Raw {
-  return { rows: [...rows], pages: [...pages], tablesChange, aliased, interruptible: [...interruptible] }
+export function keptLearnt({ rows, pages, tablesChange, aliased, interruptible, spins }: Learnt): Raw {
+  return { rows: [...rows], pages: [...pages], tablesChange, aliased, interruptible: [...interruptible], spins: [...spins] }
 }
 
 export function readLearnt(learnt: Raw): Learnt {
@@ -116,6 +116,7 @@ export function readLearnt(learnt: Raw): Learnt {
     tablesChange: learnt.tablesChange === true,
     aliased: learnt.aliased === true,
     interruptible: Uint8Array.from(list(learnt.interruptible).map(count)),
+    spins: Int32Array.from(list(learnt.spins).map(integer)),
   }
 }
 

@@ -27,16 +27,18 @@ export class Workshop {
   /** A machine in its initial state. */
   readonly make = (): Machine => {
     const { image, model, sharing, coverage } = this
-    return new Machine(image, model, { monitors: monitorsFor(image), sharing, pages: this.#pages, coverage, forgets: this.#forgets })
+    return new Machine(image, model, { monitors: monitorsFor(image), sharing, pages: this.#pages, coverage, spins: true, forgets: this.#forgets })
   }
   /** One that forgets as those do, and whose executions are not counted. */
   readonly makeUncounted = (): Machine => {
     const { image, model, sharing } = this
-    return new Machine(image, model, { monitors: monitorsFor(image), sharing, pages: this.#pages, forgets: this.#forgets })
+    return new Machine(image, model, { monitors: monitorsFor(image), sharing, pages: this.#pages, spins: true, forgets: this.#forgets })
   }
   /** One that forgets nothing, and whose executions are not counted: for what is shown. */
   readonly makeAside = (): Machine => {
     const { image, model, sharing } = this
-    return new Machine(image, model, { monitors: monitorsFor(image), sharing, pages: this.#pages })
+    return new Machine(image, model, { monitors: monitorsFor(image), sharing, pages: this.#pages, spins: true })
   }
+  /** One that also takes every turn of a loop by itself, as traces do. */
+  readonly makePlain = (): Machine => new Machine(this.image, this.model, { monitors: monitorsFor(this.image), sharing: this.sharing, pages: this.#pages })
 }

@@ -8,6 +8,7 @@ import type { Machine } from '../smp/machine.ts'
 import { GUEST_CALLS } from '../smp/guestCalls.ts'
 import { symbolize } from '../smp/symbols.ts'
 import { replayTrace, type Replay } from './record.ts'
+import { SpinLines } from './spinLines.ts'
 import type { Trace } from './trace.ts'
 
 export interface TimelineLine {
@@ -27,37 +28,34 @@ export interface Timeline {
 
 /** Replays `trace` and describes what each vCPU did. @param linesMax what is kept, from the end */
 export function timelineOf(trace: Trace, linesMax: number = 2000): Timeline {
-  let lines: readonly TimelineLine[] = []
+  const lines = new SpinLines(linesMax)
+  let eipOf = (_: number) => -1
   const replay = replayTrace(trace, (machine) => {
-    const collector = collect(machine, linesMax)
-    lines = collector.lines
-    return collector.observer
+    eipOf = (vcpu) => machine.eip(vcpu)
+    return collect(machine, lines)
   })
-  return { lines: lines.slice(-linesMax), replay }
+  return { lines: lines.finish(eipOf), replay }
 }
 
 /** Carries out `schedule` on a machine at its start, and describes it. */
 export function linesOf(machine: Machine, schedule: readonly number[], linesMax: number = 2000): readonly TimelineLine[] {
-  const { observer, lines } = collect(machine, linesMax)
-  machine.observer = observer
+  const lines = new SpinLines(linesMax)
+  machine.observer = collect(machine, lines)
   for (const choice of schedule) if (machine.take(choice) !== 0) break
   machine.observer = null
-  return lines.slice(-linesMax)
+  return lines.finish((vcpu) => machine.eip(vcpu))
 }
 
-function collect(machine: Machine, linesMax: number): { observer: Observer; lines: TimelineLine[] } {
-  const lines: TimelineLine[] = []
+function collect(machine: Machine, lines: SpinLines): Observer {
   const disassemble = disassembler(machine)
-  const observer = (event: MachineEvent) => {
+  return (event) => {
     const text = describe(machine, event, disassemble)
     if (text === null) return
     const eip = machine.cpus[event.vcpu].r[EIP] >>> 0
     const address = event.kind === 'fetch' ? event.address : eip
     const source = event.kind === 'drain' ? '' : sourceOf(machine.image, address)
-    lines.push({ step: machine.step, icount: machine.icount(event.vcpu), vcpu: event.vcpu, text, source })
-    if (lines.length > linesMax * 2) lines.splice(0, linesMax)
+    lines.add({ step: machine.step, icount: machine.icount(event.vcpu), vcpu: event.vcpu, text, source }, eip)
   }
-  return { observer, lines }
 }
 
 /** @param cycle first and last step, from 1 */

@@ -67,7 +67,10 @@ export const LOCAL = 5
 export const WAKE_CAME = 6
 export const WAKE_WHAT = 7
 export const WAKE_TAKEN = 8
-export const QUIET_WORDS = 9
+/** Where the vCPU last went backwards to without having changed anything but registers, and how often in a row (spins.ts). */
+export const TURN_AT = 9
+export const TURNS = 10
+export const QUIET_WORDS = 11
 
 /** PENDING values: the event that the vCPU would make next. */
 export const AT_NOTHING = 0

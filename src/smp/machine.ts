@@ -14,7 +14,8 @@ import { STOP_FAULT, STOP_VIOLATION } from '../cpu/bus.ts'
 import { EXCEPTION_NAMES } from '../cpu/exceptions.ts'
 import { decode, type Op } from '../cpu/decode.ts'
 import { canRunBlocks } from '../cpu/runBlocks.ts'
-import { ALL_LIVE, CARRY_LIVE, liveAt, OTHER_FLAGS_LIVE, type LiveRegisters, type Surroundings } from '../cpu/liveness.ts'
+import { countedLoop, type CountedLoop } from '../cpu/countedLoop.ts'
+import { ALL_LIVE, CARRY_LIVE, liveAt, OTHER_FLAGS_LIVE, partsOf, type LiveRegisters, type Surroundings } from '../cpu/liveness.ts'
 import {
   ACTIVE, ACTIVITY, ATTR_BIG, CF, CR0, CR0_PG, CS, DR7, EBP, EFLAGS, EIP, ESP, EVENT, EVENT_EXTERNAL, EVENT_HAS_ERROR, EVENT_INT_N, EVENT_NMI, EVENT_TYPE,
   EVENT_VALID, HALTED, MAIN_REGISTERS, REGISTER_WORDS, SEG_ATTR, SEG_BASE, SHUTDOWN, SS, TF, VM,
@@ -33,7 +34,7 @@ import {
   ANSWER_COUNT, AT_BLOCK, AT_BOUNDARY, AT_END, AT_FENCE, AT_FETCH, AT_HALT, AT_LOAD, AT_LOCAL, AT_LOCKED, AT_MARK, AT_NOTHING,
   AT_POLL, AT_SEND, AT_SERIALIZE, AT_STORE, AT_TRANSLATE, BLOCK_UNTIL_INTERRUPT, BUFFER_COUNT, ENDED, FETCHED_BYTES, FETCHED_LENGTH, GLOBAL_WORDS, ICOUNT, IRR, KICKED, layOut,
   NMI_PENDING, PENDING, PENDING_ADDRESS, PENDING_NAMES, PENDING_SIZE, PENDING_WAYS, PHASE, PHASE_DONE, PHASE_FINAL,
-  PHASE_INIT, PHASE_RUN, POSED, QUIET_WORDS, RUNNABLE, STATUS, VCPU_WORDS, WAKE_CAME, WAKE_TAKEN, WAKE_WHAT, type Layout,
+  PHASE_INIT, PHASE_RUN, POSED, QUIET_WORDS, RUNNABLE, STATUS, TURN_AT, TURNS, VCPU_WORDS, WAKE_CAME, WAKE_TAKEN, WAKE_WHAT, type Layout,
 } from './layout.ts'
 import { Memory, PageMap } from './memory.ts'
 import type { Model } from './model.ts'
@@ -42,7 +43,8 @@ import { PrivateCode } from './privateCode.ts'
 import { Sharing } from './sharing.ts'
 import { describeWait, kindOfStandstill } from './standstill.ts'
 import { symbolize } from './symbols.ts'
-import { FLAG_EFFECT, FLAG_PROGRESSED, FLAG_QUIET, FLAG_TOUCHED, StepMemo } from './stepMemo.ts'
+import { isForgotten, Spins, TURN_EVENTS_MAX, TURNS_MAX, type CodeView } from './spins.ts'
+import { FLAG_BITS, FLAG_EFFECT, FLAG_PROGRESSED, FLAG_QUIET, FLAG_TOUCHED, StepMemo } from './stepMemo.ts'
 import { Translations, translationWords } from './translations.ts'
 import type { StoreBuffer } from './storeBuffer.ts'
 import { VcpuBus } from './vcpuBus.ts'
@@ -64,6 +66,8 @@ export interface MachineOptions {
   readonly forgets?: boolean
   /** Steps are remembered (stepMemo.ts); default yes. */
   readonly memo?: boolean
+  /** Turns of loops that count are taken at once (spins.ts): schedules are no longer those of the plain machine; default no. */
+  readonly spins?: boolean
   /** Told of the initial steps too. */
   readonly observer?: Observer
 }
@@ -127,6 +131,8 @@ export class Machine {
   readonly weaknesses = new Set<string>()
   violation: Violation | null = null
   observer: Observer | null = null
+  /** Events of one vCPU that the last RUN stands for, where it took turns of a loop at once; 0: it was one event. */
+  spun = 0
   readonly memo: StepMemo
   /** Events taken. */
   step = 0
@@ -156,6 +162,9 @@ export class Machine {
   readonly #writeMonitors: readonly Monitor[]
   readonly #returnMonitors: readonly Monitor[]
   readonly #remembers: boolean
+  readonly #spins: Spins | null
+  /** Instructions are executed only in here; null: anywhere. */
+  #fence: ReadonlySet<number> | null = null
   readonly #watchesFetches: boolean
   #marks = new Int32Array(MARKS_MIN)
   /** Step that `undo` cannot go below. */
@@ -180,6 +189,7 @@ export class Machine {
     this.store = new Store(this.#layout.length, this.#layout.quiet)
     this.memory = new Memory(this.store, this.#layout.memory, pages, image.regions)
     this.sharing = options.sharing ?? new Sharing(pages.sizeBytes / 4, vcpus)
+    this.#spins = options.spins === true ? new Spins(this.sharing) : null
     this.memo = new StepMemo(this.store, this.#layout, this.sharing, this.footprint, this.eventRegisters, (id) => this.countPoint(id))
     this.memory.memo = this.memo
     if (!model.ownStoresSeen && model.fetch.kind !== 'coherent') this.sharing.ownCode = true
@@ -245,6 +255,7 @@ export class Machine {
     this.progressed = 0
     this.touched = false
     this.eventBegins = false
+    this.spun = 0
     const v = choiceVcpu(choice)
     const argument = choiceArgument(choice)
     switch (choiceKind(choice)) {
@@ -252,7 +263,8 @@ export class Machine {
         this.#drain(v, argument)
         break
       case RUN:
-        this.#step(v, argument)
+        if (this.#spins === null) this.#step(v, argument)
+        else this.#stepOrSpin(v, argument, this.#spins)
         break
       case INTERRUPT:
         this.#acceptInterrupt(v, argument)
@@ -356,14 +368,18 @@ export class Machine {
   }
   /** Registers that can matter where the vCPU stands (cpu/liveness.ts). */
   liveRegisters(v: number): number {
-    if (this.sharing.codeShared || !this.#isFlat(v)) return ALL_LIVE
+    return this.#canReadCode(v) ? this.#liveAt(v, this.cpus[v].r[EIP]) : ALL_LIVE
+  }
+
+  /** At another place, with the stack that `v` has. */
+  #liveAt(v: number, eip: number): number {
     const { r } = this.cpus[v]
-    const known = this.#live.get(r[EIP])
+    const known = this.#live.get(eip)
     if (known !== undefined)
       for (const one of known)
         if (one.esp === r[ESP] && (!one.frame || one.ebp === r[EBP]) && this.#stackHolds(v, one.slots)) return one.mask
-    const live = { ...liveAt(r[EIP], r, this.#surroundings(v)), esp: r[ESP], ebp: r[EBP] }
-    this.#live.set(r[EIP], [live, ...(known ?? []).slice(0, STACKS_MAX)])
+    const live = { ...liveAt(eip, r, this.#surroundings(v)), esp: r[ESP], ebp: r[EBP] }
+    this.#live.set(eip, [live, ...(known ?? []).slice(0, STACKS_MAX)])
     return live.mask
   }
   readonly #live = new Map<number, readonly (LiveRegisters & { readonly esp: number; readonly ebp: number })[]>()
@@ -379,7 +395,7 @@ export class Machine {
     const live = ended ? this.#liveAtExit : this.liveRegisters(v)
     if (live === ALL_LIVE) return
     for (let register = 0; register < 8; register++)
-      if ((live & (1 << register)) === 0 && (ended || register !== ESP)) this.setWord(v, register, FORGOTTEN)
+      if ((live & partsOf(register, 4)) === 0 && (ended || register !== ESP)) this.setWord(v, register, FORGOTTEN)
     const flags = ((live & CARRY_LIVE) === 0 ? CF : 0) | ((live & OTHER_FLAGS_LIVE) === 0 ? OTHER_FLAGS : 0)
     this.setWord(v, EFLAGS, r[EFLAGS] & ~flags)
   }
@@ -401,6 +417,15 @@ export class Machine {
       keeps: (address) => memory.index(address) >= 0 && (address & 3) === 0 && this.#buses[v].isStack(address) && sharing.relyOnSlot(memory.granule(memory.index(address)), 1 << v),
       stackAt: (address) => this.#stackAt(v, address),
     }
+  }
+
+  #canReadCode(v: number): boolean {
+    return !this.sharing.codeShared && this.#isFlat(v)
+  }
+
+  /** The code as `v` sees it, for as long as its stack pointer and EBP stay what they are. */
+  #codeView(v: number): CodeView {
+    return { opAt: this.#surroundings(v).opAt, live: (eip) => this.#liveAt(v, eip) }
   }
 
   /** The dword at `address` of the stack of `v`, unsigned; null: unknown. */
@@ -939,6 +964,136 @@ export class Machine {
     this.#advance(v)
   }
 
+  /** All turns but the last of a loop that counts, or the next event of `v`. */
+  #stepOrSpin(v: number, argument: number, spins: Spins): void {
+    const { r } = this.cpus[v]
+    const from = r[EIP] >>> 0
+    const counters = spins.countersAt(from)
+    const looks = counters !== 0 && this.#canSpin(v) ? this.#looksOf(v, spins.structureAt(from, this.#surroundings(v).opAt)) : null
+    if (looks !== null && this.#spin(v, counters)) return this.#addLooks(v, looks)
+    this.#step(v, argument)
+    // That it was no more than one event depends on all that a turn may look at.
+    if (looks !== null) this.#addLooks(v, looks)
+    const to = r[EIP] >>> 0
+    const turns = this.#layout.quiet + v * QUIET_WORDS + TURNS
+    if (!this.quiet) {
+      if (this.store.w[turns] !== 0) this.store.set(turns, 0)
+      // Where turns change memory it matters how many are left.
+      return this.#canReadCode(v) ? spins.noteChange(from, to, this.#surroundings(v).opAt) : undefined
+    }
+    if (to > from || !this.running() || this.#begun(v)) return
+    const at = turns - TURNS + TURN_AT
+    this.store.set(turns, this.store.w[at] === (to | 0) ? this.store.w[turns] + 1 : 1)
+    this.store.set(at, to)
+    if (this.#canReadCode(v)) spins.noteTurn(v, this.store.w[turns], r, () => this.#codeView(v))
+  }
+
+  #canSpin(v: number): boolean {
+    if (!this.running() || this.#begun(v) || this.sharing.interruptible[v] !== 0 || this.#watched.size > 0) return false
+    return this.#judges.every((judge) => judge.isIdle?.() === true) && this.#canReadCode(v)
+  }
+
+  /** Address and size of the memory operands of the loop at EIP, in pairs; null: they are not known. */
+  #looksOf(v: number, loop: CountedLoop | null): number[] | null {
+    if (loop === null) return null
+    const { r } = this.cpus[v]
+    const looks: number[] = []
+    for (const { base, index, scale, disp, seg, size } of loop.looks) {
+      const address = ((base < 0 ? 0 : r[base]) + (index < 0 ? 0 : r[index] << scale) + disp) | 0
+      const at = this.memory.index(address)
+      if (r[SEG_BASE + seg] !== 0 || at < 0 || this.memory.index(address + size - 1) < 0) return null
+      if (this.sharing.shared[this.memory.granule(at)] !== 0 || ((address & 3) + size > 4 && this.sharing.shared[this.memory.granule(at) + 1] !== 0)) looks.push(address, size)
+    }
+    return looks
+  }
+
+  #addLooks(v: number, looks: readonly number[]): void {
+    for (let k = 0; k < looks.length; k += 2) {
+      this.footprint.addLoad(this.#buses[v].buffer, looks[k], looks[k + 1])
+      this.observer?.({ kind: 'load', vcpu: v, address: looks[k], sizeBytes: looks[k + 1], value: this.memory.load(this.memory.index(looks[k]), Math.min(4, looks[k + 1])) })
+    }
+  }
+
+  /** Takes turns of the loop at EIP until one is left, as long as they change nothing; false: not one, and nothing has changed. */
+  #spin(v: number, counters: number): boolean {
+    const { r } = this.cpus[v]
+    const rememberable = this.#isRememberable(v)
+    if (rememberable && this.memo.apply(v, SPIN, r)) {
+      this.spun = this.memo.flags >>> FLAG_BITS
+      return this.#hasSpun()
+    }
+    const head = r[EIP]
+    const first = r.slice()
+    // Who looks on is told what is looked at, and sees the last turn.
+    const { observer } = this
+    this.observer = null
+    if (rememberable) this.memo.begin(v, SPIN)
+    const code = this.#codeView(v)
+    const loop = countedLoop(head, counters, code.opAt, code.live)
+    let last = first
+    this.#fence = loop === null ? null : loop.body
+    for (let turns = 0; loop !== null && turns < TURNS_MAX; turns++) {
+      const before = this.store.top
+      const events = this.#turn(v, head)
+      if (events === 0) {
+        this.#putBack(before)
+        this.violation = null
+        break
+      }
+      this.spun += events
+      last = r.slice()
+    }
+    this.#fence = null
+    if (loop !== null && this.spun > 0 && !isForgotten(loop, first, last, code)) {
+      this.#putBack(this.#marks[this.step - 1])
+      this.spun = 0
+    }
+    this.footprint.clear()
+    if (this.#forgets && this.spun > 0) this.#forgetDead(v)
+    if (this.#remembers) this.memo.end(v, this.spun << FLAG_BITS)
+    this.observer = observer
+    return this.#hasSpun()
+  }
+
+  /** What is said of the step where it was turns of a loop, or nothing yet. */
+  #hasSpun(): boolean {
+    const spun = this.spun > 0
+    this.quiet = !spun
+    this.touched = spun
+    this.effect = false
+    this.eventBegins = false
+    return spun
+  }
+
+  /** One turn of the loop at `head`, where nothing else happens; returns its events, 0: it leaves the loop, waits for a drain, or changes something. */
+  #turn(v: number, head: number): number {
+    const base = this.#base(v)
+    const { w } = this.store
+    for (let events = 1; events <= TURN_EVENTS_MAX; events++) {
+      const pending = this.#quiet(v, PENDING)
+      // What waits for the own stores must have waited from the beginning on.
+      if ((pending !== AT_LOAD && (pending !== AT_LOCKED || events > 1)) || this.#quiet(v, PENDING_WAYS) !== 1 || !this.canContinue(v)) return 0
+      this.#buses[v].grant(true, pending, 0)
+      for (let k = 0; k < REGISTER_WORDS; k++) this.#before[k] = w[base + k]
+      this.#waysOf = -1
+      this.#run(v)
+      this.#waysOf = -1
+      this.store.commit(base, this.#before, REGISTER_WORDS)
+      if (!this.quiet || this.effect || this.violation !== null || !this.#fence!.has(this.cpus[v].r[EIP])) return 0
+      if (this.cpus[v].r[EIP] === head && !this.#begun(v)) return events
+    }
+    return 0
+  }
+
+  /** Words become what they were when the log ended at `top`. */
+  #putBack(top: number): void {
+    const olds = new Map<number, number>()
+    this.store.forEachSince(top, (index, old) => {
+      if (!olds.has(index)) olds.set(index, old)
+    })
+    for (const [index, old] of olds) this.store.set(index, old)
+  }
+
   /** The next event of `v`: done as it was done before, or executed. */
   #step(v: number, argument: number): void {
     const rememberable = this.#isRememberable(v)
@@ -1004,6 +1159,7 @@ export class Machine {
       }
       if (r[ACTIVITY] === HALTED) return this.setPending(v, AT_HALT, 0, 0, 1)
       const begun = this.#begun(v)
+      if (this.#fence !== null && !begun && !this.#fence.has(r[EIP])) return
       if (!begun && !boundaryOffered && this.#interruptsMatter(v)) return this.setPending(v, AT_BOUNDARY, 0, 0, 1)
       // A queue takes in what follows the store, so the store reaches memory before the vCPU moves on.
       if (!begun && this.model.sc && this.model.cpu.queueBytes > 0 && bus.buffer.count > 0) return this.setPending(v, AT_BOUNDARY, 0, 0, 1)
@@ -1062,7 +1218,7 @@ export class Machine {
   /** Nobody looks at single instructions (a memo, a monitor, an observer, an interrupt, a prefetch queue), and none is begun. */
   #mayRunBlocks(v: number): boolean {
     return (
-      !this.memo.recording && this.#watched.size === 0 && !this.#watchesFetches && this.observer === null && this.model.cpu.queueBytes === 0 && this.sharing.interruptible[v] === 0 &&
+      this.#fence === null && !this.memo.recording && this.#watched.size === 0 && !this.#watchesFetches && this.observer === null && this.model.cpu.queueBytes === 0 && this.sharing.interruptible[v] === 0 &&
       (this.cpus[v].r[CR0] & CR0_PG) === 0 && canRunBlocks(this.cpus[v])
     )
   }
@@ -1355,5 +1511,8 @@ const STACKS_MAX = 64
 const FORGOTTEN = 0x0dead0de
 /** PF, AF, ZF, SF, OF. */
 const OTHER_FLAGS = 0x8d4
+/** Argument that the memo knows turns of a loop by. */
+const SPIN = -1
+
 /** #PF. */
 const PAGE_FAULT = 14

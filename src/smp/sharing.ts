@@ -23,6 +23,8 @@ export interface Learnt {
   readonly tablesChange: boolean
   readonly aliased: boolean
   readonly interruptible: Uint8Array
+  /** Pairs: Sharing.spins. */
+  readonly spins: Int32Array
 }
 const ROW = 5
 const KNOWN_SHARED = 1
@@ -57,6 +59,8 @@ export class Sharing {
   readonly relied: Uint8Array
   /** Per vCPU: an interrupt may arrive. */
   readonly interruptible: Uint8Array
+  /** Heads of loops that count (spins.ts) to their counters, registers as bits; -1: they do more. */
+  readonly spins = new Map<number, number>()
   /** Some dword of code is shared, so that core serialisation is visible. */
   codeShared = false
   /** A vCPU's stores to the code that it fetches itself are visible: its fetches may lag behind them. */
@@ -236,13 +240,22 @@ export class Sharing {
     this.#grow()
   }
 
+  noteSpin(head: number, counters: number): void {
+    const known = this.spins.get(head)
+    if (known === counters || (known !== undefined && known < 0)) return
+    this.spins.set(head, counters)
+    this.noted++
+    this.#grow()
+  }
+
   learnt(): Learnt {
     const rows: number[] = []
     for (let g = 0; g < this.shared.length; g++)
       if ((this.#flagsOf(g) | this.readers[g] | this.writers[g] | this.fetchers[g]) !== 0)
         rows.push(g, this.#flagsOf(g), this.readers[g], this.writers[g], this.fetchers[g])
     const pages = Int32Array.from([...this.pages].flat())
-    return { rows: Int32Array.from(rows), pages, tablesChange: this.tablesChange, aliased: this.aliased, interruptible: this.interruptible.slice() }
+    const spins = Int32Array.from([...this.spins].flat())
+    return { rows: Int32Array.from(rows), pages, tablesChange: this.tablesChange, aliased: this.aliased, interruptible: this.interruptible.slice(), spins }
   }
 
   #flagsOf(g: number): number {
@@ -250,7 +263,7 @@ export class Sharing {
   }
 
   /** Adds what another exploration of the same program has learnt. True: accesses are visible that were not. */
-  learn({ rows, pages, tablesChange, aliased, interruptible }: Learnt): boolean {
+  learn({ rows, pages, tablesChange, aliased, interruptible, spins }: Learnt): boolean {
     const { version } = this
     for (let at = 0; at + ROW <= rows.length; at += ROW) {
       const g = rows[at]
@@ -284,6 +297,7 @@ export class Sharing {
       this.noted++
     }
     for (let v = 0; v < this.interruptible.length; v++) if (interruptible[v] === 1) this.noteInterruptible(v)
+    for (let k = 0; k + 1 < spins.length; k += 2) this.noteSpin(spins[k] >>> 0, spins[k + 1])
     return this.version !== version
   }
 

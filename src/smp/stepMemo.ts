@@ -52,6 +52,8 @@ export const FLAG_QUIET = 1
 export const FLAG_EFFECT = 2
 export const FLAG_TOUCHED = 4
 export const FLAG_PROGRESSED = 8
+/** Above the flags: events that a step stands for which took turns of a loop at once (spins.ts). */
+export const FLAG_BITS = 4
 
 export class StepMemo {
   /** A step is being watched: what it reads has to be noted. */

@@ -4,7 +4,7 @@
  * overwrites before it reads them does not count.
  */
 import { CF, EFLAGS, EIP, MAIN_REGISTERS } from '../../cpu/registers.ts'
-import { CARRY_LIVE, OTHER_FLAGS_LIVE } from '../../cpu/liveness.ts'
+import { CARRY_LIVE, differingParts, OTHER_FLAGS_LIVE } from '../../cpu/liveness.ts'
 import { packChoice, RUN } from '../../smp/choice.ts'
 import { grown, grownFlags } from './cells.ts'
 import type { Path } from './path.ts'
@@ -111,7 +111,7 @@ export class Loops {
     const now = this.#machine.registersOf(vcpu)
     if (this.#begins[d] === 0 || then[at + EIP] !== now[EIP] || !this.#machine.betweenInstructions(vcpu)) return false
     let differ = 0
-    for (let k = 0; k < 8; k++) if (then[at + k] !== now[k]) differ |= 1 << k
+    for (let k = 0; k < 8; k++) if (then[at + k] !== now[k]) differ |= differingParts(k, then[at + k], now[k])
     const flags = this.#path.fault === 'no-flags' ? 0 : then[at + EFLAGS] ^ now[EFLAGS]
     if ((flags & ~(CF | OTHER_FLAGS)) !== 0) return false
     differ |= ((flags & CF) !== 0 ? CARRY_LIVE : 0) | ((flags & OTHER_FLAGS) !== 0 ? OTHER_FLAGS_LIVE : 0)
