@@ -989,7 +989,7 @@ export class Machine {
   }
 
   #canSpin(v: number): boolean {
-    if (!this.running() || this.#begun(v) || this.sharing.interruptible[v] !== 0 || this.#watched.size > 0) return false
+    if (!this.running() || this.#begun(v) || this.sharing.interruptible[v] !== 0 || this.#watched.size > 0 || this.model.partialWait) return false
     return this.#judges.every((judge) => judge.isIdle?.() === true) && this.#canReadCode(v)
   }
 
@@ -1009,7 +1009,7 @@ export class Machine {
 
   #addLooks(v: number, looks: readonly number[]): void {
     for (let k = 0; k < looks.length; k += 2) {
-      this.footprint.addLoad(this.#buses[v].buffer, looks[k], looks[k + 1])
+      this.footprint.addLoad(this.#buses[v].buffer, looks[k], looks[k + 1], false)
       this.observer?.({ kind: 'load', vcpu: v, address: looks[k], sizeBytes: looks[k + 1], value: this.memory.load(this.memory.index(looks[k]), Math.min(4, looks[k + 1])) })
     }
   }
