@@ -167,7 +167,7 @@ export const anyProtocol: fc.Arbitrary<Protocol> = fc.record({
 })
 export const rungs = fc.constantFrom(...RUNGS.filter((rung) => rung !== 'strict'))
 /** Searches that would take longer decide nothing here. */
-const EVENTS = 4_000
+const EVENTS = 2_500
 
 /** `undefined`: the search was cut short. */
 export function judge(protocol: Protocol, fetch: string, events = EVENTS): 'holds' | 'violated' | undefined {
