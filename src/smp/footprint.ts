@@ -91,6 +91,12 @@ export class Footprint {
     return false
   }
 
+  /** Nothing was done but loads of shared data from memory. */
+  isLoadsOnly(): boolean {
+    for (let at = 0; at < this.length; at += FP_WORDS) if (this.words[at] !== FP_READ || this.words[at + 3] >= 0) return false
+    return true
+  }
+
   /** A data load; a row for each run of bytes that come from one place. @param waits for own stores that it overlaps in part */
   addLoad(buffer: StoreBuffer, physical: number, sizeBytes: number, waits: boolean): void {
     const ofMemory = waits ? FP_WAITING_READ : FP_READ

@@ -44,7 +44,7 @@ import { Sharing } from './sharing.ts'
 import { describeWait, kindOfStandstill } from './standstill.ts'
 import { symbolize } from './symbols.ts'
 import { isForgotten, Spins, TURN_EVENTS_MAX, TURNS_MAX, type CodeView } from './spins.ts'
-import { FLAG_BITS, FLAG_EFFECT, FLAG_PROGRESSED, FLAG_QUIET, FLAG_TOUCHED, StepMemo } from './stepMemo.ts'
+import { FLAG_BITS, FLAG_EFFECT, FLAG_LAST_LOADS, FLAG_PROGRESSED, FLAG_QUIET, FLAG_TOUCHED, StepMemo } from './stepMemo.ts'
 import { Translations, translationWords } from './translations.ts'
 import type { StoreBuffer } from './storeBuffer.ts'
 import { VcpuBus } from './vcpuBus.ts'
@@ -361,6 +361,13 @@ export class Machine {
       })
     for (const [index, old] of olds) if (this.store.w[index] !== old) return false
     return true
+  }
+  /**
+   * Whether it is known that the next step of `v` will end it, and do nothing that others can see but load from memory; and that nothing follows when
+   * all vCPUs have ended. The footprint is that of the step then, which is not taken.
+   */
+  loadsAndEnds(v: number): boolean {
+    return this.image.final === null && this.#isRememberable(v) && this.memo.foresee(v)
   }
   /** It is parked before the first event of an instruction. */
   betweenInstructions(v: number): boolean {
@@ -1131,7 +1138,12 @@ export class Machine {
     this.store.commit(base, this.#before, REGISTER_WORDS)
     if (this.#forgets && this.violation === null && !this.#cut) this.#forgetDead(v)
     if (this.violation !== null || this.#cut) this.memo.abandon()
-    if (this.#remembers) this.memo.end(v, this.#flagsOfStep())
+    if (this.#remembers) this.memo.end(v, this.#flagsOfStep() | (this.#hasEndedLoading(v) ? FLAG_LAST_LOADS : 0))
+  }
+
+  /** All that others could see of the step were loads from memory, and the vCPU has ended. */
+  #hasEndedLoading(v: number): boolean {
+    return this.hasEnded(v) && this.#buffered(v) === 0 && this.running() && this.footprint.isLoadsOnly()
   }
 
   #flagsOfStep(): number {

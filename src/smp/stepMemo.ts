@@ -52,8 +52,10 @@ export const FLAG_QUIET = 1
 export const FLAG_EFFECT = 2
 export const FLAG_TOUCHED = 4
 export const FLAG_PROGRESSED = 8
+/** All that others can see of it are loads from memory, and its vCPU has ended. */
+export const FLAG_LAST_LOADS = 16
 /** Above the flags: events that a step stands for which took turns of a loop at once (spins.ts). */
-export const FLAG_BITS = 4
+export const FLAG_BITS = 5
 
 export class StepMemo {
   /** A step is being watched: what it reads has to be noted. */
@@ -111,12 +113,46 @@ export class StepMemo {
 
   /** Does the step of `vcpu`, whose registers are `registers`, again, if it is known. */
   apply(vcpu: number, argument: number, registers: Int32Array): boolean {
+    const at = this.#find(vcpu, argument)
+    if (at === 0) return false
+    const arena = this.#arena
+    const quiet = this.#layout.quiet + vcpu * QUIET_WORDS
+    let row = at + HEADER + arena[at + INPUTS] * 2
+    const capture = arena[at + CAPTURE]
+    this.eventBegins = capture === 2
+    if (capture === 2) {
+      for (let r = 0; r < MAIN_REGISTERS; r++) this.#eventRegisters[r] = registers[r]
+      for (let left = arena[at + CAPTURED]; left > 0; left--, row += 2) this.#eventRegisters[arena[row]] = arena[row + 1]
+    } else row += arena[at + CAPTURED] * 2
+    const outputs = arena[at + OUTPUTS]
+    this.#store.redo(arena, row, outputs, arena[at + HASH0], arena[at + HASH1])
+    if (arena[at + RETIRED] !== 0) this.#store.set(quiet + ICOUNT, this.#store.w[quiet + ICOUNT] + arena[at + RETIRED])
+    row += outputs * 3
+    this.#footprint.load(arena, row, arena[at + FOOTPRINT])
+    row += arena[at + FOOTPRINT]
+    for (let p = 0; p < arena[at + POINTS]; p++) this.#countPoint(arena[row + p])
+    this.flags = arena[at + FLAGS]
+    this.hits++
+    return true
+  }
+
+  /** Whether the step of `vcpu` is known to be FLAG_LAST_LOADS; nothing is done, but the footprint is that of the step. */
+  foresee(vcpu: number): boolean {
+    const at = this.#find(vcpu, 0)
+    const arena = this.#arena
+    if (at === 0 || (arena[at + FLAGS] & FLAG_LAST_LOADS) === 0) return false
+    this.#footprint.load(arena, at + HEADER + (arena[at + INPUTS] + arena[at + CAPTURED]) * 2 + arena[at + OUTPUTS] * 3, arena[at + FOOTPRINT])
+    return true
+  }
+
+  /** Where the step of `vcpu` stands in the arena; 0: it is not known. */
+  #find(vcpu: number, argument: number): number {
     if (this.#version !== this.#sharing.version) this.#forget()
     const w = this.#store.w
     const quiet = this.#layout.quiet + vcpu * QUIET_WORDS
     let k = w[quiet + LOCAL] - this.#first
     if (k < 0) {
-      if (this.#off || this.#count >= LOCALS_MAX) return false
+      if (this.#off || this.#count >= LOCALS_MAX) return 0
       this.number(vcpu)
       k = w[quiet + LOCAL] - this.#first
     }
@@ -134,24 +170,9 @@ export class StepMemo {
         arena[at + NEXT] = this.#steps[k]
         this.#steps[k] = at
       }
-      const capture = arena[at + CAPTURE]
-      this.eventBegins = capture === 2
-      if (capture === 2) {
-        for (let r = 0; r < MAIN_REGISTERS; r++) this.#eventRegisters[r] = registers[r]
-        for (let left = arena[at + CAPTURED]; left > 0; left--, row += 2) this.#eventRegisters[arena[row]] = arena[row + 1]
-      }
-      const outputs = arena[at + OUTPUTS]
-      this.#store.redo(arena, row, outputs, arena[at + HASH0], arena[at + HASH1])
-      if (arena[at + RETIRED] !== 0) this.#store.set(quiet + ICOUNT, w[quiet + ICOUNT] + arena[at + RETIRED])
-      row += outputs * 3
-      this.#footprint.load(arena, row, arena[at + FOOTPRINT])
-      row += arena[at + FOOTPRINT]
-      for (let p = 0; p < arena[at + POINTS]; p++) this.#countPoint(arena[row + p])
-      this.flags = arena[at + FLAGS]
-      this.hits++
-      return true
+      return at
     }
-    return false
+    return 0
   }
 
   /** `vcpu` is about to execute its step: watch it. */
@@ -249,7 +270,7 @@ export class StepMemo {
     arena[at + POINTS] = this.#points.length
     arena[at + CAPTURE] = this.#capture
     arena[at + CAPTURED] = this.#captured.length / 2
-    arena[at + FLAGS] = flags
+    arena[at + FLAGS] = this.#points.length === 0 ? flags : flags & ~FLAG_LAST_LOADS
     arena[at + RETIRED] = store.w[quietWords + ICOUNT] - this.#icount
     arena[at + HASH0] = store.h0 ^ this.#h0
     arena[at + HASH1] = store.h1 ^ this.#h1

@@ -23,6 +23,11 @@ export class OpenWays {
     this.#chooser = chooser
   }
 
+  /** Something was open to others somewhere. */
+  get any(): boolean {
+    return this.#any
+  }
+
   grow(): void {
     this.#open = grownFlags(this.#open)
     this.#buffered = grownFlags(this.#buffered)

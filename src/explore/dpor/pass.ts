@@ -1,5 +1,5 @@
 /** One pass of a search (search.ts): the walk through the executions, one event further or back at a time. */
-import { choiceKind, choiceVcpu, DRAIN } from '../../smp/choice.ts'
+import { choiceKind, choiceVcpu, DRAIN, RUN } from '../../smp/choice.ts'
 import { resourceCount } from '../../smp/footprint.ts'
 import { EIP } from '../../cpu/registers.ts'
 import { isLive } from '../liveness/stateGraph.ts'
@@ -9,6 +9,7 @@ import { Budgets } from './budgets.ts'
 import { grown, grownFlags, GRANULES_MAX, UNKNOWN } from './cells.ts'
 import { Chooser, NOBODY, PLANNED } from './chooser.ts'
 import { FORKED } from './dependence.ts'
+import { LastLoads } from './lastLoads.ts'
 import { Loops } from './loops.ts'
 import { OpenWays } from './openWays.ts'
 import type { Counts, DporOptions, Task } from './options.ts'
@@ -44,6 +45,7 @@ export class Pass {
   readonly #reversals: Reversals
   readonly #openWays: OpenWays
   readonly #returns: Returns
+  readonly #lastLoads: LastLoads
   /** Per node: some event has been explored from there, and choices whose executions are all explored. */
   #expanded = new Uint8Array(256)
   #finished = new Int32Array(256)
@@ -69,6 +71,7 @@ export class Pass {
     this.#chooser = new Chooser(path, this.#tree, this.#sleep, this.#waits, this.#budgets)
     const sequence = new WakeupSequence(path, this.#tree, this.#sleep)
     this.#reversals = new Reversals(path, sequence, this.#loops)
+    this.#lastLoads = new LastLoads(path, this.#sleep, this.#waits)
     this.#openWays = new OpenWays(path, sequence, this.#chooser)
     this.#returns = new Returns((isLive(machine) && options.makeAside) || null)
     const granules = machine.granules.memory + resourceCount(machine.vcpuCount)
@@ -227,6 +230,7 @@ export class Pass {
           this.#end()
           return !this.#over && this.#back()
         }
+        if (only >= 0 && this.#endsInLoads(d, only)) return !this.#over && this.#back()
       }
     }
     if (only < 0 && tree.first[d] === 0 && this.#chooser.more[d] === 1) only = this.#chooser.choose(d)
@@ -363,7 +367,34 @@ export class Pass {
     if (ending === 'deadlock') return
     this.counts[ending]++
     this.#options.onEnd?.(ending, this.#path.choices())
-    this.#lookForLivelock(ending)
+    if (isLive(this.#machine)) this.#returns.noteEnd(this.#machine)
+    if (ending === 'endless') this.#returns.judge(this.#path.choices(), this.#path.choices(this.#returns.from).length)
+    this.#plan()
+    if (this.#over) return
+    for (let v = 0; v < this.#path.vcpus; v++) if (this.#waits.at(node, v) || this.#pollsInVain(v)) this.#reversals.reverseWait(v)
+  }
+
+  /** Nothing but last loads follows from node d, where `only` was chosen: the execution has ended there, if nobody looks at its end. */
+  #endsInLoads(d: number, only: number): boolean {
+    const { trail, vcpus } = this.#path
+    const { onEnd, fault } = this.#options
+    if (choiceKind(only) !== RUN || onEnd !== undefined || fault !== undefined || this.#openWays.any) return false
+    this.#makeRoom(d + vcpus)
+    if (!this.#lastLoads.append(d, choiceVcpu(only))) return false
+    this.events += trail.depth - d
+    this.counts.complete++
+    this.#returns.noteAllEnd(vcpus)
+    this.#plan()
+    this.#lastLoads.remove(d)
+    this.#newFrom = Math.min(this.#newFrom, d)
+    return true
+  }
+
+  /** The execution has ended: plans what has to be explored besides. */
+  #plan(): void {
+    const { trail } = this.#path
+    const { livelock } = this.#returns
+    if (livelock !== null) this.#path.fail(livelock.violation, livelock.lasso.schedule, livelock.lasso.from)
     this.#reversals.reverseRaces(this.#newFrom)
     this.#openWays.reverse(this.#newFrom)
     this.#noteOrders(this.#newFrom)
@@ -372,20 +403,11 @@ export class Pass {
       return
     }
     this.#newFrom = trail.depth
-    for (let v = 0; v < this.#path.vcpus; v++) if (this.#waits.at(node, v) || this.#pollsInVain(v)) this.#reversals.reverseWait(v)
   }
 
   /** It is blocked: it goes on where what it polls is set. */
   #pollsInVain(vcpu: number): boolean {
     return this.#path.stopped[vcpu] < 0 && this.#machine.polledAddress(vcpu) >= 0 && !this.#machine.canContinue(vcpu)
-  }
-
-  #lookForLivelock(ending: keyof Counts): void {
-    const returns = this.#returns
-    if (isLive(this.#machine)) returns.noteEnd(this.#machine)
-    if (ending === 'endless') returns.judge(this.#path.choices(), this.#path.choices(returns.from).length)
-    const found = returns.livelock
-    if (found !== null) this.#path.fail(found.violation, found.lasso.schedule, found.lasso.from)
   }
 
   #ending(node: number): keyof Counts | 'deadlock' {
@@ -438,6 +460,11 @@ export class Pass {
   /** Room for node d and what follows from an event there. */
   #makeRoom(d: number): void {
     if (d + 2 <= this.#finished.length) return
+    this.#grow()
+    this.#makeRoom(d)
+  }
+
+  #grow(): void {
     this.#finished = grown(this.#finished)
     this.#expanded = grownFlags(this.#expanded)
     for (const one of [this.#path, this.#tree, this.#sleep, this.#budgets, this.#chooser, this.#openWays]) one.grow()

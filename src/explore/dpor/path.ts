@@ -31,6 +31,8 @@ export class Path {
   /** Per vCPU: it goes no further in this execution, since event d (-1: it does). */
   readonly stopped: Int32Array
   stoppedCount = 0
+  /** Events at the end that the machine has not carried out (lastLoads.ts). */
+  foreseen = 0
   violation: Violation | null = null
   /** That leads to it. */
   schedule: readonly number[] | null = null
@@ -86,7 +88,7 @@ export class Path {
 
   /** Brings the machine to node e of the execution. */
   goTo(e: number): void {
-    if (this.#standing < 0) this.#standing = this.trail.depth
+    if (this.#standing < 0) this.#standing = this.trail.depth - this.foreseen
     let at = this.#standing
     while (at > e) if (this.real[--at] === 1) this.machine.undo()
     for (; at < e; at++) {
@@ -98,7 +100,7 @@ export class Path {
 
   /** And back to the end. */
   comeBack(): void {
-    if (this.#standing >= 0) this.goTo(this.trail.depth)
+    if (this.#standing >= 0) this.goTo(this.trail.depth - this.foreseen)
     this.#standing = -1
   }
 

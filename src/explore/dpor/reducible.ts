@@ -20,6 +20,9 @@ export interface Reducible extends Explorable {
   registersOf(vcpu: number): Int32Array
   /** General registers, EIP and EFLAGS before the instruction whose event the last RUN was; only where `eventBegins`. */
   readonly eventRegisters: Int32Array
+  /** Whether the next step of the vCPU is known to be its last, and only loads; `footprint` is that of the step then. Nothing follows when all have ended. */
+  loadsAndEnds?(vcpu: number): boolean
+  hasEnded?(vcpu: number): boolean
   /** Steps taken. */
   readonly step: number
   /** Whether its stack and other registers are what they were before the steps of these numbers (oldest first, all of this vCPU, all quiet). */

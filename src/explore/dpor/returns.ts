@@ -86,6 +86,11 @@ export class Returns {
     if (this.#makeAside !== null) this.#everEnded |= endedOf(machine)
   }
 
+  /** An execution has come so far that all of so many vCPUs end. */
+  noteAllEnd(vcpus: number): void {
+    this.#everEnded |= vcpus < 32 ? (1 << vcpus) - 1 : -1
+  }
+
   /** The execution came back to where it was after `from` choices: it is judged, or what follows from there in turns. */
   judge(schedule: readonly number[], from: number): void {
     if (this.#makeAside === null || this.#judged++ >= JUDGED_MAX || this.#candidates.length >= CANDIDATES_MAX) return
