@@ -43,6 +43,24 @@ function compare(text: string, model: Model, options: DporOptions = {}): Compari
 }
 
 describe('dpor on generated programs', () => {
+  it('does the same whether or not somebody looks at the ends', () => {
+    fc.assert(
+      fc.property(smallProgram(), fc.constantFrom(...models), (text, model) => {
+        const image = assembleImage(text, { title: 'generated' })
+        const run = (options: DporOptions) => {
+          const pages = new PageMap(image.regions)
+          const sharing = new Sharing(pages.sizeBytes / 4, image.vcpus.length)
+          const search = new DporSearch(() => new Machine(image, model, { sharing, pages }), { ...options, events: 5000 })
+          while (search.advance());
+          const { verdict, events, orders, violation } = search.verdict()
+          return verdict === 'unknown' ? null : { verdict, orders, violation, events, counts: search.counts() }
+        }
+        expect(run({})).toEqual(run({ onEnd: () => {} }))
+      }),
+      { seed: 4, numRuns: RUNS / 2 },
+    )
+  })
+
   it('explores each class that brute force finds, and each once', () => {
     let compared = 0
     fc.assert(

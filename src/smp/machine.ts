@@ -367,7 +367,8 @@ export class Machine {
    * all vCPUs have ended. The footprint is that of the step then, which is not taken.
    */
   loadsAndEnds(v: number): boolean {
-    return this.image.final === null && this.#isRememberable(v) && this.memo.foresee(v)
+    if (this.#quiet(v, PENDING) !== AT_LOAD || this.image.final !== null || !this.#isRememberable(v)) return false
+    return (this.#spins === null || this.#spins.countersAt(this.cpus[v].r[EIP] >>> 0) === 0) && this.memo.foresee(v)
   }
   /** It is parked before the first event of an instruction. */
   betweenInstructions(v: number): boolean {

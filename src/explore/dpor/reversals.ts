@@ -79,10 +79,12 @@ export class Reversals {
     if (fault === 'lost-race' && (d & 3) === 3) return true
     if (fault === 'no-drain-race' && (trail.process[d] & 1) === 1 && (trail.process[e] & 1) === 0) return true
     const sequence = this.#sequence
-    sequence.reverse(e, d)
     // A load may have had to wait for the own drain.
     const own = (trail.process[d] & 1) === 0 && trail.process[e] === trail.process[d] + 1
-    if ((blockable[d] === 1 || real[d] === 0 || own) && !this.#reaches(e)) return false
+    const blocked = blockable[d] === 1 || real[d] === 0 || own
+    if (!blocked && sequence.isKnown(e, d)) return true
+    sequence.reverse(e, d)
+    if (blocked && !this.#reaches(e)) return false
     // What sleeps there may depend on what d comes to touch.
     if (!sequence.isExplored(e, varies[d] === 0)) sequence.insert(e)
     return true

@@ -124,6 +124,15 @@ export class SleepSets {
     return dependence.clash(this.choice[k], this.touched[k], this.own[k], trail.choice[d], trail.touched[d], trail.own[d], trail.drained)
   }
 
+  /** What event x of the present execution does sleeps at node e. */
+  sleepsAlike(e: number, x: number): boolean {
+    const { trail } = this.#path
+    const choice = trail.choice[x]
+    const touched = trail.touched[x]
+    for (let k = this.from[e]; k < this.to[e]; k++) if (this.choice[k] === choice && this.touched[k] === touched) return true
+    return false
+  }
+
   /** At the last node, which is d. */
   sleeps(d: number, choice: number): boolean {
     return this.#find(d, choice) < this.to[d]

@@ -32,6 +32,8 @@ export class Trail {
   /** Races (earlier event) of event d: raceAt[d] .. raceAt[d + 1]. */
   raceAt = new Int32Array(257)
   races = new Int32Array(256)
+  /** Event d has one race, and what else comes before it does so through that, or its process, before that: it could come first there. */
+  couldBeFirst = new Uint8Array(256)
   readonly processes: number
   /** Stores drained so far, by vCPU. */
   readonly drained: Int32Array
@@ -292,6 +294,8 @@ export class Trail {
     }
     clocks[at + slot[d]] = index[d]
     this.raceAt[d + 1] = races
+    const previous = this.#previous[d]
+    this.couldBeFirst[d] = races === this.raceAt[d] + 1 && previous < this.races[races - 1] && count === (previous < 0 ? 1 : 2) ? 1 : 0
   }
 
   /** The first event of a process: nothing that was before comes after one. */
@@ -359,5 +363,6 @@ export class Trail {
     this.#nodeAt = grown(this.#nodeAt)
     this.#fenceAfter = grownFlags(this.#fenceAfter)
     this.codeWrites = grownFlags(this.codeWrites)
+    this.couldBeFirst = grownFlags(this.couldBeFirst)
   }
 }

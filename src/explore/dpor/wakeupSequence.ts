@@ -77,6 +77,12 @@ export class WakeupSequence {
     this.add(d)
   }
 
+  /** As `isExplored` would find of the reversal of race (e, d), where that is seen at once. */
+  isKnown(e: number, d: number): boolean {
+    const { trail } = this.#path
+    return trail.couldBeFirst[d] === 1 && !trail.anyOwn && this.#sleep.sleepsAlike(e, d)
+  }
+
   /** It begins, at node e, with what sleeps there: it has been explored. @param whole what could wake who sleeps there is in it */
   isExplored(e: number, whole: boolean): boolean {
     const { from, to, free, choice, touched, own } = this.#sleep
