@@ -41,6 +41,8 @@ export interface SavedPass {
   /** A violation: node, choice, cost; empty: there is none. */
   readonly least: readonly number[]
   readonly weaknesses: readonly string[]
+  /** sources.ts. */
+  readonly sources: readonly number[]
 }
 
 /** @param makeMachine a machine in its initial state; machines of one exploration share what they learn */
@@ -209,7 +211,7 @@ class Pass {
       frames: { rows: frames.rows.slice(0, frames.length * FRAME_WORDS), choices: frames.choices.slice(0, end) },
       kept: this.#kept.slice(), graph: this.graph?.save() ?? null, level: this.#level,
       events: this.#events, retaken: this.#retaken, executions: this.#executions,
-      least: least === null ? [] : [least.node, least.choice, least.price], weaknesses: [...this.#machine.weaknesses],
+      least: least === null ? [] : [least.node, least.choice, least.price], weaknesses: [...this.#machine.weaknesses], sources: this.#sources.save(),
     }
   }
 
@@ -259,6 +261,7 @@ class Pass {
     this.#events = saved.events
     this.#retaken = saved.retaken
     this.#executions = saved.executions
+    this.#sources.restore(saved.sources)
     for (const weakness of saved.weaknesses) (machine.weaknesses as Set<string>).add(weakness)
     if (least.length === 3) {
       const [node, choice, price] = least

@@ -85,6 +85,7 @@ function readPass(raw: Raw): SavedPass {
     executions: count(raw.executions),
     least: list(raw.least).map(integer),
     weaknesses: list(raw.weaknesses).map(text),
+    sources: list(raw.sources).map(count),
   }
 }
 

@@ -29,6 +29,14 @@ export class Sources {
     this.#counts[source]++
   }
 
+  /** What was counted, for `restore`. */
+  save(): number[] {
+    return [...this.#counts]
+  }
+  restore(counts: readonly number[]): void {
+    counts.slice(0, this.#counts.length).forEach((count, k) => (this.#counts[k] = count))
+  }
+
   /** The biggest sources as one sentence each, biggest first. */
   describe(): string[] {
     const sum = this.#counts.reduce((a, b) => a + b, 0)
