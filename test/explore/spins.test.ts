@@ -83,6 +83,23 @@ describe('what gives up', () => {
   })
 })
 
+it('that a loop would go on depends on all that it looks at', () => {
+  const lines = [
+    '.vcpu p0', '.vcpu p1', '.vcpu p2', 'p0:', ' mov esi, 24', '.again:', ' mov ebx, [y]', ' cmp ebx, [x]', ' jne .hit', ' sub esi, 2', ' jnz .again', ' mov dword [g], 1', ' ret',
+    '.hit:', ' mov dword [h], 1', ' ret', 'p1:', ' mov dword [z], 2', ' mov dword [x], 1', ' ret', 'p2:', ' lock inc dword [y]', ' ret', 'section .data', 'align 4', 'words:',
+    ...['x: dd 0', 'y: dd 1', 'z: dd 0', 'g: dd 0', 'h: dd 0', 'r1: dd 0', 'r2: dd 0', ''],
+  ]
+  expect(compareSpins(lines.join('\n'), 'sc')).toMatchObject({ problems: [], spun: true })
+})
+
+it('a loop that gives up depending on what it reads is taken turn by turn', () => {
+  const lines = [
+    '.vcpu p0', '.vcpu p1', 'p0:', ' mov ecx, 12', '.again:', ' cmp dword [x], 0', ' jz .skip', ' cmp ecx, 10', ' jle .gone', '.skip:', ' dec ecx', ' jnz .again', ' ret',
+    '.gone:', ' mov [g], ecx', ' ret', 'p1:', ' mov dword [x], 1', ' ret', 'section .data', 'align 4', 'words:', ...['x', 'y', 'z', 'g', 'h', 'r1', 'r2'].map((word) => `${word}: dd 0`), '',
+  ]
+  expect(compareSpins(lines.join('\n'), 'tso')).toMatchObject({ problems: [], spun: false })
+})
+
 it('random loops come to the same, turn by turn and at once', () => {
   const random = splitmix(20)
   let spun = 0
