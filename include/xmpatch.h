@@ -188,4 +188,111 @@ XM_INLINE_ void xm_emulate(struct xm_int3_frame *frame, unsigned int site, const
 	}                                                                                                              \
 	XM_INT3_ENTRY(xm_int3_entry, xm_poke_handler)
 
+/*
+ * ---- More ways to write ----
+ *
+ *  XM_P6_NOP1 .. 8, XM_K8_NOP1 .. 8, XM_GENERIC_NOP1 .. 8   bytes; K8 from 5 and generic 5 and 8 are two instructions
+ *  XM_SITE_TABLE(table, entries...)  at file scope: XM_ENTRY(site, before, after, bytes) each, as .parainstructions,
+ *                                  __mcount_loc or a jump table list them; ends with a 0
+ *  xm_relink(site, call)           the displacement of the call or jump at `call`, by one store
+ *  xm_set_prefix(site, byte)       a LOCK prefix comes (0xf0) or goes (0x3e)
+ *  xm_poke_guarded(site, bytes, n) a jump to itself over the first 4 bytes, the others, the first 4
+ *  XM_LAZY_STUB(stub, slot)        at file scope: a call site that calls `stub` is linked to what `slot` holds, by itself
+ *  XM_BATCH_HANDLER(table)         at file scope: the #BP handler of xm_poke_batch()
+ *  xm_poke_batch(table, steps)     text_poke for all sites of a table together; `steps` as for xm_text_poke()
+ *  xm_stop_machine(n)              waits until vCPUs 1 .. n-1 are in xm_stopped(); xm_resume() lets them go on
+ *  xm_stopped(sync)                with interrupts off; `sync`: who goes on has serialised
+ */
+#define XM_P6_NOP1 "0x90"
+#define XM_P6_NOP2 "0x66, 0x90"
+#define XM_P6_NOP3 "0x0f, 0x1f, 0x00"
+#define XM_P6_NOP4 "0x0f, 0x1f, 0x40, 0x00"
+#define XM_P6_NOP7 "0x0f, 0x1f, 0x80, 0x00, 0x00, 0x00, 0x00"
+#define XM_P6_NOP8 "0x0f, 0x1f, 0x84, 0x00, 0x00, 0x00, 0x00, 0x00"
+#define XM_K8_NOP1 "0x90"
+#define XM_K8_NOP2 "0x66, 0x90"
+#define XM_K8_NOP3 "0x66, 0x66, 0x90"
+#define XM_K8_NOP4 "0x66, 0x66, 0x66, 0x90"
+#define XM_K8_NOP6 "0x66, 0x66, 0x90, 0x66, 0x66, 0x90"
+#define XM_K8_NOP7 "0x66, 0x66, 0x66, 0x90, 0x66, 0x66, 0x90"
+#define XM_K8_NOP8 "0x66, 0x66, 0x66, 0x90, 0x66, 0x66, 0x66, 0x90"
+#define XM_GENERIC_NOP1 "0x90"
+#define XM_GENERIC_NOP2 "0x89, 0xf6"
+#define XM_GENERIC_NOP3 "0x8d, 0x76, 0x00"
+#define XM_GENERIC_NOP4 "0x8d, 0x74, 0x26, 0x00"
+#define XM_GENERIC_NOP6 "0x8d, 0xb6, 0x00, 0x00, 0x00, 0x00"
+#define XM_GENERIC_NOP7 "0x8d, 0xb4, 0x26, 0x00, 0x00, 0x00, 0x00"
+#define XM_GENERIC_NOP8 "0x90, 0x8d, 0xb4, 0x26, 0x00, 0x00, 0x00, 0x00"
+
+struct xm_site {
+	unsigned char *at;
+	const unsigned char *before, *after;
+	unsigned int bytes;
+};
+#define XM_ENTRY(site, before, after, bytes) { (unsigned char *)(site), (before), (after), (bytes) }
+#define XM_SITE_TABLE(table, ...) static const struct xm_site table[] = { __VA_ARGS__, { 0, 0, 0, 0 } }
+
+XM_INLINE_ void xm_relink(const volatile void *site, const unsigned char *call)
+{
+	xm_store((unsigned int *)((unsigned int)site + 1), *(const unsigned int *)(call + 1));
+}
+XM_INLINE_ void xm_set_prefix(const volatile void *site, unsigned char byte) { xm_store((unsigned char *)site, byte); }
+
+XM_INLINE_ void xm_poke_guarded(const volatile void *site, const unsigned char *bytes, unsigned int n)
+{
+	xm_store((unsigned int *)site, 0xfeebfeebu);
+	xm_copy((unsigned char *)(unsigned int)site + 4, bytes + 4, n - 4);
+	xm_store((unsigned int *)site, *(const unsigned int *)bytes);
+}
+
+#define XM_LAZY_STUB(stub, slot)                                                                                       \
+	void stub(void);                                                                                               \
+	__asm__(".pushsection .text\n.globl " #stub "\n" #stub ": movl (%esp), %edx\n\tmovl " #slot ", %eax\n\tmovl %eax, %ecx\n\t" \
+		"subl %edx, %ecx\n\tmovl %ecx, -4(%edx)\n\tjmp *%eax\n.popsection")
+
+#define XM_BATCH_HANDLER(table)                                                                                        \
+	__attribute__((used)) static void xm_batch_handler(struct xm_int3_frame *frame)                                \
+	{                                                                                                              \
+		for (const struct xm_site *one = (table); one->at; one++)                                              \
+			if ((unsigned int)one->at == frame->eip - 1)                                                   \
+				return xm_emulate(frame, frame->eip - 1, one->after);                                  \
+		XM_FAIL(); /* a breakpoint that nobody planted */                                                      \
+	}                                                                                                              \
+	XM_INT3_ENTRY(xm_batch_entry, xm_batch_handler)
+
+#define xm_poke_batch(table, steps)                                                                                    \
+	do {                                                                                                           \
+		for (const struct xm_site *xm_one_ = (table); xm_one_->at; xm_one_++)                                  \
+			xm_store(xm_one_->at, XM_INT3);                                                                \
+		if ((steps)&XM_SYNC1)                                                                                  \
+			xm_sync_others();                                                                              \
+		for (const struct xm_site *xm_one_ = (table); xm_one_->at; xm_one_++)                                  \
+			xm_copy(xm_one_->at + 1, xm_one_->after + 1, xm_one_->bytes - 1);                              \
+		if ((steps)&XM_SYNC2)                                                                                  \
+			xm_sync_others();                                                                              \
+		for (const struct xm_site *xm_one_ = (table); xm_one_->at; xm_one_++)                                  \
+			xm_store(xm_one_->at, xm_one_->after[0]);                                                      \
+		if ((steps)&XM_SYNC3)                                                                                  \
+			xm_sync_others();                                                                              \
+	} while (0)
+
+static volatile unsigned char xm_has_stopped[XM_SYNC_VCPUS_MAX] __attribute__((unused));
+static volatile unsigned char xm_resumed __attribute__((unused));
+XM_INLINE_ void xm_stop_machine(unsigned int n)
+{
+	for (unsigned int v = 1; v < n; v++)
+		while (!xm_has_stopped[v])
+			xm_pause();
+}
+XM_INLINE_ void xm_resume(void) { xm_resumed = 1; }
+XM_INLINE_ void xm_stopped(int sync)
+{
+	xm_cli();
+	xm_has_stopped[xm_vcpu()] = 1;
+	while (!xm_resumed)
+		xm_pause();
+	if (sync)
+		xm_sync_core();
+}
+
 #endif /* XMPATCH_H */
