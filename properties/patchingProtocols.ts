@@ -171,6 +171,6 @@ const EVENTS = 2_500
 
 /** `undefined`: the search was cut short. */
 export function judge(protocol: Protocol, fetch: string, events = EVENTS): 'holds' | 'violated' | undefined {
-  const result = checkImage(protocolImage(protocol), makeModel({ fetch }), { engine: 'graph', limits: { events } })
+  const result = checkImage(protocolImage(protocol), makeModel({ fetch }), { engine: 'graph', liveness: 'off', limits: { events } })
   return result.verdict === 'violated' ? 'violated' : result.strength === 'complete' ? 'holds' : undefined
 }

@@ -10,7 +10,7 @@ const object = { name: 'blocks.o', bytes: new Uint8Array(readFileSync(new URL('b
 /** Kind of the violation; `none`: everything was searched, and there is none. */
 function judge(patcher: string, executor: string, fetch: string): string {
   const image = loadObjects([object], { vcpus: [patcher, executor] })
-  const result = checkImage(image, makeModel({ fetch }), { engine: 'graph' })
+  const result = checkImage(image, makeModel({ fetch }), { engine: patcher.startsWith('batch') ? 'dpor' : 'graph' })
   return result.violation?.kind ?? (result.strength === 'complete' ? 'none' : result.strength)
 }
 
