@@ -260,7 +260,8 @@ export class Machine {
     const argument = choiceArgument(choice)
     switch (choiceKind(choice)) {
       case DRAIN:
-        this.#drain(v, argument)
+        // A way that was recorded before more memory was known to be shared may have a store that is none here.
+        if (argument < this.#buffered(v)) this.#drain(v, argument)
         break
       case RUN:
         if (this.#spins === null) this.#step(v, argument)

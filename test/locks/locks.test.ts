@@ -40,6 +40,11 @@ describe('two vCPUs', () => {
   })
 })
 
+it('of four vCPUs that learn of more shared memory on the way is explored on, by classes too', () => {
+  const { verdict, violation } = judge('PV_QUEUED-CPUS_4', { engine: 'dpor', limits: { events: 10_000 } })
+  expect([verdict, violation]).toEqual(['unknown', null])
+})
+
 describe('three vCPUs', () => {
   it.each(['TICKET', 'TICKET16', 'DEC', 'BYTE', 'WRITE', 'MCS'])('%s, by states and by classes', (name) => {
     expect(judge(`${name}-CPUS_3`)).toMatchObject(HOLDS)
