@@ -94,15 +94,16 @@ export function compare(program: Program, fault: EngineFault | null = null): Out
     return { ...none, problems, skipped: null }
   }
   sameEnds('dpor', dporEnds, behaviour.ends, problems)
-  const classes = classesOf(program)
+  const classes = classesOf(program, image)
   if (classes === null) return { ...none, problems, skipped: 'too many classes' }
   if (isExact(program) ? counts.complete !== classes : counts.complete < classes) problems.push(`dpor: ${counts.complete} executions of ${classes} classes`)
   return { problems, skipped: null, classes, surplus: counts.complete - classes + counts.redundant }
 }
 
 /** Null: too many. */
-function classesOf(program: Program): number | null {
-  const image = assembleImage(textOf(program, 'awaits'), { title: 'generated' })
+function classesOf(program: Program, loops: MachineImage): number | null {
+  const text = textOf(program, 'awaits')
+  const image = text === textOf(program, 'loops') ? loops : assembleImage(text, { title: 'generated' })
   const make = machinesOf(image, program)
   const schedules: (readonly number[])[] = []
   const brute = enumerate(make, { depthMax: 100, executionsMax: EXECUTIONS_MAX, visit: (how, schedule) => void (how === 'ended' && schedules.push(schedule.slice())) })

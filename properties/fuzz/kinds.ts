@@ -44,7 +44,7 @@ function lockedKind(dice: Dice): Parts {
 const MIXED = ['x', 'x + 2', 'y', 'y + 1', 'z', 'x + 3']
 function mixed(dice: Dice): Parts {
   const bodies = fill(dice, 4, () => (dice.chance(20) ? locked(dice, ['x', 'x + 2', 'y', 'y + 1']) : access(dice, MIXED)))
-  return { bodies, knobs: { cpu: dice.chance(20) ? 'pentium' : 'p4' } }
+  return { bodies, knobs: { cpu: dice.chance(20) ? 'pentium' : 'p4' }, branches: true }
 }
 
 /** Loads that overlap an own store wait until it has drained. */
