@@ -1,7 +1,7 @@
 #!/bin/sh
-# Compiles the programs of the tables in rows.txt and hangs.txt, for their parameters: PROGRAM-N-M[-fence][-noassert].o, with gcc -m32.
+# Compiles the programs of the tables in rows.txt, hangs.txt and locks.txt, for their parameters: PROGRAM-N-M[-fence][-noassert].o, with gcc -m32.
 cd "$(dirname "$0")" || exit 1
-cat rows.txt hangs.txt | cut -d' ' -f1 | grep -v '^#' | sort -u | while read -r name; do
+cat rows.txt hangs.txt locks.txt | cut -d' ' -f1 | grep -v '^#' | sort -u | while read -r name; do
 	[ -n "$name" ] || continue
 	program=${name%%-*}
 	flags=

@@ -21,6 +21,10 @@ const hangs = readFileSync(`${folder}hangs.txt`, 'utf8')
   .split('\n')
   .filter((line) => line !== '' && !line.startsWith('#'))
   .map((line) => line.split(' '))
+const locks = readFileSync(`${folder}locks.txt`, 'utf8')
+  .split('\n')
+  .filter((line) => line !== '' && !line.startsWith('#'))
+  .map((line) => line.split(' '))
 const model = (memory = 'tso') => makeModel({ memory, localSteps: 64 })
 
 /** What was found, recorded in a trace. */
@@ -45,6 +49,13 @@ describe.each(['sc', 'tso'])('programs that hang, under %s', (memory) => {
     const { result, recorded } = graph === undefined ? { result: null, recorded: null } : trace(object(name), { engine: 'dpor' }, memory)
     expect(result?.violation?.kind).toBe(graph)
     expect(recorded?.violation?.kind).toBe(graph)
+  })
+
+  it.each(locks.map(([name, sc, tso]) => [name, memory === 'sc' ? sc : tso]))('%s: %s, by graph and by dpor', (name, expected) => {
+    for (const engine of ['graph', 'dpor'] as const) {
+      const { verdict, strength, violation } = checkImage(object(name), model(memory), { engine })
+      expect([violation?.kind ?? verdict, strength], engine).toEqual([expected, 'complete'])
+    }
   })
 
   it.each(['ticket-n3-m1', 'tas-n3-m1', 'tas-n2-m2', 'ttas-n3-m1', 'mcs-n2-m1', 'peterson-m2-fence', 'dekker-m1-fence', 'dekker_try-m2-fence', 'seqlock-n1-m2', 'treiber-n2'])(
