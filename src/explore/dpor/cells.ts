@@ -13,8 +13,8 @@ import {
   RESOURCE_HISTORY, type Footprint,
 } from '../../smp/footprint.ts'
 
-/** Rows that say nothing of whether the event has been made where they stand. */
-const BETWEEN: ReadonlySet<number> = new Set([FP_FENCE, FP_TRANSLATING])
+/** Kinds of rows, as bits, that say nothing of whether the event has been made where they stand. */
+const BETWEEN = (1 << FP_FENCE) | (1 << FP_TRANSLATING)
 
 export const CELL_READ = 0
 export const CELL_WRITE = 1
@@ -80,7 +80,7 @@ export class Cells {
     let acted = false
     for (let at = 0; at < length; at += FP_WORDS) {
       const address = words[at + 1]
-      acted ||= !BETWEEN.has(words[at])
+      acted ||= (BETWEEN & (1 << words[at])) === 0
       switch (words[at]) {
         case FP_READ:
           this.#addBytes(address, words[at + 2], CELL_READ, words[at + 3])
