@@ -340,10 +340,12 @@ class Pass {
     const labeller = this.#labeller
     const cost = this.#level
     while (frames.length > 0) {
+      // What is left stays, for a search that is kept and gone on with.
+      if (this.#stopped !== null || this.#found >= 0) return
       const row = (frames.length - 1) * FRAME_WORDS
       const { rows } = frames
       const at = rows[row + NEXT]
-      if (at === rows[row + END] || this.#stopped !== null || this.#found >= 0) {
+      if (at === rows[row + END]) {
         if (rows[row + KEEPS] === 1) this.graph!.add(rows[row + STATE], rows[row + ENDED], frames.choices, rows[row + FIRST], at, CHOICE_WORDS)
         frames.length--
         if (this.#path.length > this.#floor) {

@@ -26,6 +26,8 @@ function run(image: ReturnType<typeof object>, options: CheckOptions, keepEvery:
   let kept = 0
   for (let left = keepEvery(); check.advance(); left--) {
     if (left > 0) continue
+    // Killed, or interrupted.
+    if (kept % 2 === 1) for (check.stop(); check.advance(); );
     const file = encodeGraphCheckpoint(check.graphCheckpoint()!)
     check = startCheck(image, model, { ...all, saved: decodeGraphCheckpoint(file) })
     kept++
@@ -53,6 +55,23 @@ describe('a search that is kept', () => {
     expect(other).toEqual(one)
     expect(b.points.map((point) => point.evaluations > 0)).toEqual(a.points.map((point) => point.evaluations > 0))
   })
+})
+
+it('that ran out of memory says unknown, and goes on when there is more', () => {
+  const image = object('explore/ticket-n3-m1')
+  let asked = 0
+  const memory = { isOver: () => ++asked > 4, reason: 'no more' }
+  const short = startCheck(image, model, { engine: 'graph', limits: { memory, sliceEvents: 37 } })
+  while (short.advance());
+  const { verdict, reasons, states } = short.result()
+  expect([verdict, reasons]).toEqual(['unknown', ['no more']])
+  expect(states).toBeGreaterThan(1)
+  const check = startCheck(image, model, { engine: 'graph', saved: decodeGraphCheckpoint(encodeGraphCheckpoint(short.graphCheckpoint()!)) })
+  while (check.advance());
+  const whole = startCheck(image, model, { engine: 'graph' })
+  while (whole.advance());
+  const { states: all, events, executions } = whole.result()
+  expect(check.result()).toMatchObject({ verdict: 'holds', strength: 'complete', states: all, events, executions })
 })
 
 describe('a file', () => {

@@ -2,7 +2,7 @@
  * The graph search, and after it the judgement of what goes on for ever. Most programs are right and small: unless the search is limited,
  * it first goes through all states once, without order, and only where that finds a violation, or does not come to an end soon, by cost.
  */
-import type { Limits, Progress, Search } from '../explorable.ts'
+import type { Limits, MemoryLimit, Progress, Search } from '../explorable.ts'
 import { GraphSearch, type SavedPass } from '../graph.ts'
 import type { Violation } from '../../smp/monitor.ts'
 import type { Verdict } from '../verdict.ts'
@@ -51,6 +51,7 @@ export class LiveSearch implements Search {
   readonly #makeAside: () => Live
   readonly #liveness: Exclude<Liveness, 'off'>
   readonly #edgesMax: number
+  readonly #memory: MemoryLimit | undefined
   #outcome: LivenessOutcome | null = null
 
   /**
@@ -58,6 +59,7 @@ export class LiveSearch implements Search {
    */
   constructor(makeMachine: () => Live, makeAside: () => Live, limits: Limits, liveness: Exclude<Liveness, 'off'>, { edgesMax, byCost = false, makeUncounted = makeAside, saved }: LiveOptions = {}) {
     this.#makeUncounted = makeUncounted
+    this.#memory = limits.memory
     this.#makeAside = makeAside
     this.#liveness = liveness
     this.#edgesMax = edgesMax ?? (liveness === 'auto' ? EDGES_MAX : EDGES_ASKED_MAX)
@@ -83,7 +85,8 @@ export class LiveSearch implements Search {
     if (this.#search.advance()) return true
     const verdict = this.#search.verdict()
     const { graph } = this.#search
-    if (this.#byCost !== null && !this.#stopped && verdict.verdict !== 'holds') {
+    // Where memory is short now it will not do for more; what there is can be kept, and gone on with.
+    if (this.#byCost !== null && !this.#stopped && verdict.verdict !== 'holds' && (verdict.verdict === 'violated' || this.#memory?.isOver() !== true)) {
       if (verdict.verdict === 'violated') this.#first = verdict
       this.#events += verdict.events
       this.#seconds += verdict.seconds
