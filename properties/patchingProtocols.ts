@@ -115,20 +115,22 @@ function canFail(protocol: Protocol, number: number, { writes, syncs }: Plan, ru
     const times = Array.from({ length: t - floor + 1 }, (_, k) => floor + k)
     if (kind === 'single') return times.map(window)
     let found: { bytes: number[]; from: number }[] = [{ bytes: [], from: floor }]
-    while (found[0].bytes.length < 15) {
+    // What follows the site never changes.
+    while (found[0].bytes.length < size - o) {
       const at = found[0].bytes.length
-      const end = Math.min(15, at + chunkBytes - ((offset + o + at) % chunkBytes))
+      const end = Math.min(size - o, at + chunkBytes - ((offset + o + at) % chunkBytes))
       const next = new Map<string, { bytes: number[]; from: number }>()
       for (const { bytes, from } of found)
         for (const time of times) {
           if (kind === 'ordered' && time < from) continue
           const longer = [...bytes, ...window(time).slice(at, end)]
-          const one = next.get(longer.join())
-          if (one === undefined || one.from > time) next.set(longer.join(), { bytes: longer, from: time })
+          const text = longer.join()
+          const one = next.get(text)
+          if (one === undefined || one.from > time) next.set(text, { bytes: longer, from: time })
         }
       found = [...next.values()]
     }
-    return found.map(({ bytes }) => bytes)
+    return found.map(({ bytes }) => [...bytes, ...contents[0].slice(size, size + 15)])
   }
   if (protocol.method.kind === 'stop' && protocol.caller !== 'nmi') return fails(0, last, 0, protocol.method.sync ? last : 0, true)
   return bounds.slice(0, -1).some((from, done) => fails(0, from, done, from, false))
