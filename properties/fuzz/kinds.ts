@@ -65,11 +65,12 @@ function judged(dice: Dice): Parts {
   return { bodies: fill(dice, 4, item) }
 }
 
-const setFlag = (dice: Dice) => line(dice.of(['mov dword [f], 1', 'mov dword [f], 0', 'xchg eax, [f]']))
+const setFlag = (dice: Dice) => line(dice.of(['mov dword [f], 1', 'mov dword [f], 0', 'mov dword [f], 2']))
 
 function spins(dice: Dice): Parts {
   const where = places(dice)
-  return { bodies: fill(dice, 4, () => (dice.chance(25) ? spinLoad(dice) : dice.chance(25) ? lock(dice) : dice.chance(30) ? setFlag(dice) : access(dice, where))) }
+  // A turn in vain whose step begins with a fence that had to wait, behind which private memory changed, is an event: more than one a class.
+  return { bodies: fill(dice, 4, () => (dice.chance(25) ? spinLoad(dice) : dice.chance(25) ? lock(dice) : dice.chance(30) ? setFlag(dice) : access(dice, where))), branches: true }
 }
 
 /** Loops that look like waits, and waits for two things: one vCPU goes round, the others write what it reads. */

@@ -44,7 +44,7 @@ import { Sharing } from './sharing.ts'
 import { describeWait, kindOfStandstill } from './standstill.ts'
 import { symbolize } from './symbols.ts'
 import { isForgotten, Spins, TURN_EVENTS_MAX, TURNS_MAX, type CodeView } from './spins.ts'
-import { FLAG_BITS, FLAG_EFFECT, FLAG_LAST_LOADS, FLAG_PROGRESSED, FLAG_QUIET, FLAG_QUIET_SINCE, FLAG_TOUCHED, StepMemo } from './stepMemo.ts'
+import { FLAG_BITS, FLAG_EFFECT, FLAG_LAST_LOADS, FLAG_PROGRESSED, FLAG_QUIET, FLAG_TOUCHED, StepMemo } from './stepMemo.ts'
 import { Translations, translationWords } from './translations.ts'
 import type { StoreBuffer } from './storeBuffer.ts'
 import { VcpuBus } from './vcpuBus.ts'
@@ -114,9 +114,6 @@ export class Machine {
   readonly footprint = new Footprint()
   /** The last step changed nothing but registers and the stack of its vCPU. */
   quiet = true
-  /** As that, from its event on; before it what follows the last event may go on in the same step, after a fence. */
-  quietSince = true
-  #quietBefore = true
   /** The last step did what others can see, or got its vCPU on: it ended, or woke up. */
   effect = false
   /** vCPUs, as bits, that passed XM_PROGRESS in the last step. */
@@ -254,8 +251,6 @@ export class Machine {
     this.step++
     this.footprint.clear()
     this.quiet = true
-    this.quietSince = true
-    this.#quietBefore = true
     this.effect = false
     this.progressed = 0
     this.touched = false
@@ -709,10 +704,6 @@ export class Machine {
   }
   #capture(v: number, first: boolean): void {
     this.eventBegins = first
-    if (first) {
-      this.#quietBefore &&= this.quiet
-      this.quiet = true
-    }
     if (first) for (let k = 0; k < MAIN_REGISTERS; k++) this.eventRegisters[k] = this.cpus[v].r[k]
     this.memo.noteEvent(first)
   }
@@ -1076,7 +1067,7 @@ export class Machine {
   /** What is said of the step where it was turns of a loop, or nothing yet. */
   #hasSpun(): boolean {
     const spun = this.spun > 0
-    this.quiet = this.quietSince = !spun
+    this.quiet = !spun
     this.touched = spun
     this.effect = false
     this.eventBegins = false
@@ -1118,7 +1109,6 @@ export class Machine {
     if (rememberable && this.memo.apply(v, argument, this.cpus[v].r)) {
       const { flags } = this.memo
       this.quiet = (flags & FLAG_QUIET) !== 0
-      this.quietSince = (flags & FLAG_QUIET_SINCE) !== 0
       this.effect = (flags & FLAG_EFFECT) !== 0
       this.touched = (flags & FLAG_TOUCHED) !== 0
       this.progressed = (flags & FLAG_PROGRESSED) !== 0 ? 1 << v : 0
@@ -1150,8 +1140,6 @@ export class Machine {
     this.store.commit(base, this.#before, REGISTER_WORDS)
     if (this.#forgets && this.violation === null && !this.#cut) this.#forgetDead(v)
     if (this.violation !== null || this.#cut) this.memo.abandon()
-    this.quietSince = this.quiet
-    this.quiet &&= this.#quietBefore
     if (this.#remembers) this.memo.end(v, this.#flagsOfStep() | (this.#hasEndedLoading(v) ? FLAG_LAST_LOADS : 0))
   }
 
@@ -1161,7 +1149,7 @@ export class Machine {
   }
 
   #flagsOfStep(): number {
-    return (this.quiet ? FLAG_QUIET : 0) | (this.quietSince ? FLAG_QUIET_SINCE : 0) | (this.effect ? FLAG_EFFECT : 0) | (this.touched ? FLAG_TOUCHED : 0) | (this.progressed !== 0 ? FLAG_PROGRESSED : 0)
+    return (this.quiet ? FLAG_QUIET : 0) | (this.effect ? FLAG_EFFECT : 0) | (this.touched ? FLAG_TOUCHED : 0) | (this.progressed !== 0 ? FLAG_PROGRESSED : 0)
   }
 
   #run(v: number): void {

@@ -81,14 +81,6 @@ describe('loops', () => {
     expect(wait(carry, undefined, '    clc').counts().complete).toBe(3)
   })
 
-  it('begin at their first event: what comes before it in its step, behind a fence that had to wait, is not of the turn', () => {
-    const text = (fence: string) => `.vcpu p0\np0:\n    mov eax, 1\n    xchg eax, [l]\n    test eax, eax\n    jnz p0\n    add dword [x], 1\n    mov dword [l], 0\n    ret
-.vcpu p1\np1:\n    inc dword [x]\n    ${fence}\nagain:\n    mov eax, 1\n    xchg eax, [l]\n    test eax, eax\n    jnz again\n    mov [x], edx\n    mov dword [l], 0\n    ret
-section .data\nalign 64\nx: dd 0\nl: dd 0\nmine: dd 0\n`
-    const count = (fence: string) => explore(assembleImage(text(fence), { title: 'behind' }), makeModel()).counts()
-    expect(count('xchg ecx, [mine]')).toEqual(count('mfence'))
-  })
-
   it('are no waits when they publish and withdraw', () => {
     const text = `.vcpu p0\np0:\nagain:\n    mov dword [y], 1\n    mov dword [y], 0\n    mov eax, [x]\n    test eax, eax\n    jz again\n    ret
 .vcpu p1\np1:\n    mov eax, [y]\n    mov dword [x], 1\n    ret\nsection .data\nalign 4\nx: dd 0\ny: dd 0\n`

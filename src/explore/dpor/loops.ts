@@ -20,7 +20,7 @@ export class Loops {
   readonly #machine: Reducible
   /** Main registers of the vCPU of event d before the instruction that made it. */
   #registers = new Int32Array(64 * MAIN_REGISTERS)
-  /** The step changed nothing but registers and the stack; from the event on it did not, and the event was the first of its instruction. */
+  /** The event changed nothing but registers and the stack; it was the first of its instruction. */
   #quiet = new Uint8Array(64)
   #begins = new Uint8Array(64)
 
@@ -29,15 +29,15 @@ export class Loops {
     this.#machine = path.machine
   }
 
-  /** Event d has been taken by the machine; `quiet`: its step changed nothing but registers and the stack; `since`: nor did what follows from the event on. */
-  note(d: number, quiet: boolean, since: boolean): void {
+  /** Event d has been taken by the machine; `quiet`: it changed nothing but registers and the stack. */
+  note(d: number, quiet: boolean): void {
     if ((d + 1) * MAIN_REGISTERS > this.#registers.length) {
       this.#registers = grown(this.#registers)
       this.#quiet = grownFlags(this.#quiet)
       this.#begins = grownFlags(this.#begins)
     }
     this.#quiet[d] = quiet ? 1 : 0
-    this.#begins[d] = since && this.#machine.eventBegins ? 1 : 0
+    this.#begins[d] = quiet && this.#machine.eventBegins ? 1 : 0
     if (this.#begins[d] === 0) return
     const from = this.#machine.eventRegisters
     const at = d * MAIN_REGISTERS
@@ -48,10 +48,8 @@ export class Loops {
   closesTurn(d: number, previous: number, vcpu: number): boolean {
     if (this.#isBackAt(d, vcpu) && this.#restoresSince(vcpu, d, d, previous)) return true
     let event = previous
-    // What comes before the first event of a turn, in its step, is not of the turn.
-    for (let k = 0, quiet = this.#quiet[d] === 1; k < TURN_MAX && event >= 0 && quiet; k++) {
+    for (let k = 0; k < TURN_MAX && event >= 0 && this.#quiet[event] === 1; k++) {
       if (this.#isBackAt(event, vcpu) && this.#restoresSince(vcpu, event, d, previous)) return true
-      quiet = this.#quiet[event] === 1
       event = this.#path.trail.previousOf(event)
     }
     return false
@@ -96,7 +94,7 @@ export class Loops {
       taken++
       if (machine.take(packChoice(RUN, vcpu)) !== 0 || !machine.quiet) break
       looks ||= machine.footprint.hasLoads()
-      this.note(from + taken - 1, true, true)
+      this.note(from + taken - 1, true)
       for (let d = from; d < from + taken && !back; d++) {
         if (!this.#isBackAt(d, vcpu)) continue
         back = machine.restored(vcpu, Array.from({ length: from + taken - d }, (_, k) => first + d - from + k))

@@ -293,8 +293,8 @@ export class Pass {
     path.varies[d] = cells.varies || machine.footprintsVary ? 1 : 0
     if (outcome === 1 && !this.#budgets.forbidsFetch(choice, d, fenced)) return this.#violated([...path.choices(), actual])
     const cut = outcome >= 1
-    const quiet = !drain && outcome === 0 && machine.quietSince && running && machine.running() && machine.canContinue(vcpu)
-    if (!drain) this.#loops.note(d, quiet && machine.quiet, quiet)
+    const quiet = !drain && outcome === 0 && machine.quiet && running && machine.running() && machine.canContinue(vcpu)
+    if (!drain) this.#loops.note(d, quiet)
     if (!drain && this.#waits.isPlace()) path.blockable[d] = 1
     if (quiet && this.#loops.closesTurn(d, trail.lastOf(vcpu), vcpu)) {
       // It waits: without this turn of a loop it stands where it stood, and others may change what it reads.

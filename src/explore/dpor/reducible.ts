@@ -17,8 +17,6 @@ export interface Reducible extends Explorable {
   needsDrains(choice: number): boolean
   /** The last step changed nothing but registers and the stack of its vCPU. */
   readonly quiet: boolean
-  /** As that, from its event on. */
-  readonly quietSince: boolean
   registersOf(vcpu: number): Int32Array
   /** General registers, EIP and EFLAGS before the instruction whose event the last RUN was; only where `eventBegins`. */
   readonly eventRegisters: Int32Array

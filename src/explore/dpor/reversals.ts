@@ -104,9 +104,9 @@ export class Reversals {
       if (k === length - 1) {
         const vcpu = choiceVcpu(choice)
         const outcome = machine.take(choice)
-        this.#loops.note(trail.depth, machine.quiet, machine.quietSince)
+        this.#loops.note(trail.depth, machine.quiet)
         const previous = trail.previousOf(events[k])
-        possible = outcome !== 0 || !machine.quietSince || !machine.canContinue(vcpu) || !this.#loops.closesTurn(trail.depth, previous, vcpu)
+        possible = outcome !== 0 || !machine.quiet || !machine.canContinue(vcpu) || !this.#loops.closesTurn(trail.depth, previous, vcpu)
         machine.undo()
         break
       }
