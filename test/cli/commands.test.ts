@@ -46,7 +46,7 @@ describe('check', () => {
   })
 
   it('names the biggest sources of a state space that is too large', () => {
-    const { code, out } = xmcheck('check', 'ticket.o', '--states', '5000')
+    const { code, out } = xmcheck('check', 'ticket.o', '--states', '500')
     expect(code).toBe(3)
     expect(out).toMatch(/\d+ % of the states come from preemptions; to limit them: --preemptions K/)
   })
