@@ -64,21 +64,23 @@ async function check(paths: readonly string[], flags: Flags): Promise<void> {
   const started = performance.now()
   const show = (now: Progress) => process.stderr.write(`\r${describeProgress(now, (performance.now() - started) / 1000)}\u001b[K`)
   const search = reading(flags.resume ?? '', () => startCheck(image, model, withTasks(options, flags, image, model)))
-  const result = await drive(search, (now) => progress && show(now), keeper(flags)).catch((error: unknown) => {
+  const found = await drive(search, (now) => progress && show(now), keeper(flags)).catch((error: unknown) => {
     throw asMistake(flags.resume ?? '', error)
   })
   if (progress) process.stderr.write('\n')
   /** A trace of each rung that was found violated. */
   const traces = new Map<string, string>()
-  const onRung = (rung: string, found: CheckResult) => {
-    if (found.verdict !== 'violated') return
+  const onRung = (rung: string, other: CheckResult) => {
+    if (other.verdict !== 'violated') return
     const path = `${tracePath(paths, flags).slice(0, -'.xmt'.length)}-${rung.replace(':', '-')}.xmt`
-    saveTrace(path, image, makeModel({ ...knobsOf(flags), fetch: rung }), found)
+    saveTrace(path, image, makeModel({ ...knobsOf(flags), fetch: rung }), other)
     traces.set(rung, path)
   }
-  const path = result.verdict === 'violated' ? tracePath(paths, flags) : null
-  const trace = path === null ? null : saveTrace(path, image, model, result)
-  const climbed = flags.ladder && !wasInterrupted() ? await climb(image, knobsOf(flags), options, result, onRung) : null
+  const path = found.verdict === 'violated' ? tracePath(paths, flags) : null
+  const trace = path === null ? null : saveTrace(path, image, model, found)
+  // What is reported is the execution of the trace: a minimised one can end with another vCPU.
+  const result = trace === null || trace.violation === null ? found : { ...found, violation: trace.violation, schedule: [...trace.schedule] }
+  const climbed = flags.ladder && !wasInterrupted() ? await climb(image, knobsOf(flags), options, found, onRung) : null
   const ladder = climbed === null ? {} : { ladder: climbed }
   if (flags.json) process.stdout.write(`${JSON.stringify({ version: 1, command: 'check', ...verdictJson(result, path), ...ladder })}\n`)
   else {
