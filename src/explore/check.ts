@@ -1,5 +1,6 @@
 /** One image judged under one model by one engine; a `holds` is never vacuous. */
-import type { Coverage, Machine } from '../smp/machine.ts'
+import type { Coverage } from '../smp/board.ts'
+import type { Machine } from '../smp/machine.ts'
 import type { MachineImage } from '../smp/image.ts'
 import type { KnobValue, Model } from '../smp/model.ts'
 import type { Sharing } from '../smp/sharing.ts'

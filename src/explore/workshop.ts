@@ -1,6 +1,7 @@
 /** What the machines of one exploration have in common: the image and the model, and what is learnt on the way. */
 import type { MachineImage } from '../smp/image.ts'
-import { Machine, type Coverage } from '../smp/machine.ts'
+import type { Coverage } from '../smp/board.ts'
+import { Machine } from '../smp/machine.ts'
 import { PageMap } from '../smp/memory.ts'
 import type { Model } from '../smp/model.ts'
 import { Sharing } from '../smp/sharing.ts'

@@ -4,7 +4,7 @@ import { AT_BLOCK, AT_CHOOSE, AT_CUT, AT_MARK, AT_POLL, AT_SEND, BLOCK_UNTIL_INT
 import { FP_MEMORY_READ, FP_RESOURCE_WRITE, pendingOf, RESOURCE_MARKS } from './footprint.ts'
 import { GUEST_CALLS } from './guestCalls.ts'
 import { READ } from './image.ts'
-import type { Machine } from './machine.ts'
+import type { Board } from './board.ts'
 import type { VcpuBus } from './vcpuBus.ts'
 import { WAKE_IPI, WAKE_KICK, WAKE_NMI, wakeBy } from './wakes.ts'
 
@@ -19,7 +19,7 @@ const QUIET_CALLS: ReadonlySet<number> = new Set([GUEST_CALLS.assert, GUEST_CALL
 const LOCAL_CALLS: ReadonlySet<number> = new Set([...QUIET_CALLS, GUEST_CALLS.exit, GUEST_CALLS.choose, GUEST_CALLS.progress])
 
 /** Performs call `call` of `vcpu`; the new EAX. It may park (`cpu.stop`) and is then asked again. */
-export function callGuest(machine: Machine, vcpu: number, bus: VcpuBus, call: number, eax: number, edx: number): number {
+export function callGuest(machine: Board, vcpu: number, bus: VcpuBus, call: number, eax: number, edx: number): number {
   const running = machine.running()
   if (!QUIET_CALLS.has(call)) machine.quiet = false
   if (!LOCAL_CALLS.has(call)) machine.memo.abandon()
@@ -121,12 +121,12 @@ export function callGuest(machine: Machine, vcpu: number, bus: VcpuBus, call: nu
 }
 
 /** Who sleeps in the hypervisor can be interrupted: the shadow of an STI or MOV SS in front ends there, as at HLT. */
-function leaveShadow(machine: Machine, vcpu: number): void {
+function leaveShadow(machine: Board, vcpu: number): void {
   machine.cpus[vcpu].r[SHADOW] &= ~(SHADOW_STI | SHADOW_MOV_SS)
 }
 
 /** Entering the hypervisor empties the store buffer; then the byte decides. */
-function poll(machine: Machine, vcpu: number, bus: VcpuBus, address: number): number {
+function poll(machine: Board, vcpu: number, bus: VcpuBus, address: number): number {
   const { memory } = machine
   const at = memory.index(address)
   if (at < 0 || !memory.allows(address, READ)) {
@@ -146,7 +146,7 @@ function poll(machine: Machine, vcpu: number, bus: VcpuBus, address: number): nu
 }
 
 function send(
-  machine: Machine, vcpu: number, bus: VcpuBus, call: number, eax: number, edx: number, event: (pending: number) => boolean,
+  machine: Board, vcpu: number, bus: VcpuBus, call: number, eax: number, edx: number, event: (pending: number) => boolean,
 ): number {
   const target = eax >>> 0
   if (target >= machine.cpus.length) {
@@ -172,7 +172,7 @@ function send(
   return eax
 }
 
-function describe(machine: Machine, vcpu: number, id: number): string {
+function describe(machine: Board, vcpu: number, id: number): string {
   const point = machine.image.points.find((other) => other.id >>> 0 === id >>> 0)
   const where = point !== undefined && point.line > 0 ? `${point.file}:${point.line}` : machine.symbolize(machine.cpus[vcpu].r[EIP])
   if (point?.kind === 'fail') return `${where}: reached ${point.text}`

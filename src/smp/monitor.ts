@@ -3,7 +3,7 @@
  * undoable words; whatever feeds that state is a visible event, so that reduction cannot lose it.
  */
 import type { Op } from '../cpu/decode.ts'
-import type { Machine } from './machine.ts'
+import type { Board } from './board.ts'
 
 export interface Monitor {
   /** As `xmcheck list` shows it. */
@@ -11,7 +11,7 @@ export interface Monitor {
   /** Words of ghost state that it needs for `machine`; they start as 0. */
   ghostWords(vcpus: number): number
   /** Called once, with the first of its ghost words. */
-  attach(machine: Machine, ghosts: number): void
+  attach(machine: Board, ghosts: number): void
   /** Addresses at which it wants `onExecute`. */
   readonly watches?: readonly number[]
   /** The instruction at `eip`, with these bytes, is about to be executed by `vcpu`. */

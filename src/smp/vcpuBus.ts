@@ -18,7 +18,7 @@ import { READ, WRITE } from './image.ts'
 import {
   ANSWERS, ANSWERS_MAX, ANSWER_COUNT, AT_BOUNDARY, AT_FENCE, AT_FETCH, AT_LOAD, AT_LOCAL, AT_LOCKED, AT_SERIALIZE, AT_STORE, AT_TRANSLATE, PHASE, PHASE_RUN,
 } from './layout.ts'
-import type { Machine } from './machine.ts'
+import type { Board } from './board.ts'
 import { WALKER } from './sharing.ts'
 import { StoreBuffer } from './storeBuffer.ts'
 
@@ -31,7 +31,7 @@ export class VcpuBus implements Bus {
   high = 0
   low = 0
   readonly buffer: StoreBuffer
-  readonly #machine: Machine
+  readonly #machine: Board
   readonly #vcpu: number
   readonly #bit: number
   readonly #base: number
@@ -60,7 +60,7 @@ export class VcpuBus implements Bus {
   /** The walk at hand began in an earlier step: its entries may be of different ages. */
   #walkSpans = false
 
-  constructor(machine: Machine, vcpu: number, base: number) {
+  constructor(machine: Board, vcpu: number, base: number) {
     this.#machine = machine
     this.#vcpu = vcpu
     this.#bit = 1 << vcpu

@@ -1,7 +1,7 @@
 /** Ways that an event has only when others come first: an interrupt that has been sent, code that has been written. */
 import { choiceKind, choiceVcpu, RUN } from '../../smp/choice.ts'
 import { pendingOf } from '../../smp/footprint.ts'
-import { OPEN_TO_CODE, OPEN_TO_INTERRUPTS } from '../../smp/machine.ts'
+import { OPEN_TO_CODE, OPEN_TO_INTERRUPTS } from '../../smp/choices.ts'
 import { grownFlags } from './cells.ts'
 import type { Chooser } from './chooser.ts'
 import { FORKED } from './dependence.ts'
