@@ -43,6 +43,9 @@ interface VariantReport {
   readonly cases: readonly CaseReport[]
 }
 
+/** What is expected: of the catalogue's entries, and of those that we add. */
+const DATA = ['catalogue.json', 'own.json']
+
 export function addCatalogue(program: Command): void {
   const command = program
     .command('catalogue')
@@ -58,7 +61,7 @@ export function addCatalogue(program: Command): void {
 }
 
 async function catalogue(ids: readonly string[], flags: Flags): Promise<void> {
-  const expectations = readExpectations(JSON.parse(new TextDecoder().decode(readFile(packageFile('catalogue', 'catalogue.json')))))
+  const expectations = DATA.flatMap((file) => readExpectations(JSON.parse(new TextDecoder().decode(readFile(packageFile('catalogue', file))))))
   const chosen = expectations.filter((entry) => ids.length === 0 || ids.some((id) => id.toUpperCase() === entry.id || id.toUpperCase() === entry.id[0]))
   const unknown = ids.filter((id) => !expectations.some((entry) => id.toUpperCase() === entry.id || id.toUpperCase() === entry.id[0]))
   if (unknown.length > 0) throw new UsageError(`catalogue ${unknown.join(' ')}: there is no such entry or section; xmcheck catalogue --list shows them`)

@@ -1,0 +1,47 @@
+/**
+ * The context switch of catalogue/P/P01.c with its steps in any order: the table of steps is data, so an order is put into the image.
+ * Bundled by the test before it runs: from sources it takes ten times as long.
+ */
+import { readFileSync } from 'node:fs'
+import { checkImage } from '../../src/explore/check.ts'
+import { loadObjects } from '../../src/guest/loadObjects.ts'
+import type { MachineImage } from '../../src/smp/image.ts'
+import { makeModel } from '../../src/smp/model.ts'
+
+const programs = new Map<string, MachineImage>()
+/** An object of the repository, linked. */
+export function programOf(path: string): MachineImage {
+  let image = programs.get(path)
+  if (image === undefined) {
+    image = loadObjects([{ name: path, bytes: new Uint8Array(readFileSync(new URL(`../../${path}`, import.meta.url))) }], { title: path })
+    programs.set(path, image)
+  }
+  return image
+}
+
+/** The image with `words` at the beginning of one of its objects. */
+export function withWords(image: MachineImage, object: string, words: readonly number[]): MachineImage {
+  const { address } = image.symbols.find((one) => one.name === object)!
+  const regions = image.regions.map((region) => {
+    if (address < region.start || address >= region.start + region.sizeBytes) return region
+    const bytes = new Uint8Array(region.sizeBytes)
+    bytes.set(region.bytes)
+    words.forEach((word, k) => new DataView(bytes.buffer).setUint32(address - region.start + k * 4, word, true))
+    return { ...region, bytes }
+  })
+  return { ...image, regions }
+}
+
+/** What is violated; null: it holds, and completely. */
+export function judge(image: MachineImage): string | null {
+  const { verdict, strength, violation, reasons } = checkImage(image, makeModel(), { engine: 'graph', liveness: 'off' })
+  if (verdict !== 'violated' && strength !== 'complete') throw new Error(`${verdict}, ${strength}: ${reasons.join('; ')}`)
+  return violation?.message ?? null
+}
+
+/** Judges the switch with its steps in `order`. */
+export function judgeOrder(order: readonly string[], queuedClts: boolean): string | null {
+  const image = programOf(`catalogue/objects/P01${queuedClts ? '-CLTS_QUEUED' : ''}.o`)
+  const step = (name: string) => image.symbols.find((one) => one.name === name && one.kind === 'function')!.address
+  return judge(withWords(image, 'order', order.map(step)))
+}
