@@ -14,10 +14,10 @@ import { GUEST_CALLS } from '../../smp/guestCalls.ts'
 import type { MachineImage, PatchSite } from '../../smp/image.ts'
 import type { Machine } from '../../smp/machine.ts'
 import type { Monitor } from '../../smp/monitor.ts'
+import { GhostList, type RowKind } from './ghostList.ts'
 
 /** Contexts that can be parked at the same time. */
-const SLOTS = 32
-const SLOT_WORDS = 3
+const PARKED_MAX = 32
 
 interface Saved {
   /** Address of the word that holds it. */
@@ -26,13 +26,19 @@ interface Saved {
   readonly vcpu: number
 }
 
+const SAVED: RowKind<Saved> = {
+  words: 3,
+  pack: ({ place, eip, vcpu }) => [place, eip, vcpu],
+  unpack: ([place, eip, vcpu]) => ({ place: place >>> 0, eip: eip >>> 0, vcpu }),
+  compare: (a, b) => a.place - b.place,
+}
+
 export class SavedEips implements Monitor {
   readonly name = 'saved-eip'
   readonly watches: readonly number[]
   readonly #sites: readonly PatchSite[]
   #machine!: Machine
-  /** Number of saved EIPs, then each: place, EIP, vCPU that saved it; sorted by place, the rest 0. */
-  #ghosts = 0
+  #parked!: GhostList<Saved>
 
   constructor(image: MachineImage) {
     this.#sites = image.sites
@@ -40,16 +46,16 @@ export class SavedEips implements Monitor {
   }
 
   ghostWords(): number {
-    return this.#sites.length === 0 ? 0 : 1 + SLOTS * SLOT_WORDS
+    return this.#sites.length === 0 ? 0 : GhostList.ghostWords(SAVED, PARKED_MAX)
   }
 
   attach(machine: Machine, ghosts: number): void {
     this.#machine = machine
-    this.#ghosts = ghosts
+    this.#parked = new GhostList(machine, ghosts, SAVED, PARKED_MAX, 'contexts are parked')
   }
 
   isIdle(): boolean {
-    return this.#sites.length === 0 || this.#machine.store.w[this.#ghosts] === 0
+    return this.#sites.length === 0 || this.#parked.length === 0
   }
 
   onInterrupt(vcpu: number, place: number, eip: number): void {
@@ -66,11 +72,11 @@ export class SavedEips implements Monitor {
 
   onReturn(vcpu: number, place: number): void {
     if (this.isIdle()) return
-    const list = this.#list()
+    const list = this.#parked.list()
     const found = list.find((one) => one.place === place)
     if (found === undefined) return
     this.#noteAccess(found.eip)
-    this.#save(vcpu, list.filter((one) => one !== found))
+    this.#parked.save(vcpu, list.filter((one) => one !== found))
   }
 
   onWrite(vcpu: number, physical: number, sizeBytes: number, low: number, high: number): void {
@@ -84,7 +90,7 @@ export class SavedEips implements Monitor {
       const old = (at: number) => memory.u8[memory.index(at)]
       let last = -1
       for (let at = from; at < to; at++) if (byte(at) !== old(at)) last = at
-      const found = this.#list().find((one) => isInside(site, this.#presentOf(one)) && last >= this.#presentOf(one))
+      const found = this.#parked.find((one) => isInside(site, this.#presentOf(one)) && last >= this.#presentOf(one))
       if (found !== undefined)
         return this.#machine.violate('saved-eip', vcpu, `rewrites site ${site.name}, into which vCPU ${found.vcpu} will return, to ${this.#machine.symbolize(this.#presentOf(found))}`)
     }
@@ -92,7 +98,7 @@ export class SavedEips implements Monitor {
 
   onMark(vcpu: number, call: number, eax: number, edx: number): void {
     if (call !== GUEST_CALLS.free || this.isIdle()) return
-    const found = this.#list().find((one) => this.#presentOf(one) - (eax >>> 0) >= 0 && this.#presentOf(one) - (eax >>> 0) < edx >>> 0)
+    const found = this.#parked.find((one) => this.#presentOf(one) - (eax >>> 0) >= 0 && this.#presentOf(one) - (eax >>> 0) < edx >>> 0)
     if (found !== undefined)
       this.#machine.violate('saved-eip', vcpu, `frees ${this.#machine.symbolize(eax)}, and vCPU ${found.vcpu} will return to ${this.#machine.symbolize(this.#presentOf(found))}`)
   }
@@ -112,7 +118,7 @@ export class SavedEips implements Monitor {
     // The site can be rewritten before it is returned to.
     if (this.#sites.some((site) => isInside(site, saved.eip))) this.#machine.pause()
     // A frame in the same place: who stood there has gone on in another way.
-    this.#save(saved.vcpu, [...this.#list().filter((one) => one.place !== saved.place), saved].sort((a, b) => a.place - b.place))
+    this.#parked.save(saved.vcpu, [...this.#parked.list().filter((one) => one.place !== saved.place), saved])
   }
 
   /** What is saved, and when it no longer is, is ordered with writes to what it leads into. */
@@ -120,25 +126,6 @@ export class SavedEips implements Monitor {
     const { footprint } = this.#machine
     footprint.add(FP_MEMORY_READ, eip, 1)
     for (const site of this.#sites) if (isInside(site, eip)) footprint.add(FP_MEMORY_READ, site.address, site.sizeBytes)
-  }
-
-  #list(): Saved[] {
-    const { w } = this.#machine.store
-    return Array.from({ length: w[this.#ghosts] }, (_, k) => {
-      const at = this.#ghosts + 1 + k * SLOT_WORDS
-      return { place: w[at] >>> 0, eip: w[at + 1] >>> 0, vcpu: w[at + 2] }
-    })
-  }
-
-  #save(vcpu: number, list: readonly Saved[]): void {
-    const { store } = this.#machine
-    if (list.length > SLOTS) return this.#machine.violate('limit', vcpu, `more than ${SLOTS} contexts are parked at once`)
-    const used = Math.max(list.length, store.w[this.#ghosts])
-    store.set(this.#ghosts, list.length)
-    for (let k = 0; k < used; k++) {
-      const words = k < list.length ? [list[k].place, list[k].eip, list[k].vcpu] : [0, 0, 0]
-      words.forEach((word, i) => store.set(this.#ghosts + 1 + k * SLOT_WORDS + i, word))
-    }
   }
 }
 
