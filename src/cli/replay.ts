@@ -51,7 +51,7 @@ function replayWith(path: string, objects: readonly string[], flags: Flags): voi
   if (flags.json)
     process.stdout.write(`${JSON.stringify({ version: 1, command: 'replay', title: image.title, outcome, stuck, extra, violation, schedule: formatSchedule(result.schedule) })}\n`)
   else {
-    const lines = linesOf(makeMachine(image, makeModel(trace.knobs), result.sharing), result.schedule)
+    const lines = linesOf((observe) => makeMachine(image, makeModel(trace.knobs), result.sharing, observe), result.schedule)
     process.stdout.write(`${image.title}, by the schedule of ${path}\n${formatTimeline({ lines })}\n\n`)
     const verdict = {
       fails: `still fails: ${violation?.kind}: ${violation?.message}`,

@@ -135,7 +135,7 @@ class CostRun {
     this.#machine = new Machine(image, model, {
       pages,
       sharing,
-      observer: (event) => early.push(event),
+      observe: () => (event) => early.push(event),
       // Accesses that no scheduling point is needed for move lines too.
       monitors: [{ name: 'cost', ghostWords: () => 0, attach: () => {}, onAccess: (vcpu, physical, _, write) => this.#line(vcpu, physical, write) }],
     })

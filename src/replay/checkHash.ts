@@ -5,16 +5,17 @@
  */
 import { EFLAGS } from '../cpu/registers.ts'
 import { choiceVcpu } from '../smp/choice.ts'
-import { EVENT_KINDS, type MachineEvent, type Observer } from '../smp/events.ts'
+import { EVENT_KINDS, type MachineEvent } from '../smp/events.ts'
 import type { Machine } from '../smp/machine.ts'
 
 export class CheckHash {
   value = 0x811c9dc5 | 0
   readonly #machine: Machine
 
-  /** Observes `machine` from now on; `next` is told every event too. */
-  constructor(machine: Machine, next: Observer | null = null) {
+  /** Observes `machine` from now on, besides whoever does already. */
+  constructor(machine: Machine) {
     this.#machine = machine
+    const next = machine.observer
     machine.observer = (event) => {
       this.#event(event)
       next?.(event)

@@ -7,13 +7,15 @@ import type { MachineImage } from '../smp/image.ts'
 import type { Machine } from '../smp/machine.ts'
 import { makeModel } from '../smp/model.ts'
 import { wrap, formatColumns } from './columns.ts'
-import { describeElement, type Element } from './elements.ts'
+import { accessesOf } from './accesses.ts'
+import type { Element } from './elements.ts'
+import { elementTexts } from './elementText.ts'
 import { inShort } from './inShort.ts'
 import { Runner } from './minimize.ts'
 import { makeMachine } from './record.ts'
 import { formatRound, formatSchedule } from './schedule.ts'
 import { formatSharing } from './sharingText.ts'
-import { describeCycle, linesOf, sourceOf, type TimelineLine } from './timeline.ts'
+import { describeCycle, linesOf, sourceOf, type MakeObserved, type TimelineLine } from './timeline.ts'
 import type { Trace } from './trace.ts'
 
 export interface Explanation {
@@ -37,15 +39,17 @@ export interface Explanation {
 
 export function explain(trace: Trace): Explanation {
   const model = makeModel(trace.knobs)
-  const make = () => makeMachine(trace.image, model, trace.sharing)
+  const make: MakeObserved = (observe) => makeMachine(trace.image, model, trace.sharing, observe)
   const schedule = [...trace.schedule]
   const cycle = trace.cycleFrom === null ? null : { from: trace.cycleFrom, victim: trace.violation!.vcpu }
   const runner = new Runner(make, cycle)
   // Of a run that goes round the way into the cycle is what can be explained.
   const elements = runner.elementsOf(schedule.slice(0, cycle?.from))
   const whole = runner.run(elements, schedule.length)
-  const texts = elements.map((element, k) => ({ element, text: describeElement(element), step: whole.steps[k] }))
-  const lines = joinLocked([...linesOf(make(), schedule), ...(cycle === null ? whoSleeps(make(), schedule) : [])])
+  const lines = joinLocked([...linesOf(make, schedule), ...(cycle === null ? whoSleeps(make(), schedule) : [])])
+  const accesses = accessesOf(make, schedule)
+  const textOf = elementTexts(schedule, lines, accesses)
+  const texts = elements.map((element, k) => ({ element, text: textOf(element), step: whole.steps[k] }))
   let short: string | null = null
   let deciding: Explanation['deciding'] = null
   // The latest one first: nearest to the failure, and so the easiest to follow.
@@ -53,10 +57,10 @@ export function explain(trace: Trace): Explanation {
   for (const { element, text, step } of trace.violation === null ? [] : order) {
     const run = runner.run(elements.filter((one) => one !== element), schedule.length * 2 + 200)
     if (run.kind !== null) continue
-    const passing = joinLocked(linesOf(make(), run.schedule)).filter((line) => line.step > step)
+    const passing = joinLocked(linesOf(make, run.schedule)).filter((line) => line.step > step)
     // Where stores overtake, that is the story, whatever decides.
     for (const one of [{ element, step }, ...texts.filter(({ element: { kind } }) => kind === 'overtake')])
-      short ??= inShort(make, schedule, lines, one.element, one.step)
+      short ??= inShort(accesses, lines, one.element, one.step)
     deciding = { text, step, passing, ended: run.ended, steps: run.schedule.length }
     break
   }
@@ -135,7 +139,8 @@ export function formatExplanation(explanation: Explanation, width: number): stri
   if (deciding === null) {
     if (violation !== null) out.push(...wrap(elements.length === 0 ? 'The default run itself fails: no choice decides.' : 'No single difference decides: with any one of them taken away the run still fails.', width))
   } else {
-    out.push(...wrap(`Deciding: step ${deciding.step + 1}, ${deciding.text}. Without it, and with all else as above, the run passes${deciding.ended ? '' : ` (no violation within ${deciding.steps} steps; it goes on)`}:`, width), '')
+    const which = elements.length === 1 ? 'It decides. Without it' : `Deciding: step ${deciding.step + 1}, ${deciding.text}. Without it, and with all else as above,`
+    out.push(...wrap(`${which} the run passes${deciding.ended ? '' : ` (no violation within ${deciding.steps} steps; it goes on)`}:`, width), '')
     const shown = deciding.passing.slice(0, PASSING_LINES)
     out.push(...formatColumns(shown, vcpus, width))
     if (deciding.passing.length > shown.length) out.push(`       ... ${deciding.passing.length - shown.length} more`)

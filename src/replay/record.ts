@@ -89,8 +89,8 @@ export interface Replay {
  * @param observe makes the observer for the machine, where the events are wanted
  */
 export function replayTrace(trace: Trace, observe?: (machine: Machine) => Observer): Replay {
-  const machine = makeMachine(trace.image, makeModel(trace.knobs), trace.sharing)
-  const hash = new CheckHash(machine, observe?.(machine))
+  const machine = makeMachine(trace.image, makeModel(trace.knobs), trace.sharing, observe)
+  const hash = new CheckHash(machine)
   const enabled = new Int32Array(CHOICES_MAX)
   const stopped = (step: number, message: string): Replay => ({ machine, divergence: { step, message }, violation: machine.violation })
   for (let step = 0; step < trace.schedule.length; step++) {
@@ -115,8 +115,8 @@ function judgeCycle({ image, knobs, sharing, schedule, violation, cycleFrom }: T
   return judgeLasso(makeMachine(image, makeModel(knobs), sharing), { schedule: [...schedule], from: cycleFrom }, violation.vcpu)
 }
 
-/** A machine whose steps end where those of the recorded exploration ended. */
-export function makeMachine(image: MachineImage, model: Model, known: SharingRecord): Machine {
+/** A machine whose steps end where those of the recorded exploration ended. @param observe as in MachineOptions */
+export function makeMachine(image: MachineImage, model: Model, known: SharingRecord, observe?: (machine: Machine) => Observer): Machine {
   const pages = new PageMap(image.regions)
   const sharing = new Sharing(pages.sizeBytes / 4, image.vcpus.length)
   for (const granule of known.shared) sharing.shared[granule] = 1
@@ -128,7 +128,7 @@ export function makeMachine(image: MachineImage, model: Model, known: SharingRec
   for (const vcpu of known.interruptible) sharing.interruptible[vcpu] = 1
   for (let k = 0; k + 1 < known.pages.length; k += 2) sharing.pages.set(known.pages[k], known.pages[k + 1])
   sharing.tablesChange = known.pages.length > 0
-  return new Machine(image, model, { monitors: monitorsFor(image), sharing, pages })
+  return new Machine(image, model, { monitors: monitorsFor(image), sharing, pages, ...(observe === undefined ? {} : { observe }) })
 }
 
 export function recordSharing(sharing: Sharing): SharingRecord {

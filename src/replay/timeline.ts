@@ -37,10 +37,13 @@ export function timelineOf(trace: Trace, linesMax: number = 2000): Timeline {
   return { lines: lines.finish(eipOf), replay }
 }
 
-/** Carries out `schedule` on a machine at its start, and describes it. */
-export function linesOf(machine: Machine, schedule: readonly number[], linesMax: number = 2000): readonly TimelineLine[] {
+/** Makes a machine at its start, told of what happens before it. */
+export type MakeObserved = (observe?: (machine: Machine) => Observer) => Machine
+
+/** Carries out `schedule`, and describes it. */
+export function linesOf(makeMachine: MakeObserved, schedule: readonly number[], linesMax: number = 2000): readonly TimelineLine[] {
   const lines = new SpinLines(linesMax)
-  machine.observer = collect(machine, lines)
+  const machine = makeMachine((made) => collect(made, lines))
   for (const choice of schedule) if (machine.take(choice) !== 0) break
   machine.observer = null
   return lines.finish((vcpu) => machine.eip(vcpu))
@@ -49,6 +52,7 @@ export function linesOf(machine: Machine, schedule: readonly number[], linesMax:
 function collect(machine: Machine, lines: SpinLines): Observer {
   const disassemble = disassembler(machine)
   return (event) => {
+    if (!machine.running() && machine.step === 0) return
     const text = describe(machine, event, disassemble)
     if (text === null) return
     const eip = machine.cpus[event.vcpu].r[EIP] >>> 0
@@ -86,7 +90,7 @@ function describe(machine: Machine, event: MachineEvent, disassemble: (bytes: Ui
       return `fetch ${event.stale ? 'STALE ' : ''}${at()}: ${disassemble(event.bytes!, event.address)}${bytes}`
     }
     case 'load':
-      return `load ${at()} ${value}`
+      return `load ${at()} ${value}${describeBuffered(machine, event)}`
     case 'store':
       return `store ${at()} ${value} (buffered)`
     case 'drain':
@@ -124,6 +128,14 @@ function describe(machine: Machine, event: MachineEvent, disassemble: (bytes: Ui
     case 'end':
       return 'ends'
   }
+}
+
+/** What the store buffer has to do with a load: it is where the value comes from, or it holds older stores that the load overtakes. */
+function describeBuffered(machine: Machine, { vcpu, address, sizeBytes }: MachineEvent): string {
+  const buffer = machine.buffer(vcpu)
+  if (buffer.count === 0) return ''
+  if (buffer.overlaps(address, sizeBytes)) return ' (from its own buffer)'
+  return ` (its store to ${machine.symbolize(buffer.address(0))} is still buffered)`
 }
 
 /** A translation (cpu/paging.ts) in words: where it leads, and what it allows. */

@@ -47,8 +47,6 @@ export interface BoardOptions {
   readonly pages?: PageMap
   /** Counts of earlier machines of the same exploration, to add to. */
   readonly coverage?: Coverage
-  /** Told of the initial steps too. */
-  readonly observer?: Observer
 }
 
 export class Board {
@@ -109,7 +107,6 @@ export class Board {
     this.watchers = new Watchers(options.monitors ?? [])
     const ghostWords = this.watchers.all.reduce((sum, monitor) => sum + monitor.ghostWords(vcpus), 0)
     const history = historyWords(vcpus, model.fetchHistory)
-    this.observer = options.observer ?? null
     this.image = image
     this.model = model
     this.coverage = options.coverage ?? { points: new Map(), sites: new Map(), cut: 0 }

@@ -18,6 +18,7 @@ import { Board, type BoardOptions } from './board.ts'
 import { DRAIN, INTERRUPT, NMI, RUN, choiceArgument, choiceKind, choiceVcpu } from './choice.ts'
 import { Choices } from './choices.ts'
 import { Execution } from './execution.ts'
+import type { Observer } from './events.ts'
 import type { MachineImage } from './image.ts'
 import { KnownCode } from './knownCode.ts'
 import {
@@ -40,6 +41,8 @@ export interface MachineOptions extends BoardOptions {
   readonly memo?: boolean
   /** Turns of loops that count are taken at once (turns.ts): schedules are no longer those of the plain machine; default no. */
   readonly spins?: boolean
+  /** Makes an observer that is told of the first steps too, which the machine takes as it is made. */
+  readonly observe?: (machine: Machine) => Observer
 }
 
 /** `take`: the execution went on, was judged violated, or was cut by an assumption. */
@@ -72,6 +75,7 @@ export class Machine extends Board {
     this.#turns = options.spins === true ? new Turns(this, this.#choices, this.#execution, this.#known, forgets) : null
     this.watchers.attach(this, this.layout.ghosts)
     for (const source of image.interrupts) this.sharing.interruptible[source.vcpu] = 1
+    this.observer = options.observe?.(this) ?? null
     this.#start()
     this.store.seal()
     ;[this.store.h0, this.store.h1] = this.store.fullHash()

@@ -118,7 +118,7 @@ describe('traces of runs that go round', () => {
 
   it('are explained by the store that stayed in its buffer, and run from the schedule line', () => {
     const explanation = explain(recorded)
-    expect(explanation.deciding?.text).toMatch(/^store 1 of vCPU [01] stays in its buffer/)
+    expect(explanation.deciding?.text).toMatch(/^the store of vCPU [01] to \S+( \(\S+\))? stays in its buffer/)
     expect(formatExplanation(explanation, 100)).toContain('repeats for ever')
     const line = parseScheduleLine(explanation.schedule)
     const { trace: again } = runSchedule(image, model(), parseSharing(image, line.sharing).sharing, line.schedule, line.cycle)

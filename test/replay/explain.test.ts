@@ -10,6 +10,7 @@ describe('a lost wake-up by a store buffer', () => {
   const explanation = explained('B07.buggy-tso')
   it('is put in one sentence: which load passed which store, and what keeps them apart', () => {
     expect(explanation.short).toMatch(/^vCPU 0 loads xl\+0x2 \(B07\.c:\d+\) while its older store to xl \(B07\.c:\d+\) is still in its store buffer/)
+    expect(explanation.short).toMatch(/vCPU 1 reads xl \(xmlock\.h:\d+\) in the meantime, and finds 0x1, /)
     expect(explanation.short).toContain('MFENCE, or a LOCKed instruction, between them')
     const [load, store] = [...explanation.short!.matchAll(/\((B07\.c:\d+)\)/g)].map((match) => match[1])
     const text = (place: string) => explanation.sources.find((one) => one.place === place)?.text
@@ -23,6 +24,13 @@ describe('a lost wake-up by a store buffer', () => {
     expect(explanation.lines.at(-1)).toMatchObject({ vcpu: 1, text: expect.stringMatching(/^sleeps \(XM_POLL\) at waiter\+0x\w+ for as long as pending is 0$/), source: expect.stringContaining('B07.c:') })
     expect(text).toMatch(/Schedule: [^\n]*run0\*3 run1 drain1 run1 drain0$/)
   })
+})
+
+it('a store that is made before the first event of its vCPU is told, and the load that passes it', () => {
+  const { lines, short, elements } = explain(decodeTrace(new Uint8Array(readFileSync(new URL('../../traces/known/sb.xmt', import.meta.url)))))
+  expect(lines.filter(({ vcpu }) => vcpu === 0).slice(0, 2).map(({ step, text }) => `${step} ${text}`)).toEqual(['0 store x = 0x1 (buffered)', '1 load y = 0x0 (its store to x is still buffered)'])
+  expect(short).toMatch(/^vCPU 0 loads y \(sb\.c:23\) while its older store to x \(sb\.c:21\)/)
+  expect(elements[0].text).toMatch(/^the store of vCPU 0 to x \(sb\.c:21\) stays in its buffer until `load x = 0x0` \(sb\.c:30\) of vCPU 1$/)
 })
 
 it('a store that overtakes is named, with the one that it overtook', () => {
