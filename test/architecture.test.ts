@@ -17,7 +17,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   litmus: ['guest', 'explore', 'smp', 'cpu'],
   catalogue: ['cost', 'smp'],
   cost: ['smp', 'cpu'],
-  mutation: ['smp', 'cpu'],
+  mutation: ['explore', 'smp', 'cpu'],
   cli: ['catalogue', 'cost', 'mutation', 'cpu', 'smp', 'explore', 'guest', 'patching', 'replay', 'litmus', 'platform'],
 }
 const files = readdirSync(src, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.ts') && name.includes('/'))

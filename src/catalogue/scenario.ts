@@ -10,7 +10,6 @@
  * variant in-order-chunks: -DNO_SYNC2 --fetch ordered:4
  * variant NAME/CASE: ...        one variant may have several cases: all of them must get its verdict
  * variant NAME: -DX measure pcpus=1 quantum=1000,4000   runs in virtual time and reports counts (docs/catalogue.md)
- * survivor MUTANT: REASON       a mutant of the code that rightly holds
  * ```
  *
  * Words that begin with `-D` are for the compiler, the others are options of `xmcheck check`.
@@ -24,8 +23,6 @@ export interface Scenario {
   /** File, relative to the catalogue. */
   readonly file: string
   readonly variants: readonly ScenarioVariant[]
-  /** Mutants that may hold, by their description, and why. */
-  readonly survivors: ReadonlyMap<string, string>
 }
 
 export interface ScenarioVariant {
@@ -56,8 +53,7 @@ export function readScenario(file: string, text: string): Scenario {
   if (variants.length === 0) throw new ScenarioError(`${file}: it has no variant`)
   const [source] = field('source:')
   if (source === undefined) throw new ScenarioError(`${file}: it has no source`)
-  const survivors = new Map(field('survivor ').map((line) => [line.slice(0, line.indexOf(': ')), line.slice(line.indexOf(': ') + 2)]))
-  return { id, title, source, file, variants, survivors }
+  return { id, title, source, file, variants }
 }
 
 function readVariant(file: string, id: string, line: string): ScenarioVariant {

@@ -1,67 +1,93 @@
 /** `xmcheck mutate FILE.o ...`: does the property notice when a piece of the protocol is missing? */
 import chalk from 'chalk'
 import type { Command } from 'commander'
-import { startCheck, type CheckResult } from '../explore/check.ts'
+import { startCheck, type Check, type CheckResult } from '../explore/check.ts'
 import { loadObjects } from '../guest/loadObjects.ts'
-import { mutantsOf, type Mutant } from '../mutation/mutants.ts'
+import { Campaign, FATES, type Fate, type Judged } from '../mutation/judge.ts'
+import { programKey } from '../mutation/key.ts'
+import { imageOf, originOf, type Origin } from '../mutation/mutants.ts'
+import { fits, givenReasons } from '../mutation/survivors.ts'
+import type { MachineImage } from '../smp/image.ts'
 import { makeModel } from '../smp/model.ts'
 import { addModelFlags, addOutputFlags, addSearchFlags, checkOptionsOf, drive, knobsOf, saveTrace, wasInterrupted, type ModelFlags, type OutputFlags, type SearchFlags } from './common.ts'
 import { EXIT, UsageError } from './errors.ts'
-import { readFile, readSource } from './files.ts'
+import { packageFile, readFile, readSource } from './files.ts'
 
 interface Flags extends ModelFlags, OutputFlags, SearchFlags {
   readonly out?: string
+  readonly unless?: string
 }
 
-/** What became of a mutant: `noticed` when it is violated, or when something that was declared is no longer reached. */
-export type Fate = 'noticed' | 'survived' | 'undecided'
-
-export interface MutantReport extends Pick<Mutant, 'kind' | 'where'> {
+/** One mutant in the JSON output. */
+interface MutantReport extends Origin {
+  readonly kind: string
   readonly fate: Fate
-  /** Kind of the violation, or why there is none. */
-  readonly how: string
+  /** As Judged.why; of a survivor that no fact explains the reason in the source, or ''. */
+  readonly why: string
+  /** The reason is somebody's word. */
+  readonly given?: true
 }
 
 export function addMutate(program: Command): void {
   const command = program
     .command('mutate')
-    .description('take pieces out of the machine code (stores, fences, LOCK, synchronisations, IPIs, checks) and see whether check notices')
+    .description('take pieces out of the machine code (stores, fences, LOCK, synchronisations, IPIs, checks) and see whether check notices; say why what holds does (docs/mutants.md)')
     .argument('<objects...>', 'object files, linked together')
     .option('--out <dir>', 'also write a trace of every mutant that is violated')
+    .option('--unless <key>', 'do nothing where the program is the one that --json gave this key')
   addOutputFlags(addModelFlags(addSearchFlags(command))).action(mutate)
 }
 
-/** States of one mutant without --states: a mutant may spin through far more than the program does. */
-const MUTANT_STATES = 400_000
-
 async function mutate(paths: readonly string[], flags: Flags): Promise<void> {
-  const image = loadObjects(paths.map((path) => ({ name: path, bytes: readFile(path) })), { title: paths.join(' '), readSource })
+  const image = loadObjects(paths.map((path) => ({ name: path, bytes: readFile(path) })), { title: paths.join(' '), readSource: (name) => readSource(name) ?? readSource(packageFile(name)) })
   const model = makeModel(knobsOf(flags))
   const options = checkOptionsOf(flags)
+  const key = programKey(image, model)
+  if (flags.unless === key) {
+    if (flags.json) process.stdout.write(`${JSON.stringify({ version: 2, command: 'mutate', key, unchanged: true })}\n`)
+    return
+  }
   const whole = await drive(startCheck(image, model, options), () => {})
   if (whole.verdict !== 'holds') throw new UsageError(`${paths.join(' ')}: the program itself does not hold (${whole.violation?.message ?? whole.reasons.join('; ')}): there is nothing to take away`)
-  const limits = { states: Math.max(MUTANT_STATES, whole.states * 4), seconds: 60, ...options.limits }
+  const campaign = new Campaign(image, model, options, whole)
+  const given = givenReasons(image)
   const reports: MutantReport[] = []
-  for (const mutant of mutantsOf(image)) {
+  for (const mutant of campaign.mutants) {
     if (wasInterrupted()) break
-    const result = await drive(startCheck(mutant.image, model, { ...options, limits }), () => {})
-    const report = { kind: mutant.kind, where: mutant.where, ...fateOf(result) }
+    const judged = await campaign.judge(mutant, driveWithin)
+    const report = reportOf(image, judged, given)
     reports.push(report)
-    if (flags.out !== undefined && result.violation !== null) saveTrace(`${flags.out}/mutant-${reports.length}.xmt`, mutant.image, model, result)
-    if (!flags.json) {
-      const color = report.fate === 'noticed' ? chalk.green : report.fate === 'survived' ? chalk.red : chalk.yellow
-      process.stdout.write(`${color(report.fate.padEnd(10))} ${report.kind.padEnd(30)} ${report.where.padEnd(44)} ${report.how}\n`)
-    }
+    if (flags.out !== undefined && judged.result?.violation) saveTrace(`${flags.out}/mutant-${reports.length}.xmt`, imageOf(image, mutant), model, judged.result)
+    if (!flags.json) printMutant(report)
   }
-  const count = (fate: Fate) => reports.filter((one) => one.fate === fate).length
-  if (flags.json) process.stdout.write(`${JSON.stringify({ version: 1, command: 'mutate', noticed: count('noticed'), survived: count('survived'), undecided: count('undecided'), mutants: reports })}\n`)
-  else process.stdout.write(`${reports.length} mutants: ${count('noticed')} noticed, ${count('survived')} survived, ${count('undecided')} undecided\n`)
-  process.exitCode = wasInterrupted() ? EXIT.interrupted : count('survived') > 0 ? EXIT.violated : count('undecided') > 0 ? EXIT.open : EXIT.complete
+  const counts = Object.fromEntries(FATES.map((fate) => [fate, reports.filter((one) => one.fate === fate).length])) as Record<Fate, number>
+  const unexplained = reports.filter((one) => one.fate === 'survived' && one.why === '').length
+  const unused = given.filter((one) => !reports.some((report) => report.given && fits(one, report.kind, report)))
+  const { instructions, unreached, unseen } = campaign
+  if (flags.json) process.stdout.write(`${JSON.stringify({ version: 2, command: 'mutate', key, ...counts, unexplained, instructions, unreached, unseen, mutants: reports, unused })}\n`)
+  else {
+    process.stdout.write(`${reports.length} mutants: ${FATES.map((fate) => `${counts[fate]} ${fate}`).join(', ')}; ${unexplained} survivors without a reason\n`)
+    process.stdout.write(`${unreached} of ${instructions} instructions are reached by no execution and were left alone\n`)
+    for (const reason of unseen) process.stdout.write(`not all executions were seen, so pieces may be missing, and reasons: ${reason}\n`)
+  }
+  process.exitCode = wasInterrupted() ? EXIT.interrupted : unexplained > 0 ? EXIT.violated : counts.undecided > 0 ? EXIT.open : EXIT.complete
 }
 
-function fateOf(result: CheckResult): { fate: Fate; how: string } {
-  if (result.violation !== null) return { fate: 'noticed', how: result.violation.kind }
-  if (result.vacuous && result.strength === 'complete') return { fate: 'noticed', how: 'something is no longer reached' }
-  if (result.verdict === 'holds' && result.strength === 'complete') return { fate: 'survived', how: 'holds, complete' }
-  return { fate: 'undecided', how: result.reasons[0] ?? result.strength }
+/** A check, left where it has taken so many events. */
+function driveWithin(check: Check, eventsMax: number): Promise<CheckResult> {
+  return drive(check, ({ events }) => {
+    if (events > eventsMax) check.stop()
+  })
+}
+
+function reportOf(image: MachineImage, { mutant, fate, why }: Judged, given: ReturnType<typeof givenReasons>): MutantReport {
+  const origin = originOf(image, mutant.place.address)
+  const word = fate === 'survived' && why === '' ? given.find((one) => fits(one, mutant.kind, origin)) : undefined
+  return { kind: mutant.kind, ...origin, fate, why: word?.reason ?? why, ...(word === undefined ? {} : { given: true }) }
+}
+
+function printMutant({ kind, function: name, offset, file, line, fate, why }: MutantReport): void {
+  const color = { noticed: chalk.green, equal: chalk.dim, survived: why === '' ? chalk.red : chalk.yellow, undecided: chalk.yellow }[fate]
+  const where = `${name}+0x${offset.toString(16)}${file && ` (${file}:${line})`}`
+  process.stdout.write(`${color(fate.padEnd(10))} ${kind.padEnd(26)} ${where.padEnd(40)} ${fate === 'survived' && why === '' ? 'no reason is known' : why}\n`)
 }

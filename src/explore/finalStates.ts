@@ -5,7 +5,7 @@
 import type { MachineImage } from '../smp/image.ts'
 import type { Machine } from '../smp/machine.ts'
 import type { Model } from '../smp/model.ts'
-import type { Violation } from '../smp/monitor.ts'
+import type { Monitor, Violation } from '../smp/monitor.ts'
 import { CHOICES_MAX, remake } from './explorable.ts'
 import { Workshop } from './workshop.ts'
 
@@ -22,12 +22,23 @@ export interface FinalStatesFound {
 const PASSES_MAX = 64
 const STATES_MAX = 1_000_000
 
+export interface FinalStatesOptions {
+  /** Default: 1 000 000. */
+  readonly statesMax?: number
+  /** `read` looks at memory alone, so what registers hold that nothing reads any more may be forgotten. */
+  readonly forgets?: boolean
+  /** That watch all of it, besides those that judge. */
+  readonly monitors?: readonly Monitor[]
+}
+
 /** @param read asked where an execution has ended; it only looks */
-export function finalStates(image: MachineImage, model: Model, read: (machine: Machine) => string, statesMax = STATES_MAX): FinalStatesFound {
-  const workshop = new Workshop(image, model)
-  let machine = workshop.makeAside()
+export function finalStates(image: MachineImage, model: Model, read: (machine: Machine) => string, options: FinalStatesOptions = {}): FinalStatesFound {
+  const { statesMax = STATES_MAX, forgets = false, monitors = [] } = options
+  const workshop = new Workshop(image, model, forgets, monitors)
+  const make = forgets ? workshop.makeUncounted : workshop.makeAside
+  let machine = make()
   for (let pass = 1; ; pass++) {
-    if (pass > 1) machine = remake(machine, workshop.makeAside)
+    if (pass > 1) machine = remake(machine, make)
     const found = search(machine, read, statesMax)
     const grown = machine.sharing.grown
     if (grown && found.reasons.length === 0 && pass < PASSES_MAX) continue

@@ -98,7 +98,6 @@ describe('a scenario file', () => {
  *
  * variant good: -DFIX=2 --fetch byte
  * variant bad/one:
- * survivor store at f: it is dead
  */
 int a;
 #if FIX == 2
@@ -117,7 +116,6 @@ int other;
       { name: 'good', case: '', defines: ['-DFIX=2'], object: 'objects/A99-FIX_2.o', options: ['--fetch', 'byte'] },
       { name: 'bad', case: 'one', defines: [], object: 'objects/A99.o', options: [] },
     ])
-    expect([...scenario.survivors]).toEqual([['store at f', 'it is dead']])
   })
   it('is shown as a variant sees it', () => {
     const scenario = readScenario('A99.c', file)

@@ -3,7 +3,8 @@ import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { checkImage } from '../../src/explore/check.ts'
 import { loadObjects } from '../../src/guest/loadObjects.ts'
-import { mutantsOf } from '../../src/mutation/mutants.ts'
+import { imageOf, mutantsOf, originOf } from '../../src/mutation/mutants.ts'
+import { observe } from '../../src/mutation/observe.ts'
 import { makeModel } from '../../src/smp/model.ts'
 
 const image = (name: string) => {
@@ -34,7 +35,8 @@ it('what was seen to be descheduled may be back at once', () => {
 })
 
 it('poll says that it polls before it looks, and the sender sets the event before it looks', () => {
-  const held = mutantsOf(image('XEN')).filter(({ kind, where }) => /^(LOCK|store) removed$/.test(kind) && /^xm_hv_(poll|send)/.test(where))
-  const fates = held.map((mutant) => checkImage(mutant.image, makeModel(), { limits: { states: 20_000 } }).violation?.kind)
+  const program = image('XEN')
+  const held = mutantsOf(program, observe(program, makeModel())).filter(({ kind, place }) => /^(LOCK|store) removed$/.test(kind) && /^xm_hv_(poll|send)/.test(originOf(program, place.address).function))
+  const fates = held.map((mutant) => checkImage(imageOf(program, mutant), makeModel(), { limits: { states: 20_000 } }).violation?.kind)
   expect(fates).toContain('lost-wakeup')
 })

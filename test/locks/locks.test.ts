@@ -3,7 +3,8 @@ import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { checkImage, type CheckOptions } from '../../src/explore/check.ts'
 import { loadObjects } from '../../src/guest/loadObjects.ts'
-import { mutantsOf } from '../../src/mutation/mutants.ts'
+import { imageOf, mutantsOf } from '../../src/mutation/mutants.ts'
+import { observe } from '../../src/mutation/observe.ts'
 import type { MachineImage } from '../../src/smp/image.ts'
 import { makeModel } from '../../src/smp/model.ts'
 
@@ -58,8 +59,9 @@ describe('three vCPUs', () => {
 describe('a lock', () => {
   it('that is locked by nothing but its LOCK prefixes does not exclude without them', () => {
     for (const name of ['TICKET', 'TICKET16', 'DEC', 'WRITE', 'PV_TICKET', 'QUEUED']) {
-      const unlocked = mutantsOf(lock(name)).filter((mutant) => mutant.kind === 'LOCK removed')
-      expect([name, unlocked.some((mutant) => checkImage(mutant.image, makeModel(), { limits: { states: 100_000 } }).violation !== null)]).toEqual([name, true])
+      const image = lock(name)
+      const unlocked = mutantsOf(image, observe(image, makeModel())).filter((mutant) => mutant.kind === 'LOCK removed')
+      expect([name, unlocked.some((mutant) => checkImage(imageOf(image, mutant), makeModel(), { limits: { states: 100_000 } }).violation !== null)]).toEqual([name, true])
     }
   })
   it('is not released by a plain store where stores overtake each other', () => {

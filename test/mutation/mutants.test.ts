@@ -1,54 +1,160 @@
-// Mutants are made from machine code, piece by piece; the property of a sound protocol notices the pieces that it needs.
+// Mutants are made from machine code, piece by piece; the property of a sound protocol notices the pieces that it needs, and of what it
+// does not notice facts about all executions say why.
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { checkImage } from '../../src/explore/check.ts'
+import { finish } from '../../src/explore/explorable.ts'
 import { assembleImage } from '../../src/guest/asm/index.ts'
 import { loadObjects } from '../../src/guest/loadObjects.ts'
-import { mutantsOf } from '../../src/mutation/mutants.ts'
+import { instructionsOf } from '../../src/mutation/code.ts'
+import { Campaign, type Judged } from '../../src/mutation/judge.ts'
+import { programKey } from '../../src/mutation/key.ts'
+import { imageOf, mutantsOf, originOf } from '../../src/mutation/mutants.ts'
+import { endsOf, observe } from '../../src/mutation/observe.ts'
+import { fits, givenReasons } from '../../src/mutation/survivors.ts'
 import type { MachineImage } from '../../src/smp/image.ts'
 import { makeModel } from '../../src/smp/model.ts'
 
 const object = (path: string): MachineImage => loadObjects([{ name: path, bytes: new Uint8Array(readFileSync(new URL(`../../${path}`, import.meta.url))) }], { title: path })
+const DATA = '\nsection .data\nx: dd 0\ny: dd 0\nz: dd 0'
+/** Each vCPU runs one of these. */
+const program = (...vcpus: readonly string[]): MachineImage =>
+  assembleImage(`${vcpus.map((_, k) => `.vcpu v${k}`).join('\n')}\n${vcpus.map((body, k) => `v${k}: ${body}\nret`).join('\n')}${DATA}`, { title: 'pieces' })
+const mutants = (image: MachineImage) => mutantsOf(image, observe(image, makeModel()))
+const kinds = (body: string) => mutants(program(body)).map((one) => one.kind)
 
-/** The code between two labels as one function. */
-function functionOf(body: string): MachineImage {
-  const image = assembleImage(`.vcpu go\ngo: ${body}\nend: ret\nsection .data\nx: dd 0\ny: dd 0`, { title: 'pieces' })
-  const at = (name: string) => image.symbols.find((symbol) => symbol.name === name)!.address
-  return { ...image, symbols: [...image.symbols, { name: 'go', address: at('go'), sizeBytes: at('end') - at('go'), kind: 'function' }] }
+/** Fate and reason of each mutant. */
+async function judged(image: MachineImage, knobs: Record<string, string> = {}): Promise<Judged[]> {
+  const model = makeModel(knobs)
+  const campaign = new Campaign(image, model, {}, checkImage(image, model))
+  return Promise.all(campaign.mutants.map((mutant) => campaign.judge(mutant, async (check) => (finish({ ...check, verdict: () => check.result() }), check.result()))))
 }
-const kinds = (body: string) => mutantsOf(functionOf(body)).map((one) => one.kind)
+const told = async (image: MachineImage, knobs?: Record<string, string>) => (await judged(image, knobs)).map(({ mutant, fate, why }) => `${mutant.kind}: ${fate}: ${why}`)
 
 describe('mutants', () => {
   it('are one for each piece', () => {
     expect(kinds('mov [x], eax')).toEqual(['store removed'])
-    expect(kinds('mov [x], eax\nmov [y], ecx')).toEqual(['store removed', 'stores swapped', 'store removed'])
-    expect(kinds('mov [x], eax\nmov [x], ecx')).toEqual(['store removed', 'store removed'])
+    expect(kinds('inc dword [x]\nxadd [x], eax\npop dword [x]\npush eax')).toEqual(['store removed', 'store removed', 'store removed'])
     expect(kinds('lock inc dword [x]')).toEqual(['LOCK removed'])
+    expect(kinds('xchg [x], eax')).toEqual(['XCHG: only its store', 'XCHG: only its load'])
     expect(kinds('lock add dword [esp], 0')).toEqual(['fence removed'])
-    expect(kinds('mfence\nlfence\nsfence')).toEqual(['mfence removed', 'lfence removed', 'sfence removed'])
-    expect(kinds('cpuid\ninvlpg [x]\nwbinvd')).toEqual(['cpuid removed', 'invlpg removed', 'wbinvd removed'])
-    expect(kinds('mov cr3, eax')).toEqual(['MOV to CR3 removed'])
-    expect(kinds('cli\nsti')).toEqual(['CLI removed', 'STI removed'])
-    expect(kinds('ipi 0, 0x40\nkick 0\nnmi 0')).toEqual(['IPI removed', 'kick removed', 'NMI removed'])
-    expect(kinds('jz near go\njnz short go')).toEqual(['branch never taken', 'branch always taken', 'branch never taken', 'branch always taken'])
+    expect(kinds('mfence\nlfence\nsfence')).toEqual(['MFENCE removed', 'LFENCE removed', 'SFENCE removed'])
+    expect(kinds('cpuid\ninvlpg [x]\nwbinvd')).toEqual(['CPUID removed', 'INVLPG removed', 'WBINVD removed'])
+    expect(kinds('mov eax, cr3\nmov cr3, eax\nmov eax, cr4\nmov cr4, eax')).toEqual(['MOV to CR3 removed', 'MOV to CR4 removed'])
+    expect(kinds('cli\nsti\ncli')).toEqual(['CLI removed', 'STI removed', 'CLI removed'])
+    expect(kinds('xor eax, eax\nipi 0, 0x40\nkick 0')).toEqual(['IPI removed', 'kick removed'])
+    expect(kinds('call f\nret\nf: nop')).toEqual(['call removed'])
+    expect(kinds('jz near go\njnz short go\ngo: nop')).toEqual(['branch never taken', 'branch always taken', 'branch never taken', 'branch always taken'])
     expect(kinds('pushfd\npush cs\npush dword sync\niretd\nsync: nop')).toEqual(['core synchronisation removed'])
     // Loads, the stack and registers are no pieces.
     expect(kinds('mov eax, [x]\ncmp dword [x], 1\npush eax\nmov [esp], eax\nadd eax, ecx\npop eax')).toEqual([])
   })
 
-  it('change only what they say', () => {
-    const image = functionOf('lock inc dword [x]\nmov [y], eax')
-    const [unlocked, removed] = mutantsOf(image)
-    const bytes = (one: MachineImage) => [...one.regions.find((region) => region.name === '.text')!.bytes]
-    const differences = (one: MachineImage) => bytes(one).flatMap((byte, k) => (byte === bytes(image)[k] ? [] : [byte]))
-    expect(differences(unlocked.image)).toEqual([0x3e])
-    expect(new Set(differences(removed.image))).toEqual(new Set([0x90]))
+  it('put a store behind the next one where nothing else changes by that', () => {
+    const swaps = (body: string) => kinds(body).filter((kind) => kind === 'stores swapped').length
+    expect(swaps('mov [x], eax\nmov [y], ecx')).toBe(1)
+    expect(swaps('mov [x], eax\nmov ecx, 5\nadd ecx, edx\nmov [y], ecx')).toBe(1)
+    expect(swaps('mov [x], eax\nmov [x], ecx'), 'the same place').toBe(0)
+    expect(swaps('mov [x], eax\nmov eax, 5\nmov [y], eax'), 'what is stored changes').toBe(0)
+    expect(swaps('mov [x], eax\nmov ecx, [z]\nmov [y], ecx'), 'a load between').toBe(0)
+    expect(swaps('jz near on\nmov [x], eax\non: mov [y], ecx'), 'somebody jumps between').toBe(0)
+    const image = program('mov dword [x], 1\nmov ecx, 2\nmov [y], ecx\nmov eax, [x]\nadd eax, [y]\nmov [z], eax')
+    const swap = mutants(image).find((one) => one.kind === 'stores swapped')!
+    expect(instructionsAt(imageOf(image, swap), swap.original.address, 3)).toEqual(['mov', 'mov', 'mov'])
+    expect(endsOf(imageOf(image, swap), makeModel(), swap.original, 1000)).toEqual(observe(image, makeModel()).ends)
   })
 
-  it('of the fenced store-buffering test are noticed', () => {
-    const image = object('examples/sb-fence.o')
-    const fates = mutantsOf(image).map((mutant) => `${mutant.kind}: ${checkImage(mutant.image, makeModel()).verdict}`)
-    expect(fates).toContain('mfence removed: violated')
-    expect(fates).not.toContain('mfence removed: holds')
+  it('change only what they say', () => {
+    const image = program('lock inc dword [x]\nmov [y], eax')
+    const [unlocked, removed] = mutants(image).map((one) => imageOf(image, one))
+    const bytes = (one: MachineImage) => [...one.regions.find((region) => region.name === '.text')!.bytes]
+    const before = bytes(image)
+    const differences = (one: MachineImage) => bytes(one).flatMap((byte, k) => (byte === before[k] ? [] : [byte]))
+    expect(differences(unlocked)).toEqual([0x3e])
+    expect(new Set(differences(removed))).toEqual(new Set([0x90]))
   })
+
+  it('are made neither of what is never reached, nor of what prepares the program or judges it', () => {
+    expect(kinds('jmp out\nmov [x], eax\nout: nop')).toEqual([])
+    const image = object('examples/locks/objects/check-TICKET.o')
+    const functions = new Set(mutants(image).map((one) => originOf(image, one.place.address).function))
+    expect(functions).toEqual(new Set(['cpu']))
+    expect(instructionsOf(image).some((one) => originOf(image, one.address).function === 'all_counted')).toBe(true)
+    const asserts = assembleImage(`.vcpu v\nv: mov eax, [x]\ncmp eax, 0\nsete al\nassert "none"\nmov [x], eax\nret${DATA}`, { title: 'asserts' })
+    expect(mutants(asserts).map((one) => one.kind)).toEqual(['store removed'])
+  })
+
+  it('are not made of code that is rewritten', () => {
+    expect(kinds('mov byte [site], 0x90\nsite: inc dword [x]')).toEqual(['store removed'])
+  })
+})
+
+function instructionsAt(image: MachineImage, from: number, count: number): string[] {
+  const symbols = [{ name: 'here', address: from, sizeBytes: 64, kind: 'function' as const }]
+  return instructionsOf({ ...image, symbols }).slice(0, count).map((one) => one.op.row!.mnemonic)
+}
+
+describe('fates', () => {
+  it('of the fenced store-buffering test', async () => {
+    const fates = await told(object('examples/sb-fence.o'))
+    expect(fates).toContain('MFENCE removed: noticed: assertion')
+    expect(fates.filter((one) => /^MFENCE/.test(one) && !one.includes('noticed'))).toEqual([])
+  })
+  it('a jump that every execution goes, or none, is not taken away', async () => {
+    expect(await told(program('xor eax, eax\njz near on\nmov [x], eax\non: nop'))).toEqual([
+      'branch never taken: survived: no execution goes wrong, and all leave memory as they did (1 end)',
+      'branch always taken: equal: every execution takes it',
+    ])
+  })
+})
+
+describe('reasons', () => {
+  const SHARES = 'mov eax, [x]\nmov eax, [y]'
+  const reasons = async (kind: string, knobs: Record<string, string>, ...vcpus: string[]) => (await told(program(...vcpus), knobs)).filter((one) => one.startsWith(kind))
+  it('of a fence: nothing waits, something else drains, or there is nobody', async () => {
+    expect(await reasons('MFENCE', {}, 'mfence\nmov eax, [y]', 'mov dword [y], 1\nmov eax, [x]')).toEqual(['MFENCE removed: survived: no store waits in the buffer whenever it is executed'])
+    expect(await reasons('MFENCE', {}, 'mov dword [x], 1\nmfence\nxchg [y], eax', SHARES)).toEqual([expect.stringContaining('survived: what waits in the buffer reaches memory before')])
+    expect(await reasons('MFENCE', {}, 'mov dword [x], 1\nmfence\nmov eax, [y]')).toEqual(['MFENCE removed: survived: there is no other vCPU'])
+    expect(await reasons('LFENCE', {}, 'mov dword [x], 1\nlfence\nmov eax, [y]', SHARES)).toEqual(['LFENCE removed: survived: under TSO it orders nothing'])
+  })
+  it('none where the fence does order what others can see', async () => {
+    // Both ends differ in what is read, which the stores leave in memory.
+    const one = (mine: string, other: string, seen: string) => `mov dword [${mine}], 1\nmfence\nmov eax, [${other}]\nmov [${seen}], eax`
+    const image = assembleImage(`.vcpu a\n.vcpu b\na: ${one('x', 'y', 'p')}\nret\nb: ${one('y', 'x', 'q')}\nret${DATA}\np: dd 0\nq: dd 0`, { title: 'sb' })
+    expect((await told(image)).filter((text) => text.startsWith('MFENCE'))).toEqual(['MFENCE removed: survived: ', 'MFENCE removed: survived: '])
+  })
+  it('of LOCK: nobody else writes there, and it drains before it matters', async () => {
+    expect(await reasons('LOCK', {}, 'lock inc dword [x]\nmov eax, [y]', 'mov dword [y], 1')).toEqual([expect.stringContaining('no other vCPU touches what it changes')])
+    expect(await reasons('LOCK', {}, 'lock inc dword [x]\nxchg [y], eax', SHARES)).toEqual([expect.stringContaining('no other vCPU writes what it changes')])
+    expect(await reasons('LOCK', {}, 'lock inc dword [x]', 'lock inc dword [x]')).toEqual(['LOCK removed: survived: ', 'LOCK removed: survived: '])
+  })
+  it('of stores: nobody reads it, or nobody looks at one of two', async () => {
+    expect((await reasons('store', {}, 'mov [x], eax', 'mov eax, [y]'))[0]).toContain('nobody reads what it writes')
+    expect((await reasons('store removed', {}, 'mov dword [x], 1', 'mov eax, [x]\nmov [y], eax'))[0]).toBe('store removed: survived: ')
+    expect((await reasons('stores swapped', {}, 'mov dword [x], 1\nmov dword [y], 1', 'mov eax, [x]'))[0]).toContain('no other vCPU touches what one of them writes')
+  })
+})
+
+describe('reasons that people give', () => {
+  it('stand in the source, by kind and line', () => {
+    const image = { ...object('examples/sb-fence.o'), sources: { 'a/b.c': ['/*', ' * survivor store removed, f, `x = 1; /* set */`: only f reads it', ' survivor LOCK removed, `inc`: any */', 'survivor nothing'] } }
+    const given = givenReasons(image)
+    expect(given).toEqual([
+      { file: 'b.c', kind: 'store removed', function: 'f', text: 'x = 1; /* set */', reason: 'only f reads it' },
+      { file: 'b.c', kind: 'LOCK removed', function: '', text: 'inc', reason: 'any' },
+    ])
+    const origin = { function: 'f', offset: 3, file: 'c.c', line: 1, text: 'x = 1; /* set */' }
+    expect(fits(given[0], 'store removed', origin)).toBe(true)
+    expect(fits(given[0], 'store removed', { ...origin, function: 'g' })).toBe(false)
+    expect(fits(given[0], 'LOCK removed', origin)).toBe(false)
+    expect(fits(given[1], 'LOCK removed', { ...origin, text: 'inc' })).toBe(true)
+  })
+})
+
+it('the key of a program is that of what it does', () => {
+  const image = object('examples/locks/objects/check-TICKET.o')
+  const key = programKey(image, makeModel())
+  expect(programKey({ ...image, points: image.points.map((point) => ({ ...point, line: point.line + 1 })), lines: [] }, makeModel())).toBe(key)
+  expect(programKey(image, makeModel({ memory: 'sc' }))).not.toBe(key)
+  for (const mutant of mutants(image)) expect(programKey(imageOf(image, mutant), makeModel())).not.toBe(key)
 })
