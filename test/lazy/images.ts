@@ -45,3 +45,11 @@ export function judgeOrder(order: readonly string[], queuedClts: boolean): strin
   const step = (name: string) => image.symbols.find((one) => one.name === name && one.kind === 'function')!.address
   return judge(withWords(image, 'order', order.map(step)))
 }
+
+/** One step of the script of catalogue/P/P02.c: operation, operands. */
+export type ScriptStep = readonly [op: number, a: number, b: number]
+
+/** Judges whether the guest can tell its script carried out at once from the same in lazy mode. */
+export function judgeScript(script: readonly ScriptStep[]): string | null {
+  return judge(withWords(programOf('catalogue/objects/P02.o'), 'script', [...script.flat(), 0, 0, 0]))
+}

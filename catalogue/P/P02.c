@@ -1,0 +1,277 @@
+/*
+ * P02  Updates at once or in lazy mode: the guest cannot tell them apart, where flushes stand where the protocol wants them
+ *
+ * source: Z. Amsden, "Paravirt cpu batching", December 2006 (batching of page-table, descriptor and CPU-state updates must show in nothing); provenance G
+ *
+ * One script of kernel work runs twice: with every update a hypercall of its own, and in lazy mode. What each of its uses saw, and what is left
+ * behind, must be the same. The script is data: tests put generated ones here.
+ *
+ * variant flushed:
+ * variant read-before-the-flush: -DWITHOUT=1
+ * variant segment-loaded-before-the-flush: -DWITHOUT=2
+ * variant entry-inspected-before-the-flush: -DWITHOUT=3
+ * variant interrupt-without-a-flush: -DWITHOUT=4
+ * variant mode-left-behind-the-use: -DWITHOUT=5
+ */
+#define XM_WITH_PAGING
+#include "xmlazy.h"
+#include "xmmm.h"
+#include "xmring.h"
+
+/* What a script is made of: updates, ... */
+#define ENTER 1	   /* mode */
+#define LEAVE 2	   /* mode */
+#define FLUSH 3
+#define SET_PTE 4  /* entry, page (0: none): of table entry / 4 */
+#define SET_TLS 5  /* entry, word that it leads to (TLS_WORDS: not present) */
+#define SET_CR3 6  /* address space */
+#define SET_TS 7   /* on */
+#define SET_IOPL 8 /* level */
+#define SET_STACK 9 /* number */
+/* ... and uses of what they changed. */
+#define READ 10	   /* entry: through the mapping */
+#define LOAD_FS 11 /* entry */
+#define USE_FPU 12
+#define SEE_CR3 13
+#define SEE_IOPL 14
+#define SEE_STACK 15
+#define CHANGE 16    /* entry, bits: reads it and writes it changed */
+#define INTERRUPT 17 /* page, 1: flushes. A handler maps a page for itself */
+
+#define ENTRIES 4
+#define PAGES 3
+#define TLS_WORDS 4
+#define STEPS 64
+
+struct step {
+	unsigned int op, a, b;
+};
+static volatile struct step script[STEPS] = {
+	{ ENTER, XM_LAZY_MMU, 0 },
+	{ SET_PTE, 0, 1 },
+	{ SET_PTE, 1, 2 },
+#if WITHOUT != 1
+	{ FLUSH, 0, 0 },
+#endif
+	{ READ, 0, 0 },
+	{ SET_PTE, 0, 3 },
+#if WITHOUT != 3
+	{ FLUSH, 0, 0 },
+#endif
+	{ CHANGE, 0, 0x10 },
+#if WITHOUT == 4
+	{ INTERRUPT, 2, 0 },
+#else
+	{ INTERRUPT, 2, 1 },
+#endif
+	{ LEAVE, XM_LAZY_MMU, 0 },
+	{ ENTER, XM_LAZY_CPU, 0 },
+	{ SET_TLS, 1, 3 },
+	{ SET_CR3, 1, 0 },
+	{ SET_TS, 1, 0 },
+	{ SET_IOPL, 3, 0 },
+#if WITHOUT == 5
+	{ SEE_IOPL, 0, 0 },
+#endif
+#if WITHOUT != 2
+	{ LEAVE, XM_LAZY_CPU, 0 },
+#endif
+	{ LOAD_FS, 1, 0 },
+#if WITHOUT == 2
+	{ LEAVE, XM_LAZY_CPU, 0 },
+#endif
+	{ USE_FPU, 0, 0 },
+	{ SEE_CR3, 0, 0 },
+};
+
+static volatile unsigned int pages[PAGES][1024] XM_PAGE, second_table[1024] XM_PAGE, second_directory[1024] XM_PAGE;
+static volatile unsigned int tls_words[TLS_WORDS] = { 100, 101, 102, 103 };
+static volatile unsigned int *const tables[2] = { xm_map_table, second_table };
+#define TEMPORARY 7 /* entry of what the handler maps */
+static unsigned int lazy; /* which world it is */
+static volatile unsigned int not_available, mapped_by_handler, handler_page, handler_flushes;
+static volatile unsigned int seen[2][STEPS * 2 + ENTRIES * 2 + 16], count;
+
+static void note(unsigned int value) { seen[lazy][count++] = value; }
+
+XM_FIXUPS();
+XM_HANDLER(13, xm_fix_up);
+
+/* The FPU's state is loaded when it is used. */
+static void use_fpu(struct xm_frame *frame)
+{
+	(void)frame;
+	not_available = 1;
+	__asm__ __volatile__("clts" : : : "memory");
+}
+XM_HANDLER(7, use_fpu);
+
+static unsigned int try_load_fs(unsigned int selector)
+{
+	unsigned int ok = 1;
+	__asm__ __volatile__("movl $1f, %%edx\n\tmovl %1, %%fs\n1:" : "+c"(ok) : "r"(selector) : "edx", "memory");
+	return ok;
+}
+static unsigned int iopl(void)
+{
+	unsigned int flags;
+	__asm__ __volatile__("pushfl\n\tpopl %0" : "=r"(flags));
+	return flags >> 12 & 3;
+}
+
+static unsigned int entry_of(unsigned int page) { return page == 0 ? 0 : xm_pte(pages[page - 1], XM_PTE_KERNEL); }
+static unsigned int linear_of(unsigned int entry) { return XM_MAP_BASE + (entry % ENTRIES) * 4096; }
+static volatile unsigned int *pte_of(unsigned int entry) { return &tables[entry / ENTRIES][entry % ENTRIES]; }
+static void set_pte(unsigned int entry, unsigned int value)
+{
+	xm_set_pte(pte_of(entry), value);
+	xm_invlpg_lazy(linear_of(entry));
+}
+
+/* kmap_atomic() */
+static void interrupt(struct xm_frame *frame)
+{
+	(void)frame;
+	volatile unsigned int *const table = xm_read_cr3() == (unsigned int)second_directory ? second_table : xm_map_table;
+	xm_set_pte(&table[TEMPORARY], entry_of(handler_page));
+	xm_invlpg_lazy(XM_MAP_BASE + TEMPORARY * 4096);
+	if (handler_flushes)
+		xm_lazy_flush();
+	mapped_by_handler = xm_try_load(XM_MAP_BASE + TEMPORARY * 4096, 0);
+}
+XM_HANDLER(0x40, interrupt);
+
+static void tls(unsigned int entry, unsigned int word)
+{
+	const int none = word == TLS_WORDS;
+	xm_set_descriptor(xm_tls_entry(entry), none ? 0 : XM_TLS_LOW(&tls_words[word]), none ? 0 : XM_TLS_HIGH(&tls_words[word]));
+}
+static void directory(unsigned int which) { xm_write_cr3_lazy((unsigned int)(which ? second_directory : xm_page_directory)); }
+
+static void see_fpu(void)
+{
+	unsigned short control;
+	not_available = 0;
+	__asm__ __volatile__("fnstcw %0" : "=m"(control));
+	note(not_available);
+}
+
+static void step(unsigned int op, unsigned int a, unsigned int b)
+{
+	switch (op) {
+	case ENTER:
+		if (lazy)
+			xm_lazy_enter(a);
+		break;
+	case LEAVE:
+		if (lazy)
+			xm_lazy_leave(a);
+		break;
+	case FLUSH:
+		xm_lazy_flush();
+		break;
+	case SET_PTE:
+		set_pte(a, entry_of(b));
+		break;
+	case SET_TLS:
+		tls(a, b);
+		break;
+	case SET_CR3:
+		directory(a);
+		break;
+	case SET_TS:
+		xm_set_ts(a);
+		break;
+	case SET_IOPL:
+		xm_set_iopl(a);
+		break;
+	case SET_STACK:
+		xm_set_pte(&xm_tss()[1], 0x1000 * (a + 1));
+		break;
+	case READ:
+		note(xm_try_load(linear_of(a), 0));
+		break;
+	case LOAD_FS:
+		note(try_load_fs(XM_TLS(a)));
+		note(xm_fs_word());
+		break;
+	case USE_FPU:
+		see_fpu();
+		break;
+	case SEE_CR3:
+		note(xm_read_cr3());
+		break;
+	case SEE_IOPL:
+		note(iopl());
+		break;
+	case SEE_STACK:
+		note(xm_tss()[1]);
+		break;
+	case CHANGE:
+		set_pte(a, *pte_of(a) ^ b);
+		break;
+	case INTERRUPT:
+		handler_page = a;
+		handler_flushes = b;
+		__asm__ __volatile__("int $0x40" : : : "memory");
+		note(mapped_by_handler);
+		break;
+	}
+}
+
+static void world(unsigned int which)
+{
+	lazy = which;
+	count = 0;
+	/* As it was at the beginning. */
+	for (unsigned int n = 0; n < 3; n++)
+		tls(n, n);
+	xm_load_fs(XM_TLS(0));
+	directory(0);
+	xm_set_ts(0);
+	xm_set_iopl(0);
+	xm_set_pte(&xm_tss()[1], 0x1000);
+	for (unsigned int n = 0; n < 2 * ENTRIES; n++)
+		*pte_of(n) = 0;
+	xm_map_table[TEMPORARY] = second_table[TEMPORARY] = 0;
+	xm_lock_fence();
+	xm_flush();
+
+	for (unsigned int n = 0; n < STEPS && script[n].op != 0; n++)
+		step(script[n].op, script[n].a, script[n].b);
+	XM_ASSERT(xm_lazy.mode == XM_LAZY_NONE && xm_lazy.count == 0);
+
+	/* What is left behind. */
+	note(xm_fs_word());
+	see_fpu();
+	note(xm_read_cr3());
+	note(iopl());
+	note(xm_tss()[1]);
+	for (unsigned int n = 0; n < 3; n++) {
+		note(xm_tls_entry(n)[0]);
+		note(xm_tls_entry(n)[1]);
+	}
+	for (unsigned int n = 0; n < 2 * ENTRIES; n++)
+		note(*pte_of(n));
+}
+
+static void setup(void)
+{
+	for (unsigned int n = 0; n < PAGES; n++)
+		pages[n][0] = 40 + n;
+	second_directory[0] = xm_page_directory[0];
+	second_directory[XM_MAP_BASE >> 22] = xm_pte(second_table, XM_PTE_KERNEL);
+}
+XM_INIT(setup);
+
+static void guest(void)
+{
+	xm_rings_on();
+	xm_map_on();
+	for (unsigned int which = 0; which < 2; which++)
+		world(which);
+	for (unsigned int n = 0; n < count; n++)
+		XM_ASSERT(seen[0][n] == seen[1][n]);
+}
+
+XM_VCPU(guest);
