@@ -82,7 +82,13 @@ const use = fc.oneof(
   step(OPS.useFpu, none), step(OPS.seeCr3, none), step(OPS.seeIopl, none), step(OPS.seeStack, none),
   step(OPS.change, number(2 * ENTRIES), fc.constant(0x10)), step(OPS.interrupt, number(PAGES + 1), fc.constant(1)),
 )
-const work = fc.array(fc.oneof({ weight: 3, arbitrary: update }, { weight: 2, arbitrary: use }), { minLength: 1, maxLength: 9 })
+/** An update and, at once, what depends on it: all others mostly miss each other. */
+const USE_OF: Readonly<Record<number, number>> = {
+  [OPS.setPte]: OPS.read, [OPS.setTls]: OPS.loadFs, [OPS.setCr3]: OPS.seeCr3, [OPS.setTs]: OPS.useFpu, [OPS.setIopl]: OPS.seeIopl, [OPS.setStack]: OPS.seeStack,
+}
+const pair = update.map((one): Step[] => [one, [USE_OF[one[0]], one[1], 0]])
+const single = fc.oneof({ weight: 3, arbitrary: update }, { weight: 2, arbitrary: use }).map((one): Step[] => [one])
+const work = fc.array(fc.oneof(single, pair), { minLength: 1, maxLength: 5 }).map((parts) => parts.flat())
 
 /** The protocol: what is queued is flushed before anything that could depend on it, whatever it is. */
 function flushed(steps: readonly Step[]): Step[] {
