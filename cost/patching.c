@@ -1,5 +1,5 @@
 /*
- * One thousand passes of save, disable, restore, enable, in the forms that a paravirtualised kernel has had for them. Every
+ * Passes of save, disable, restore, enable, in the forms that a paravirtualised kernel has had for them. Every
  * form does the same native work; what differs is how the code gets there.
  *
  * object: -DEMPTY
@@ -11,7 +11,7 @@
  */
 #include "xmpatch.h"
 
-#define PASSES 1000
+#define PASSES 250
 
 __asm__(".text\nnative_save: pushfl\n\tpopl %eax\n\tret\nnative_restore: pushl %eax\n\tpopfl\n\tret\n"
 	"native_disable: cli\n\tret\nnative_enable: sti\n\tret\n");

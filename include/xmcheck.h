@@ -456,11 +456,13 @@ XM_INLINE_ void xm_irq_restore(unsigned int flags)
 #define XM_BUILDING(pointer, bytes) ((void)XM_CALL_(XM_CALL_BUILDING, pointer, bytes))
 #define XM_BUILT(pointer, bytes) ((void)XM_CALL_(XM_CALL_BUILT, pointer, bytes))
 
-/* A hypercall that is code here: `xmcheck cost` charges it where the program has XM_COUNT_HYPERCALLS. */
+/*
+ * A hypercall that is code here, and how many operations it asks for: `xmcheck cost` charges it where the program has XM_COUNT_HYPERCALLS.
+ */
 #ifdef XM_COUNT_HYPERCALLS
-#define XM_HYPERCALL_() XM_LOG("hypercall", 0)
+#define XM_HYPERCALL_(what, operations) XM_LOG("hypercall " what, operations)
 #else
-#define XM_HYPERCALL_() ((void)0)
+#define XM_HYPERCALL_(what, operations) ((void)0)
 #endif
 
 #endif /* XMCHECK_H */

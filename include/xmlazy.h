@@ -22,7 +22,9 @@
 #define XM_LAZY_NONE 0
 #define XM_LAZY_MMU 1
 #define XM_LAZY_CPU 2
+#ifndef XM_LAZY_CALLS
 #define XM_LAZY_CALLS 8
+#endif
 
 enum { XM_OP_STORE, XM_OP_DESCRIPTOR, XM_OP_CR3, XM_OP_TS, XM_OP_IOPL, XM_OP_INVLPG };
 struct xm_call {
@@ -42,11 +44,17 @@ static unsigned int xm_hypercalls __attribute__((unused));
 
 /* ---- The hypervisor ---- */
 
-XM_INLINE_ void xm_invlpg_now(unsigned int linear) { __asm__ __volatile__("invlpg (%0)" : : "r"(linear) : "memory"); }
-
-__attribute__((unused, noinline)) static void xm_hypervisor(struct xm_call *call)
+XM_INLINE_ void xm_set_ts_now(unsigned int on)
 {
-	unsigned int word;
+	const unsigned int cr0 = xm_read_cr0();
+	xm_write_cr0(on ? cr0 | 8 : cr0 & ~8u);
+}
+XM_INLINE_ void xm_set_iopl_now(unsigned int level)
+{
+	__asm__ __volatile__("pushfl\n\tandl $~0x3000, (%%esp)\n\torl %0, (%%esp)\n\tpopfl" : : "r"(level << 12) : "memory", "cc");
+}
+XM_INLINE_ void xm_carry_out(struct xm_call *call)
+{
 	switch (call->op) {
 	case XM_OP_STORE:
 		*(volatile unsigned int *)call->a = call->b;
@@ -56,25 +64,25 @@ __attribute__((unused, noinline)) static void xm_hypervisor(struct xm_call *call
 		((volatile unsigned int *)call->a)[1] = call->c;
 		break;
 	case XM_OP_CR3:
-		__asm__ __volatile__("movl %0, %%cr3" : : "r"(call->a) : "memory");
+		xm_write_cr3(call->a);
 		break;
 	case XM_OP_TS:
-		__asm__ __volatile__("movl %%cr0, %0" : "=r"(word));
-		word = call->a ? word | 8 : word & ~8u;
-		__asm__ __volatile__("movl %0, %%cr0" : : "r"(word) : "memory");
+		xm_set_ts_now(call->a);
 		break;
 	case XM_OP_IOPL:
-		__asm__ __volatile__("pushfl\n\tandl $~0x3000, (%%esp)\n\torl %0, (%%esp)\n\tpopfl" : : "r"(call->a << 12) : "memory", "cc");
+		xm_set_iopl_now(call->a);
 		break;
 	case XM_OP_INVLPG:
-		xm_invlpg_now(call->a);
+		xm_invlpg(call->a);
 		break;
 	}
 	call->result = 0;
 }
+__attribute__((unused, noinline)) static void xm_hypervisor(struct xm_call *call) { xm_carry_out(call); }
 __attribute__((unused, noinline)) static void xm_multicall(struct xm_call *calls, unsigned int count)
 {
 	xm_hypercalls++;
+	XM_HYPERCALL_("multicall", count);
 	for (unsigned int n = 0; n < count; n++)
 		xm_hypervisor(&calls[n]);
 	xm_lock_fence(); /* the return to the guest is serialising: page walks see what was stored */

@@ -37,7 +37,7 @@ XM_INLINE_ unsigned char xm_xchg8(volatile unsigned char *p, unsigned char value
 	__asm__ __volatile__("xchgb %0, %1" : "+q"(value), "+m"(*p) : : "memory");
 	return value;
 }
-XM_INLINE_ void xm_notify(volatile unsigned char *event) { XM_HYPERCALL_(); xm_xchg8(event, 1); }
+XM_INLINE_ void xm_notify(volatile unsigned char *event) { XM_HYPERCALL_("kick", 1); xm_xchg8(event, 1); }
 
 /* ---- Ticket lock, 8-bit tickets in 16 bits ---- */
 

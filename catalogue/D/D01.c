@@ -8,27 +8,27 @@
  * variant right:
  */
 #include "xmlazy.h"
-#include "gdt.h"
+#include "xmring.h"
 
 static unsigned int tls_of_previous = 1, tls_of_next = 2;
 
 static void context_switch(void)
 {
-	load_gdt();
+	xm_rings_on();
 #if defined(BEFORE) || !defined(WRONG)
-	gdt[6] = DESCRIPTOR_LOW(&tls_of_previous);
-	gdt[7] = DESCRIPTOR_HIGH(&tls_of_previous);
+	xm_tls_entry(0)[0] = XM_TLS_LOW(&tls_of_previous);
+	xm_tls_entry(0)[1] = XM_TLS_HIGH(&tls_of_previous);
 #endif
 	xm_lazy_enter(XM_LAZY_CPU);
-	xm_set_descriptor(&gdt[6], DESCRIPTOR_LOW(&tls_of_next), DESCRIPTOR_HIGH(&tls_of_next)); /* load_TLS() */
+	xm_set_descriptor(xm_tls_entry(0), XM_TLS_LOW(&tls_of_next), XM_TLS_HIGH(&tls_of_next)); /* load_TLS() */
 #ifdef WRONG
-	load_fs(TLS_SELECTOR);
+	xm_load_fs(XM_TLS(0));
 	xm_lazy_leave(XM_LAZY_CPU);
 #else
 	xm_lazy_leave(XM_LAZY_CPU);
-	load_fs(TLS_SELECTOR);
+	xm_load_fs(XM_TLS(0));
 #endif
-	XM_ASSERT(tls_word() == tls_of_next);
+	XM_ASSERT(xm_fs_word() == tls_of_next);
 }
 
 XM_VCPU(context_switch);

@@ -7,7 +7,7 @@
  * variant fixed: -DFIXED
  */
 #include "xmlazy.h"
-#include "gdt.h"
+#include "xmring.h"
 
 static unsigned int tls_of_previous = 1;
 
@@ -17,21 +17,21 @@ static void flush_through_hypervisor(void)
 	unsigned int selector;
 	__asm__ __volatile__("movw %%fs, %w0" : "=r"(selector));
 	xm_lazy_leave(XM_LAZY_CPU);
-	load_fs(selector & 0xffff);
+	xm_load_fs(selector & 0xffff);
 }
 
 static void context_switch(void)
 {
-	load_gdt();
-	gdt[6] = DESCRIPTOR_LOW(&tls_of_previous);
-	gdt[7] = DESCRIPTOR_HIGH(&tls_of_previous);
-	load_fs(TLS_SELECTOR);
-	XM_ASSERT(tls_word() == tls_of_previous);
+	xm_rings_on();
+	xm_tls_entry(0)[0] = XM_TLS_LOW(&tls_of_previous);
+	xm_tls_entry(0)[1] = XM_TLS_HIGH(&tls_of_previous);
+	xm_load_fs(XM_TLS(0));
+	XM_ASSERT(xm_fs_word() == tls_of_previous);
 	xm_lazy_enter(XM_LAZY_CPU);
 #ifdef FIXED
-	load_fs(0); /* saved already */
+	xm_load_fs(0); /* saved already */
 #endif
-	xm_set_descriptor(&gdt[6], 0, 0); /* the next task has no TLS */
+	xm_set_descriptor(xm_tls_entry(0), 0, 0); /* the next task has no TLS */
 	flush_through_hypervisor();
 }
 

@@ -19,7 +19,7 @@ static void *kmap_atomic(unsigned int slot, const volatile void *frame)
 #ifdef FLUSH
 	xm_lazy_flush(); /* arch_flush_lazy_mmu_mode() */
 #endif
-	xm_invlpg_now(linear);
+	xm_invlpg(linear);
 	return (void *)linear;
 }
 

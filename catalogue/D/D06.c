@@ -24,7 +24,7 @@ static unsigned int read_through_kmap(unsigned int slot)
 #if YEAR != 2009
 	xm_lazy_flush();
 #endif
-	xm_invlpg_now(linear);
+	xm_invlpg(linear);
 	return *(volatile unsigned int *)linear;
 }
 

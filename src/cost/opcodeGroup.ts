@@ -1,5 +1,5 @@
 /** What a table of costs wants to know of an instruction. */
-import { IMM, MEM, type Op } from '../cpu/decode.ts'
+import { CREG, DREG, IMM, MEM, type Op } from '../cpu/decode.ts'
 
 export interface OpcodeGroup {
   /** Mnemonic; `j` for every conditional jump. */
@@ -9,7 +9,11 @@ export interface OpcodeGroup {
   readonly pause: boolean
   /** LOCK prefix, or XCHG with memory. */
   readonly locked: boolean
+  /** Core-serialising (SDM vol. 3A 9.3), whether or not there is code that could be stale. */
+  readonly serializing: boolean
 }
+
+const SERIALIZING: ReadonlySet<string> = new Set(['cpuid', 'iret', 'invd', 'invlpg', 'lgdt', 'lidt', 'lldt', 'lmsw', 'ltr', 'rsm', 'wbinvd', 'wrmsr'])
 
 const known = new WeakMap<Op, OpcodeGroup>()
 
@@ -19,7 +23,8 @@ export function opcodeGroup(op: Op): OpcodeGroup {
     const mnemonic = op.row?.mnemonic ?? ''
     const conditional = mnemonic.startsWith('j') && mnemonic !== 'jmp'
     const indirect = (mnemonic === 'call' || mnemonic === 'jmp') && op.a.kind !== IMM
-    group = { name: conditional ? 'j' : mnemonic, indirect, pause: mnemonic === 'pause', locked: op.lock || (mnemonic === 'xchg' && (op.a.kind === MEM || op.b.kind === MEM)) }
+    const serializing = SERIALIZING.has(mnemonic) || op.a.kind === CREG || op.a.kind === DREG
+    group = { name: conditional ? 'j' : mnemonic, indirect, pause: mnemonic === 'pause', locked: op.lock || (mnemonic === 'xchg' && (op.a.kind === MEM || op.b.kind === MEM)), serializing }
     known.set(op, group)
   }
   return group

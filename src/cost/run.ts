@@ -44,6 +44,8 @@ export interface Counters {
   kicks: number
   blocks: number
   hypercalls: number
+  /** What hypercalls that are guest code asked for: entries of multicalls. */
+  operations: number
   contextSwitches: number
   preemptions: number
   /** Cycles on a pCPU, and waiting for one. */
@@ -75,7 +77,7 @@ export interface CostResult {
 
 const zero = (): Counters => ({
   instructions: 0, pauses: 0, accesses: 0, lineTransfers: 0, locked: 0, serializations: 0, codeWrites: 0, ipis: 0, interrupts: 0, kicks: 0, blocks: 0,
-  hypercalls: 0, contextSwitches: 0, preemptions: 0, busy: 0, waiting: 0,
+  hypercalls: 0, operations: 0, contextSwitches: 0, preemptions: 0, busy: 0, waiting: 0,
 })
 
 /** Runs `image` to its end, or to a limit. */
@@ -263,21 +265,21 @@ class CostRun {
     switch (event.kind) {
       case 'instruction': {
         counters.instructions++
-        const { name, indirect, pause, locked } = opcodeGroup(event.op!)
+        const { name, indirect, pause, locked, serializing } = opcodeGroup(event.op!)
         if (pause) counters.pauses++
         if (locked) {
           counters.locked++
           this.#charge += table.locked
+        }
+        if (serializing) {
+          counters.serializations++
+          this.#charge += table.serialize
         }
         const line = event.address >>> this.#lineShift
         this.#executors.set(line, (this.#executors.get(line) ?? 0) | (1 << event.vcpu))
         this.#charge += (table.mnemonics[name] ?? table.instruction) + (indirect ? table.indirect : 0)
         break
       }
-      case 'serialize':
-        counters.serializations++
-        this.#charge += table.serialize
-        break
       case 'exception':
         counters.interrupts++
         this.#charge += table.interrupt
@@ -303,13 +305,15 @@ class CostRun {
     }
   }
 
-  #mark({ vcpu, address, sizeBytes }: MachineEvent): void {
+  #mark({ vcpu, address, sizeBytes, value }: MachineEvent): void {
     if (sizeBytes === 0) return
     const text = this.#machine.textAt(address)
-    // One that is guest code (xm_notify of include/xmlock.h, with XM_COUNT_HYPERCALLS).
-    if (text === 'hypercall') {
-      this.#counters[vcpu].kicks++
-      this.#counters[vcpu].hypercalls++
+    // One that is guest code (XM_HYPERCALL_ of include/xmcheck.h, with XM_COUNT_HYPERCALLS).
+    if (text.startsWith('hypercall ')) {
+      const counters = this.#counters[vcpu]
+      if (text === 'hypercall kick') counters.kicks++
+      counters.hypercalls++
+      counters.operations += value
       this.#charge += this.#options.table.hypercall
     }
     const match = /^(begin|end) (.+)$/.exec(text)

@@ -43,7 +43,7 @@ export function runStudy(study: Study, imageOf: (object: string) => MachineImage
 const same = (a: StudyRun, b: StudyRun) => a.label === b.label && a.object === b.object && a.pcpus === b.pcpus && a.quantum === b.quantum
 
 const CLASSES = Object.keys(COST_TABLES)
-const PATCHING_PASSES = 1000
+const PATCHING_PASSES = 250
 /** Operations of one pass: save, disable, restore, enable. */
 const PATCHING_OPERATIONS = 4
 const FORMS: readonly (readonly [string, string])[] = [
@@ -53,6 +53,18 @@ const FORMS: readonly (readonly [string, string])[] = [
   ['pv_ops patched to native, padded with NOPs', 'patching-PATCHED.o'],
   ['the same, padded with one-byte NOPs', 'patching-PATCHED-ONE_BYTE.o'],
   ['native, compiled in', 'patching-NATIVE.o'],
+]
+
+/** Passes of cost/lazy.c. */
+const LAZY_PASSES = 10
+const LAZY_INTERFACES = [['native, no hypervisor', 'NATIVE'], ['a hypercall each', 'UNBATCHED'], ['lazy mode', 'LAZY'], ['multicall', 'MULTICALL'], ['one higher-level call', 'HIGHER']] as const
+const LAZY_EMPTY = 'nothing'
+const LAZY: readonly (readonly [string, string])[] = [
+  ...LAZY_INTERFACES.map(([label, object]) => [`context switch: ${label}`, `lazy-SWITCH-${object}.o`] as const),
+  ...LAZY_INTERFACES.map(([label, object]) => [`remap loop: ${label}`, `lazy-REMAP-${object}.o`] as const),
+  ['control, one entry: a hypercall', 'lazy-ONE-UNBATCHED.o'],
+  ['control, one entry: lazy mode', 'lazy-ONE-LAZY.o'],
+  ['control, lazy mode with nothing in it', 'lazy-NOTHING-LAZY.o'],
 ]
 
 const LOCK_VCPUS = 4
@@ -74,7 +86,13 @@ const WAITS_FROM = 4
 const WAITS_TO = 18
 const throughput = ({ result }: StudyRow) => (result.progress / result.cycles) * 1e6
 
-const perOperation = (row: StudyRow, empty: StudyRow, value: (result: CostResult) => number) => (value(row.result) - value(empty.result)) / row.operations
+/** Values of one operation, by label and cost table, what the run `empty` has taken off. */
+function byTable(rows: readonly StudyRow[], empty: string) {
+  const tables = [...new Set(rows.map((row) => row.table))]
+  const at = (label: string, table: string) => rows.find((row) => row.label === label && row.table === table)!
+  const of = (label: string, table: string, value: (result: CostResult) => number) => (value(at(label, table).result) - value(at(empty, table).result)) / at(label, table).operations
+  return { tables, of }
+}
 
 export const STUDIES: Readonly<Record<string, Study>> = {
   patching: {
@@ -83,26 +101,45 @@ export const STUDIES: Readonly<Record<string, Study>> = {
       CLASSES.map((table) => ({ label, object, table, pcpus: 0, quantum: 1e9, operations: PATCHING_PASSES * PATCHING_OPERATIONS })),
     ),
     print(rows) {
-      const tables = [...new Set(rows.map((row) => row.table))]
-      const at = (label: string, table: string) => rows.find((row) => row.label === label && row.table === table)!
-      const empty = (table: string) => at(FORMS[0][0], table)
+      const { tables, of } = byTable(rows, FORMS[0][0])
       const lines = FORMS.slice(1).map(([label]) => [
         label,
-        formatCount(perOperation(at(label, tables[0]), empty(tables[0]), (result) => result.total.instructions)),
-        ...tables.map((table) => formatCount(perOperation(at(label, table), empty(table), (result) => result.cycles))),
+        formatCount(of(label, tables[0], ({ total }) => total.instructions)),
+        ...tables.map((table) => formatCount(of(label, table, ({ cycles }) => cycles))),
       ])
       return formatTable([['form', 'instructions', ...tables], ...lines])
     },
     draw(rows) {
-      const tables = [...new Set(rows.map((row) => row.table))]
-      const groups = tables.map((table) => ({
-        name: table,
-        bars: FORMS.slice(1).map(([label]) => {
-          const row = rows.find((one) => one.label === label && one.table === table)!
-          return { label, value: perOperation(row, rows.find((one) => one.label === FORMS[0][0] && one.table === table)!, (result) => result.cycles) }
-        }),
-      }))
+      const { tables, of } = byTable(rows, FORMS[0][0])
+      const groups = tables.map((name) => ({ name, bars: FORMS.slice(1).map(([label]) => ({ label, value: of(label, name, ({ cycles }) => cycles) })) }))
       return barsSvg([{ title: this.title, axis: 'cycles of one operation', groups }])
+    },
+  },
+  lazy: {
+    title: 'Is a richer interface worth it? A context switch (7 updates) and a remap loop (64 page-table entries), by how the hypervisor is asked',
+    runs: [[LAZY_EMPTY, 'lazy-NOTHING-UNBATCHED.o'] as const, ...LAZY].flatMap(([label, object]) =>
+      CLASSES.map((table) => ({ label, object, table, pcpus: 0, quantum: 1e9, operations: LAZY_PASSES })),
+    ),
+    print(rows) {
+      const { tables, of } = byTable(rows, LAZY_EMPTY)
+      const lines = LAZY.map(([label]) => [
+        label,
+        ...(['hypercalls', 'operations', 'instructions'] as const).map((name) => formatCount(of(label, tables[0], ({ total }) => total[name]))),
+        ...tables.map((table) => formatCount(of(label, table, ({ cycles }) => cycles))),
+      ])
+      return `${formatTable([['', 'hypercalls', 'operations', 'instructions', ...tables], ...lines])}\n\n${LEGEND_LAZY}`
+    },
+    draw(rows) {
+      const { tables, of } = byTable(rows, LAZY_EMPTY)
+      const chartOf = (load: string) => ({
+        title: `${load}: cycles, by interface`,
+        axis: 'cycles of one pass',
+        groups: tables.map((name) => ({
+          name,
+          bars: LAZY.filter(([label]) => label.startsWith(load)).map(([label]) => ({ label: label.slice(load.length + 2), value: of(label, name, ({ cycles }) => cycles) })),
+        })),
+      })
+      return barsSvg(['context switch', 'remap loop'].map(chartOf))
     },
   },
   locks: {
@@ -147,6 +184,10 @@ export const STUDIES: Readonly<Record<string, Study>> = {
     },
   },
 }
+
+const LEGEND_LAZY =
+  'Of one pass: hypercalls, operations that they asked for, instructions of guest and hypervisor, cycles by CPU class; the empty loop taken off.\n' +
+  'The hypervisor does what it is asked and checks nothing: what validation costs is in none of the rows.'
 
 /** A chart of bars for the terminal. */
 export function chart(title: string, rows: readonly { readonly label: string; readonly value: number }[]): string {
