@@ -1,0 +1,132 @@
+/** What walks of a vCPU could put into its translation caches, from the tables as memory has them now. */
+import { A, Walk, walkTables, type WalkPort } from '../cpu/paging.ts'
+import { CR0, CR4, CR4_PAE, REGISTER_WORDS } from '../cpu/registers.ts'
+import type { Memory } from './memory.ts'
+import type { Model } from './model.ts'
+import type { Sharing } from './sharing.ts'
+import { sameDirectory, type TlbRecords } from './tlbRecords.ts'
+
+/** Page-table entries as memory has them now; remembers which were read. */
+class Peek implements WalkPort {
+  high = 0
+  /** An entry was where no memory is. */
+  stop = 0
+  readonly read = new Int32Array(2)
+  count = 0
+  readonly #memory: Memory
+  readonly #sharing: Sharing
+
+  constructor(memory: Memory, sharing: Sharing) {
+    this.#memory = memory
+    this.#sharing = sharing
+  }
+
+  reset(): this {
+    this.stop = 0
+    this.count = 0
+    return this
+  }
+  walk32(physical: number): number {
+    return this.#load(physical, 4)
+  }
+  walk64(physical: number): number {
+    return this.#load(physical, 8)
+  }
+  walkMark(): boolean {
+    return true
+  }
+
+  #load(physical: number, sizeBytes: number): number {
+    const memory = this.#memory
+    const at = memory.index(physical)
+    if (at < 0) {
+      this.stop = 1
+      return 0
+    }
+    this.read[this.count++] = physical
+    this.#sharing.noteWalk(memory.granule(at), memory.granule(at + sizeBytes - 1))
+    this.high = sizeBytes === 8 ? memory.load(at + 4, 4) : 0
+    return memory.load(at, 4)
+  }
+}
+
+/** A page of one vCPU, and every translation of it that a walk could give. */
+export interface Obtainable {
+  readonly page: number
+  readonly entries: readonly number[]
+}
+
+export class ObtainableTranslations {
+  /** Of the last walk: error code where it gave nothing; the directory entry that led to a table, 0: none. */
+  readonly out = new Walk()
+  /** Registers as the walks of a vCPU see them: what its TLB was last told of. */
+  readonly context = new Int32Array(REGISTER_WORDS)
+  /** Entries in memory that the last `of` read, the directory's own first. */
+  readonly reads: number[] = []
+  /** And that directory entry, where it led to a table: low and high word. */
+  directory: readonly [number, number] | null = null
+  readonly #records: TlbRecords
+  readonly #peek: Peek
+  readonly #model: Model
+
+  constructor(records: TlbRecords, memory: Memory, sharing: Sharing, model: Model) {
+    this.#records = records
+    this.#peek = new Peek(memory, sharing)
+    this.#model = model
+  }
+
+  /** The walks to come are those of `vcpu`. @param cr0 bits of CR0 besides PG */
+  enter(vcpu: number, cr0 = 0): void {
+    this.#records.loadContext(vcpu, this.context)
+    this.context[CR0] |= cr0
+  }
+  get entryBytes(): number {
+    return (this.context[CR4] & CR4_PAE) !== 0 ? 8 : 4
+  }
+
+  /** The translation that the tables give for `linear`; 0: none. */
+  walk(linear: number, access: number): number {
+    const peek = this.#peek.reset()
+    walkTables(this.context, peek, peek, linear, access, false, this.out)
+    return peek.stop !== 0 ? 0 : this.out.entry
+  }
+
+  /** The tables hold this directory entry for `linear` now. */
+  isPresentDirectory(linear: number, low: number, high: number): boolean {
+    this.walk(linear, 0)
+    return this.out.pde !== 0 && sameDirectory(this.out.pde, this.out.pdeHigh, low, high)
+  }
+
+  /** Every translation that a walk of `vcpu` could put into its TLB for `page`. */
+  of(vcpu: number, page: number): number[] {
+    this.enter(vcpu)
+    const { out, reads } = this
+    const entries: number[] = []
+    const entry = this.walk(page, 0)
+    reads.length = 0
+    reads.push(...this.#peek.read.subarray(0, this.#peek.count))
+    this.directory = out.pde !== 0 ? [out.pde, out.pdeHigh] : null
+    if (entry !== 0 && this.isCacheable(entry)) entries.push(entry)
+    const records = this.#records
+    const region = page & records.regionMask(vcpu)
+    for (let k = 0; k < records.directoryCount(vcpu); k++) if (records.regionAt(vcpu, k) === region) this.#through(page, records.lowAt(vcpu, k), records.highAt(vcpu, k), entries)
+    return entries
+  }
+
+  /** Adds what a walk from a cached directory entry gives. */
+  #through(page: number, low: number, high: number, entries: number[]): void {
+    const { out } = this
+    out.pde = low
+    out.pdeHigh = high
+    const peek = this.#peek.reset()
+    walkTables(this.context, peek, peek, page, 0, true, out)
+    if (peek.stop !== 0) return
+    this.reads.push(...peek.read.subarray(0, peek.count))
+    if (out.entry !== 0 && this.isCacheable(out.entry) && !entries.includes(out.entry)) entries.push(out.entry)
+  }
+
+  /** An entry may be cached by speculation: with `accessed`, only if its A bit is set. */
+  isCacheable(entry: number): boolean {
+    return this.#model.tlbSpeculative === 'any' || (entry & A) !== 0
+  }
+}
