@@ -48,7 +48,7 @@ describe('generated programs', () => {
       fc.property(smallProgram(5), anySchedule(), fc.constantFrom(...models), (text, picks, model) => {
         fc.pre(runsOn(text, model))
         const image = assembleImage(text, { title: 'generated' })
-        const none = { shared: [], fetchers: [], interruptible: [], pages: [] }
+        const none = { shared: [], fetchers: [], interruptible: [], pages: [], uncached: [] }
         const machine = makeMachine(image, model, none)
         const list = new Int32Array(CHOICES_MAX)
         const hashes: string[] = []

@@ -68,6 +68,10 @@ export interface Bus {
   /** Registers that walks start from have changed, and nothing is dropped. */
   retarget(): void
 
+  /** The own caches are written back and emptied (WBINVD); the line at `physical` is, in all caches (CLFLUSH). May stop. */
+  flushCaches(): void
+  flushLine(physical: number): void
+
   /** Port I/O; size 1, 2 or 4 bytes. */
   in(port: number, sizeBytes: number): number
   out(port: number, sizeBytes: number, value: number): void

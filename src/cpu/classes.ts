@@ -7,7 +7,7 @@
  */
 export type Feature =
   | '486' | 'cpuid' | 'vme' | 'de' | 'pse' | 'tsc' | 'msr' | 'pae' | 'cx8' | 'apic' | 'sep' | 'mtrr' | 'pge' | 'cmov' | 'pat'
-  | 'fxsr' | 'nx' | 'x2apic' | 'nopl' | 'fences' | 'rdpmc'
+  | 'fxsr' | 'clfsh' | 'nx' | 'x2apic' | 'nopl' | 'fences' | 'rdpmc'
 
 export interface CpuClass {
   readonly name: string
@@ -29,7 +29,7 @@ export interface CpuClass {
 const I486: readonly Feature[] = ['486', 'cpuid']
 const PENTIUM: readonly Feature[] = [...I486, 'vme', 'de', 'pse', 'tsc', 'msr', 'cx8', 'apic']
 const P6: readonly Feature[] = [...PENTIUM, 'pae', 'sep', 'mtrr', 'pge', 'cmov', 'pat', 'fxsr', 'nopl', 'rdpmc', 'fences']
-const P4: readonly Feature[] = [...P6, 'nx', 'x2apic']
+const P4: readonly Feature[] = [...P6, 'clfsh', 'nx', 'x2apic']
 
 export const CPU_CLASSES: Readonly<Record<string, CpuClass>> = {
   '386': {

@@ -47,6 +47,8 @@ export class Cpu {
   private updatePhysical = 0
   /** Of the last store: page address of the linear one XOR that of the physical one; 0 where they are the same, as without paging. */
   storeAlias = 0
+  /** Of the last translation: caches hold nothing of the page. */
+  uncached = false
   /** EFLAGS bits that the class has. */
   readonly flagsMask: number
   /** EIP of the instruction after the one that executes. */
@@ -245,10 +247,15 @@ export class Cpu {
   /** Across a page boundary: both pages must be accessible before a byte is read. */
   private readAcross(linear: number, size: number, user: boolean, write: boolean): number {
     const first = translate(this, linear, write, user, false)
+    const firstUncached = this.uncached
     const room = 0x1000 - (linear & 0xfff)
     const second = this.stop !== 0 ? 0 : translate(this, (linear + room) | 0, write, user, false)
+    const secondUncached = this.uncached
     let value = 0
-    for (let b = 0; b < size && this.stop === 0; b++) value |= this.bus.read8(b < room ? first + b : second + b - room) << (b * 8)
+    for (let b = 0; b < size && this.stop === 0; b++) {
+      this.uncached = b < room ? firstUncached : secondUncached
+      value |= this.bus.read8(b < room ? first + b : second + b - room) << (b * 8)
+    }
     return this.stop !== 0 ? 0 : value
   }
 
@@ -262,8 +269,11 @@ export class Cpu {
     if ((linear & 0xfff) + size > 0x1000) {
       // Both pages must be writable before a byte is written (SDM vol. 3A 7.5: faults restart the instruction).
       const room = 0x1000 - (linear & 0xfff)
+      const firstUncached = this.uncached
       const second = translate(this, (linear + room) | 0, true, user, false)
+      const secondUncached = this.uncached
       for (let b = 0; b < size && this.stop === 0; b++) {
+        this.uncached = b < room ? firstUncached : secondUncached
         if (b === room) this.storeAlias = ((linear + room) ^ second) & ~0xfff
         this.bus.write8(b < room ? physical + b : second + b - room, (value >>> (b * 8)) & 0xff)
       }

@@ -185,6 +185,8 @@ function selectRow(rows: readonly IsaRow[], op: Op): IsaRow | null {
   let found: IsaRow | null = null
   for (const row of rows) {
     if (row.digit >= 0 && row.digit !== op.reg) continue
+    // CLFLUSH of memory, SFENCE otherwise.
+    if (row.mnemonic === 'clflush' && op.mod === 3) continue
     if (row.prefix !== 0 && row.prefix !== op.rep) continue
     // `nop` and `pause` share 90 with `xchg`: the first match stands, a mandatory prefix beats it.
     if (found === null || row.prefix !== 0) found = row

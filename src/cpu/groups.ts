@@ -11,7 +11,7 @@ export const GROUPS: readonly (readonly [name: string, mnemonics: RegExp])[] = [
   ['I/O', /^(in|out|ins|outs)$/],
   ['flag control', /^(stc|clc|cmc|cld|std|lahf|sahf|pushf|popf|sti|cli)$/],
   ['segment register', /^(lds|les|lfs|lgs|lss)$/],
-  ['miscellaneous', /^(lea|nop|pause|ud.*|xlat|cpuid|salc|[lms]fence)$/],
+  ['miscellaneous', /^(lea|nop|pause|ud.*|xlat|cpuid|salc|[lms]fence|clflush)$/],
   ['system', /^(l[gi]dt|s[gi]dt|lldt|sldt|ltr|str|lmsw|smsw|clts|arpl|lar|lsl|verr|verw|inv.*|wbinvd|hlt|rdmsr|wrmsr|rdpmc|rdtsc|sys.*)$/],
   ['x87 and its state', /^(x87|fwait|fxsave|fxrstor)$/],
 ]

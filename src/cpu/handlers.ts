@@ -53,6 +53,7 @@ const NEEDS: readonly (readonly [Feature, readonly string[]])[] = [
   ['cmov', CONDITIONS.map((name) => `cmov${name}`)],
   ['fxsr', ['fxsave', 'fxrstor']],
   ['fences', ['lfence', 'mfence', 'sfence']],
+  ['clfsh', ['clflush']],
 ]
 
 /** Feature without which a row is an invalid opcode; null: every class has it. */

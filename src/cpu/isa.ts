@@ -88,7 +88,7 @@ const TEXT: string[] = [
   'nop 0f1f r Ev', 'mov 0f20 r Rd,Cd', 'mov 0f21 r Rd,Dd', 'mov 0f22 r Cd,Rd', 'mov 0f23 r Dd,Rd',
   'wrmsr 0f30 -', 'rdtsc 0f31 -', 'rdmsr 0f32 -', 'rdpmc 0f33 -', 'sysenter 0f34 -', 'sysexit 0f35 -', 'cpuid 0fa2 -',
   'bt 0fa3 r Ev,Gv', 'shld 0fa4 r Ev,Gv,Ib', 'shld 0fa5 r Ev,Gv,CL', 'bts 0fab r Ev,Gv lock', 'shrd 0fac r Ev,Gv,Ib', 'shrd 0fad r Ev,Gv,CL',
-  'fxsave 0fae 0 M', 'fxrstor 0fae 1 M', 'lfence 0fae 5', 'mfence 0fae 6', 'sfence 0fae 7',
+  'fxsave 0fae 0 M', 'fxrstor 0fae 1 M', 'lfence 0fae 5', 'mfence 0fae 6', 'clflush 0fae 7 Mb', 'sfence 0fae 7',
   'imul 0faf r Gv,Ev', 'cmpxchg 0fb0 r Eb,Gb lock', 'cmpxchg 0fb1 r Ev,Gv lock', 'lss 0fb2 r Gz,Mp', 'btr 0fb3 r Ev,Gv lock',
   'lfs 0fb4 r Gz,Mp', 'lgs 0fb5 r Gz,Mp', 'movzx 0fb6 r Gv,Eb', 'movzx 0fb7 r Gv,Ew',
   'bt 0fba 4 Ev,Ib', 'bts 0fba 5 Ev,Ib lock', 'btr 0fba 6 Ev,Ib lock', 'btc 0fba 7 Ev,Ib lock', 'btc 0fbb r Ev,Gv lock',

@@ -2,12 +2,13 @@
  * Linear to physical addresses (SDM vol. 3A chapter 5). Physical addresses have 32 bits in every class (MAXPHYADDR = 32).
  *
  * A translation, as a TLB holds it, is one word: the frame of its 4 KB page in bits 31-12 (also inside a large page), then
- * the bits below: W and U those of all levels together, D and G those of the last one, PS for a large page.
+ * the bits below: W and U those of all levels together, D and G those of the last one, PS for a large page, UNCACHED by
+ * the memory type that the last one selects.
  */
 import type { Cpu } from './cpu.ts'
 import { GP, PF_ } from './exceptions.ts'
 import {
-  CR0, CR0_PG, CR0_WP, CR3, CR4, CR4_PAE, CR4_PGE, CR4_PSE, EFER_NXE, MSR_EFER, PDPTE,
+  CR0, CR0_PG, CR0_WP, CR3, CR4, CR4_PAE, CR4_PGE, CR4_PSE, EFER_NXE, MSR_EFER, MSR_PAT_HI, MSR_PAT_LO, PDPTE,
 } from './registers.ts'
 
 /** Entry bits; those of P, W and U stand where the error code of #PF has them. */
@@ -18,8 +19,16 @@ export const A = 1 << 5
 export const D = 1 << 6
 export const PS = 1 << 7
 export const G = 1 << 8
-/** Of a translation, not of an entry in memory: no code may be fetched. */
+/** Of a translation, not of an entry in memory: no code may be fetched; caches hold nothing of the page (memory types UC, UC- and WC). */
 export const NO_FETCH = 1 << 11
+export const UNCACHED = 1 << 9
+/** PWT and PCD; PAT, in an entry of a page of 4 KB, and of a large one. */
+const TYPE_SHIFT = 3
+const PAT_4K = 1 << 7
+const PAT_LARGE = 1 << 12
+/** Memory types (SDM vol. 3A 13.12.2): 0 UC, 1 WC, 4 WT, 5 WP, 6 WB, 7 UC-. */
+const WT = 4
+const UC_MINUS = 7
 /** Error-code bits of #PF (SDM vol. 3A 5.7); FETCH also marks the access of a fetch. */
 const RSVD = 1 << 3
 export const FETCH = 1 << 4
@@ -62,6 +71,7 @@ export class Walk {
  */
 export function translate(cpu: Cpu, linear: number, write: boolean, user: boolean, fetch: boolean): number {
   const r = cpu.r
+  cpu.uncached = false
   if ((r[CR0] & CR0_PG) === 0) return linear
   const { bus, walk } = cpu
   const access = (write ? W : 0) | (user ? U : 0) | (fetch ? FETCH : 0)
@@ -69,6 +79,7 @@ export function translate(cpu: Cpu, linear: number, write: boolean, user: boolea
   if (cpu.stop !== 0) return 0
   if (found === CACHED_PAGE) {
     const entry = bus.low
+    cpu.uncached = (entry & UNCACHED) !== 0
     return denied(r, entry, access) ? refuse(cpu, linear, errorOf(r, access) | P) : (entry & ~0xfff) | (linear & 0xfff)
   }
   walk.pde = found === CACHED_DIRECTORY ? bus.low : 0
@@ -77,6 +88,7 @@ export function translate(cpu: Cpu, linear: number, write: boolean, user: boolea
   if (cpu.stop !== 0) return 0
   if (walk.entry === 0) return refuse(cpu, linear, walk.error)
   bus.fill(linear, access, walk)
+  cpu.uncached = (walk.entry & UNCACHED) !== 0
   return cpu.stop !== 0 ? 0 : (walk.entry & ~0xfff) | (linear & 0xfff)
 }
 
@@ -131,7 +143,7 @@ function walk(
     if ((pde & RESERVED_4M) !== 0) return reject(out, error | P | RSVD)
     if (denied(r, pde & ~NO_FETCH, access)) return reject(out, error | P)
     if ((pde & marks) !== marks && !port.walkMark(directory, marks, pde)) return false
-    out.entry = entryOf(r, (pde & 0xffc00000) | (linear & 0x3ff000), pde, pde, access, PS)
+    out.entry = entryOf(r, (pde & 0xffc00000) | (linear & 0x3ff000), pde, pde, access, PS | typeOf(r, pde, PAT_LARGE))
     return true
   }
   const table = (pde & ~0xfff) + ((linear >>> 12) & 0x3ff) * 4
@@ -142,7 +154,7 @@ function walk(
   if (denied(r, pde & pte & ~NO_FETCH, access)) return reject(out, error | P)
   if ((pde & A) === 0 && !port.walkMark(directory, A, pde)) return false
   if ((pte & marks) !== marks && !port.walkMark(table, marks, pte)) return false
-  out.entry = entryOf(r, pte & ~0xfff, pde & pte, pte, access, 0)
+  out.entry = entryOf(r, pte & ~0xfff, pde & pte, pte, access, typeOf(r, pte, PAT_4K))
   return true
 }
 
@@ -169,7 +181,7 @@ function walkPae(
     const noFetch = (pdeHigh & XD) !== 0 ? NO_FETCH : 0
     if (denied(r, (pde & ~NO_FETCH) | noFetch, access)) return reject(out, error | P)
     if ((pde & marks) !== marks && !port.walkMark(directory, marks, pde)) return false
-    out.entry = entryOf(r, (pde & 0xffe00000) | (linear & 0x1ff000), pde, pde, access, noFetch | PS)
+    out.entry = entryOf(r, (pde & 0xffe00000) | (linear & 0x1ff000), pde, pde, access, noFetch | PS | typeOf(r, pde, PAT_LARGE))
     return true
   }
   const table = (pde & ~0xfff) + ((linear >>> 12) & 0x1ff) * 8
@@ -184,7 +196,7 @@ function walkPae(
   if (denied(r, (pde & pte & ~NO_FETCH) | noFetch, access)) return reject(out, error | P)
   if ((pde & A) === 0 && !port.walkMark(directory, A, pde)) return false
   if ((pte & marks) !== marks && !port.walkMark(table, marks, pte)) return false
-  out.entry = entryOf(r, pte & ~0xfff, pde & pte, pte, access, noFetch)
+  out.entry = entryOf(r, pte & ~0xfff, pde & pte, pte, access, noFetch | typeOf(r, pte, PAT_4K))
   return true
 }
 
@@ -201,6 +213,13 @@ function entryOf(r: Int32Array, frame: number, both: number, last: number, acces
   const dirty = (access & W) !== 0 ? D : last & D
   const global = (r[CR4] & CR4_PGE) !== 0 ? last & G : 0
   return (frame & ~0xfff) | P | (both & (W | U | A)) | dirty | global | more
+}
+
+/** UNCACHED, where the page attribute table has such a type for this entry (SDM vol. 3A 13.12.3); MTRRs are taken to say WB. */
+function typeOf(r: Int32Array, entry: number, pat: number): number {
+  const half = (entry & pat) === 0 ? r[MSR_PAT_LO] : r[MSR_PAT_HI]
+  const type = (half >>> (((entry >>> TYPE_SHIFT) & 3) * 8)) & 7
+  return type < WT || type === UC_MINUS ? UNCACHED : 0
 }
 
 /**

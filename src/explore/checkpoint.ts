@@ -105,8 +105,8 @@ function read(raw: Raw): Checkpoint {
 }
 
 /** What was learnt, in a form that is kept; and back. */
-export function keptLearnt({ rows, pages, tablesChange, aliased, interruptible, spins }: Learnt): Raw {
-  return { rows: [...rows], pages: [...pages], tablesChange, aliased, interruptible: [...interruptible], spins: [...spins] }
+export function keptLearnt({ rows, pages, tablesChange, aliased, interruptible, spins, uncachedLines }: Learnt): Raw {
+  return { rows: [...rows], pages: [...pages], tablesChange, aliased, interruptible: [...interruptible], spins: [...spins], uncachedLines: [...uncachedLines] }
 }
 
 export function readLearnt(learnt: Raw): Learnt {
@@ -117,6 +117,7 @@ export function readLearnt(learnt: Raw): Learnt {
     aliased: learnt.aliased === true,
     interruptible: Uint8Array.from(list(learnt.interruptible).map(count)),
     spins: Int32Array.from(list(learnt.spins).map(integer)),
+    uncachedLines: Int32Array.from(list(learnt.uncachedLines).map(integer)),
   }
 }
 

@@ -152,6 +152,8 @@ export class PlainBus implements Bus, DirectMemory {
   }
   fill(): void {}
   gateInvalidation(): void {}
+  flushCaches(): void {}
+  flushLine(): void {}
   retarget(): void {}
 
   // As in the explored machine (smp/vcpuBus.ts): no device on the ports, one value of the TSC, no MSRs but the CPU's.

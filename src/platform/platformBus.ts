@@ -128,6 +128,8 @@ export class PlatformBus implements Bus {
   }
   fill(): void {}
   gateInvalidation(): void {}
+  flushCaches(): void {}
+  flushLine(): void {}
 
   in(port: number, sizeBytes: number): number {
     this.activity++

@@ -126,6 +126,7 @@ export function makeMachine(image: MachineImage, model: Model, known: SharingRec
     if (sharing.shared[granule] !== 0) sharing.codeShared = true
   }
   for (const vcpu of known.interruptible) sharing.interruptible[vcpu] = 1
+  sharing.uncachedLines.push(...known.uncached)
   for (let k = 0; k + 1 < known.pages.length; k += 2) sharing.pages.set(known.pages[k], known.pages[k + 1])
   sharing.tablesChange = known.pages.length > 0
   return new Machine(image, model, { monitors: monitorsFor(image), sharing, pages, ...(observe === undefined ? {} : { observe }) })
@@ -139,7 +140,7 @@ export function recordSharing(sharing: Sharing): SharingRecord {
     if (sharing.fetchers[granule] !== 0) fetchers.push(granule, sharing.fetchers[granule])
   })
   const interruptible = Array.from(sharing.interruptible.keys()).filter((v) => sharing.interruptible[v] !== 0)
-  return { shared, fetchers, interruptible, pages: sharing.tablesChange ? [...sharing.pages].flat() : [] }
+  return { shared, fetchers, interruptible, pages: sharing.tablesChange ? [...sharing.pages].flat() : [], uncached: [...sharing.uncachedLines] }
 }
 
 function hex(value: number): string {

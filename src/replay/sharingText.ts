@@ -2,7 +2,8 @@
  * What an exploration knew to be shared, as words of a schedule line. It decides where steps end, so a schedule
  * means nothing without it: `share:counter share:lock+0x4 share:site..0x8@3 irq:1`. `..0x8` is a length in bytes
  * (4 where absent), `@3` the mask of vCPUs that fetch there. By symbol, so that it survives a changed link. `page:0x400@3`
- * is a linear page number, and the mask of the vCPUs whose stale translations of it matter.
+ * is a linear page number, and the mask of the vCPUs whose stale translations of it matter; `uncached:0x3040` a line that is accessed past
+ * the caches.
  */
 import type { MachineImage } from '../smp/image.ts'
 import { PAGE_BYTES, PageMap } from '../smp/memory.ts'
@@ -24,13 +25,17 @@ export function formatSharing(image: MachineImage, sharing: SharingRecord): stri
   }
   return [
     ...runs.map(({ address, sizeBytes, mask }) => {
-      const name = symbolize(image, address)
-      const place = addressOf(image, name) === address ? name : `0x${address.toString(16)}`
-      return `share:${place}${sizeBytes === 4 ? '' : `..0x${sizeBytes.toString(16)}`}${mask === 0 ? '' : `@${mask.toString(16)}`}`
+      return `share:${nameOf(image, address)}${sizeBytes === 4 ? '' : `..0x${sizeBytes.toString(16)}`}${mask === 0 ? '' : `@${mask.toString(16)}`}`
     }),
     ...sharing.interruptible.map((vcpu) => `irq:${vcpu}`),
+    ...sharing.uncached.map((line) => `uncached:${nameOf(image, line >>> 0)}`),
     ...Array.from({ length: sharing.pages.length >> 1 }, (_, k) => `page:0x${sharing.pages[k * 2].toString(16)}@${(sharing.pages[k * 2 + 1] >>> 0).toString(16)}`),
   ]
+}
+
+function nameOf(image: MachineImage, address: number): string {
+  const name = symbolize(image, address)
+  return addressOf(image, name) === address ? name : `0x${address.toString(16)}`
 }
 
 /** The inverse, for an image that may be another one; `missing`: words that name nothing in it. */
@@ -40,6 +45,7 @@ export function parseSharing(image: MachineImage, words: readonly string[]): { s
   const interruptible: number[] = []
   const missing: string[] = []
   const linear: number[] = []
+  const uncached: number[] = []
   const pages = new PageMap(image.regions)
   for (const word of words) {
     const irq = /^irq:(\d{1,2})$/.exec(word)
@@ -50,6 +56,12 @@ export function parseSharing(image: MachineImage, words: readonly string[]): { s
     const page = /^page:0x([0-9a-f]{1,5})@([0-9a-f]{1,8})$/i.exec(word)
     if (page !== null) {
       linear.push(parseInt(page[1], 16), parseInt(page[2], 16) | 0)
+      continue
+    }
+    const line = /^uncached:(.+)$/i.exec(word)
+    const lineAddress = line === null ? null : addressOf(image, line[1])
+    if (lineAddress !== null) {
+      uncached.push(lineAddress)
       continue
     }
     const match = /^share:(.+?)(?:\.\.0x([0-9a-f]{1,6}))?(?:@([0-9a-f]{1,8}))?$/i.exec(word)
@@ -67,7 +79,7 @@ export function parseSharing(image: MachineImage, words: readonly string[]): { s
       if (mask !== 0) fetchers.push(granule, mask)
     }
   }
-  return { sharing: { shared: [...shared], fetchers, interruptible, pages: linear }, missing }
+  return { sharing: { shared: [...shared], fetchers, interruptible, pages: linear, uncached: uncached.sort((a, b) => a - b) }, missing }
 }
 
 /** Physical address of each granule of memory, by its number. */

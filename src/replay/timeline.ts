@@ -115,6 +115,8 @@ function describe(machine: Machine, event: MachineEvent, disassemble: (bytes: Ui
     }
     case 'invalidate':
       return event.sizeBytes === 0 ? `invalidates all translations${event.value === 1 ? '' : ' but global ones'}` : `invalidates the translation of 0x${event.address.toString(16)}`
+    case 'cache-flush':
+      return event.sizeBytes === 0 ? 'writes back and empties its caches' : `flushes the line of ${at()} from all caches`
     case 'serialize':
       return 'core-serialising instruction'
     case 'block':

@@ -23,6 +23,8 @@ const STEPS_MAX = 10_000_000
 const VCPUS_MAX = 32
 /** Words of the list of pages whose translations can be stale. */
 const PAGES_MAX = 1 << 16
+/** Lines that are accessed past the caches. */
+const LINES_MAX = 1 << 12
 
 /** What an exploration learnt about sharing, as lists (smp/sharing.ts). */
 export interface SharingRecord {
@@ -32,6 +34,8 @@ export interface SharingRecord {
   readonly interruptible: readonly number[]
   /** Where translations can be stale: linear page number and mask of the vCPUs that access it, alternating. */
   readonly pages: readonly number[]
+  /** Physical addresses of lines that are accessed past the caches, ascending. */
+  readonly uncached: readonly number[]
 }
 
 export interface Trace {
@@ -127,6 +131,7 @@ export function decodeTrace(file: Uint8Array): Trace {
       fetchers: sharing.integers('fetchers', 2 * granules),
       interruptible: sharing.integers('interruptible', VCPUS_MAX),
       pages: sharing.raw('pages') === undefined ? [] : sharing.integers('pages', PAGES_MAX),
+      uncached: sharing.raw('uncached') === undefined ? [] : sharing.integers('uncached', LINES_MAX),
     },
     schedule,
     checks,

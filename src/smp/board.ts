@@ -21,7 +21,7 @@ import { Memory, PageMap } from './memory.ts'
 import type { Model } from './model.ts'
 import type { Monitor, Violation } from './monitor.ts'
 import type { PrivateCode } from './privateCode.ts'
-import { Sharing } from './sharing.ts'
+import { Sharing, WALKER } from './sharing.ts'
 import { StepMemo } from './stepMemo.ts'
 import type { StoreBuffer } from './storeBuffer.ts'
 import { symbolize } from './symbols.ts'
@@ -105,7 +105,8 @@ export class Board {
     const pages = options.pages ?? new PageMap(image.regions)
     const vcpus = image.vcpus.length
     this.watchers = new Watchers(options.monitors ?? [])
-    const ghostWords = this.watchers.all.reduce((sum, monitor) => sum + monitor.ghostWords(vcpus), 0)
+    this.sharing = options.sharing ?? new Sharing(pages.sizeBytes / 4, vcpus)
+    const ghostWords = this.watchers.all.reduce((sum, monitor) => sum + monitor.ghostWords(vcpus, this.sharing), 0)
     const history = historyWords(vcpus, model.fetchHistory)
     this.image = image
     this.model = model
@@ -114,12 +115,12 @@ export class Board {
     this.#quietAt = this.layout.quiet
     this.store = new Store(this.layout.length, this.layout.quiet)
     this.memory = new Memory(this.store, this.layout.memory, pages, image.regions)
-    this.sharing = options.sharing ?? new Sharing(pages.sizeBytes / 4, vcpus)
     this.memo = new StepMemo(this.store, this.layout, this.sharing, this.footprint, this.eventRegisters, (id) => this.countPoint(id))
     this.memory.memo = this.memo
     if (!model.ownStoresSeen && model.fetch.kind !== 'coherent') this.sharing.ownCode = true
     this.fetchView = new FetchView(this.store, this.layout.history, this.layout.serials, this.memory, this.sharing, model, vcpus, (v, physical) => this.#inQueue(v, physical))
-    this.translations = model.tlb === 'none' ? null : new Translations(this.store, this.layout.translations, this.memory, this.sharing, model, vcpus)
+    const losing = (v: number) => this.watchers.all.forEach((monitor) => monitor.beforeInvalidation?.(v))
+    this.translations = model.tlb === 'none' ? null : new Translations(this.store, this.layout.translations, this.memory, this.sharing, model, vcpus, losing)
     const buses: VcpuBus[] = []
     const cpus: Cpu[] = []
     for (let v = 0; v < vcpus; v++) {
@@ -282,6 +283,34 @@ export class Board {
   onTranslation(v: number, linear: number, entry: number, access: number): void {
     this.footprint.add(FP_RESOURCE_READ, RESOURCE_MARKS, 0)
     for (const monitor of this.watchers.all) monitor.onTranslation?.(v, linear, entry, access)
+  }
+
+  /** `v` empties its caches, or the line at `physical` in all of them. */
+  onCacheFlush(v: number, physical: number | null): void {
+    this.#noteCaches()
+    this.footprint.add(FP_RESOURCE_WRITE, RESOURCE_MARKS, 0)
+    for (const monitor of this.watchers.all) monitor.onCacheFlush?.(v, physical)
+    this.observer?.({ kind: 'cache-flush', vcpu: v, address: (physical ?? 0) >>> 0, sizeBytes: physical === null ? 0 : this.model.cpu.lineBytes, value: 0 })
+  }
+
+  /** An access past the caches: of these lines every access is an event, and judged by what caches may hold. */
+  noteUncached(physical: number, sizeBytes: number): void {
+    if (this.translations === null) this.weaken('an access was uncached: without cached translations (tlb=none) caches are judged by what was accessed only')
+    const { lineBytes } = this.model.cpu
+    for (let line = (physical & -lineBytes) >>> 0; line < (physical >>> 0) + sizeBytes; line += lineBytes)
+      if (this.sharing.noteUncached(line)) {
+        // Shared even where there is one vCPU: with its caches.
+        const g = this.memory.granule(this.memory.index(line))
+        this.sharing.noteRead(g, g + lineBytes / 4 - 1, WALKER)
+        this.noteReleased(line, lineBytes)
+      }
+    this.#noteCaches()
+  }
+
+  /** What caches may hold depends on the translations of all, and on who has flushed them. */
+  #noteCaches(): void {
+    for (let u = 0; u < this.cpus.length; u++) this.noteTranslating(u)
+    this.footprint.add(FP_RESOURCE_READ, RESOURCE_MARKS, 0)
   }
 
   onMark(v: number, call: number, eax: number, edx: number): void {

@@ -30,6 +30,8 @@ export const EVENT_KINDS = [
   'translation',
   /** INVLPG of linear `address`; `sizeBytes` 0: all translations but global ones, or (`value` 1) all. */
   'invalidate',
+  /** WBINVD; CLFLUSH of the line at `address`, of `sizeBytes`. */
+  'cache-flush',
 ] as const
 export type EventKind = (typeof EVENT_KINDS)[number]
 

@@ -58,9 +58,11 @@ export class Execution {
     this.#board.effect = true
     this.#board.footprint.add(FP_WRITE, physical, size)
     this.#board.writeMemory(v, physical, size, low, buffer.high(entry), buffer.alias(entry))
+    const uncached = buffer.isUncached(entry)
     buffer.remove(entry)
     this.#board.noteJudged(physical, size)
-    for (const monitor of this.#board.watchers.drains) monitor.onDrain!(v, physical, size)
+    if (uncached) this.#board.noteUncached(physical, size)
+    for (const monitor of this.#board.watchers.drains) monitor.onDrain!(v, physical, size, uncached)
     this.#board.observer?.({ kind: 'drain', vcpu: v, address: physical, sizeBytes: size, value: low })
   }
 

@@ -3,13 +3,14 @@
  * undoable words; whatever feeds that state is a visible event, so that reduction cannot lose it.
  */
 import type { Op } from '../cpu/decode.ts'
+import type { Sharing } from './sharing.ts'
 import type { Board } from './board.ts'
 
 export interface Monitor {
   /** As `xmcheck list` shows it. */
   readonly name: string
   /** Words of ghost state that it needs for `machine`; they start as 0. */
-  ghostWords(vcpus: number): number
+  ghostWords(vcpus: number, sharing: Sharing): number
   /** Called once, with the first of its ghost words. */
   attach(machine: Board, ghosts: number): void
   /** Addresses at which it wants `onExecute`. */
@@ -22,8 +23,8 @@ export interface Monitor {
   onTranslation?(vcpu: number, linear: number, entry: number, access: number): void
   /** A page walk of `vcpu` loads an entry. */
   onWalk?(vcpu: number, physical: number, sizeBytes: number): void
-  /** A store of `vcpu` reaches memory from its buffer. */
-  onDrain?(vcpu: number, physical: number, sizeBytes: number): void
+  /** A store of `vcpu` reaches memory from its buffer; `uncached`: past the caches. */
+  onDrain?(vcpu: number, physical: number, sizeBytes: number, uncached: boolean): void
   /** `vcpu` is about to execute `sizeBytes` of code at linear address `eip`. */
   onFetch?(vcpu: number, eip: number, sizeBytes: number, physical: number): void
   /** An interrupt, NMI or fault was taken by `vcpu`: it will go on at `eip`, which stands at linear address `place`. */
@@ -37,6 +38,10 @@ export interface Monitor {
    * `onFetch` or `onReturn` that has no such moments sees every step executed (stepMemo.ts).
    */
   isIdle?(): boolean
+  /** What translations `vcpu` may use is about to become less. */
+  beforeInvalidation?(vcpu: number): void
+  /** `vcpu` empties its caches (WBINVD), or (`physical` not null) the line there in all caches (CLFLUSH). */
+  onCacheFlush?(vcpu: number, physical: number | null): void
   /** A marking guest call (guestCalls.ts): `enter`, `leave`, `free`, `alloc`, `building` and so on. */
   onMark?(vcpu: number, call: number, eax: number, edx: number): void
 }

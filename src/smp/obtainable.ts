@@ -1,6 +1,6 @@
 /** What walks of a vCPU could put into its translation caches, from the tables as memory has them now. */
-import { A, Walk, walkTables, type WalkPort } from '../cpu/paging.ts'
-import { CR0, CR4, CR4_PAE, REGISTER_WORDS } from '../cpu/registers.ts'
+import { A, P, PS, Walk, walkTables, type WalkPort } from '../cpu/paging.ts'
+import { CR0, CR3, CR4, CR4_PAE, PDPTE, REGISTER_WORDS } from '../cpu/registers.ts'
 import type { Memory } from './memory.ts'
 import type { Model } from './model.ts'
 import type { Sharing } from './sharing.ts'
@@ -67,11 +67,15 @@ export class ObtainableTranslations {
   directory: readonly [number, number] | null = null
   readonly #records: TlbRecords
   readonly #peek: Peek
+  readonly #memory: Memory
+  readonly #sharing: Sharing
   readonly #model: Model
 
   constructor(records: TlbRecords, memory: Memory, sharing: Sharing, model: Model) {
     this.#records = records
     this.#peek = new Peek(memory, sharing)
+    this.#memory = memory
+    this.#sharing = sharing
     this.#model = model
   }
 
@@ -123,6 +127,52 @@ export class ObtainableTranslations {
     if (peek.stop !== 0) return
     this.reads.push(...peek.read.subarray(0, peek.count))
     if (out.entry !== 0 && this.isCacheable(out.entry) && !entries.includes(out.entry)) entries.push(out.entry)
+  }
+
+  /**
+   * Every linear page that walks of `vcpu` may lead to the page frame at `frame`, through present directory entries and cached ones. From
+   * now on all the tables that were looked through are known to be walked: none of their entries changes unnoticed.
+   */
+  forEachPageTo(vcpu: number, frame: number, found: (page: number) => void): void {
+    this.enter(vcpu)
+    const { entryBytes } = this
+    const records = this.#records
+    const pages = new Set<number>()
+    const inTable = (region: number, table: number) =>
+      this.#entriesOf(table, 4096 / entryBytes, entryBytes, (entry, k) => {
+        if ((entry & P) !== 0 && (entry & ~0xfff) === frame) pages.add(region + k * 4096)
+      })
+    const regionBytes = ~records.regionMask(vcpu) + 1
+    const large = (region: number, entry: number) => {
+      if (((entry ^ frame) & -regionBytes) === 0) pages.add(region + (frame & (regionBytes - 1)))
+    }
+    const ofDirectory = (region: number, entry: number) => {
+      if ((entry & PS) !== 0) large(region, entry)
+      else inTable(region, entry & ~0xfff)
+    }
+    for (const [directory, start] of this.#directories())
+      this.#entriesOf(directory, 4096 / entryBytes, entryBytes, (entry, k) => {
+        if ((entry & P) !== 0) ofDirectory((start + k * regionBytes) | 0, entry)
+      })
+    for (let k = 0; k < records.directoryCount(vcpu); k++) ofDirectory(records.regionAt(vcpu, k), records.lowAt(vcpu, k))
+    for (const page of pages) found(page | 0)
+  }
+
+  /** Physical address of each page directory of the context, and the linear address that it begins at. */
+  #directories(): [number, number][] {
+    const r = this.context
+    if ((r[CR4] & CR4_PAE) === 0) return [[r[CR3] & ~0xfff, 0]]
+    return [0, 1, 2, 3].filter((n) => (r[PDPTE + n * 2] & P) !== 0).map((n) => [r[PDPTE + n * 2] & ~0xfff, n << 30])
+  }
+
+  /** Low words of the entries of a table, and their numbers. */
+  #entriesOf(table: number, count: number, sizeBytes: number, each: (entry: number, k: number) => void): void {
+    const memory = this.#memory
+    const at = memory.index(table)
+    if (at < 0) return
+    const { walked } = this.#sharing
+    for (let g = memory.granule(at); g <= memory.granule(at + 4095); g++) if (walked[g] === 0) this.#sharing.noteWalk(g, g)
+    for (let k = 0; k < count; k++) each(memory.load(at + k * sizeBytes, 4), k)
   }
 
   /** An entry may be cached by speculation: with `accessed`, only if its A bit is set. */

@@ -25,6 +25,7 @@ export interface Learnt {
   readonly interruptible: Uint8Array
   /** Pairs: Sharing.spins. */
   readonly spins: Int32Array
+  readonly uncachedLines: Int32Array
 }
 const ROW = 5
 const KNOWN_SHARED = 1
@@ -59,6 +60,8 @@ export class Sharing {
   readonly relied: Uint8Array
   /** Per vCPU: an interrupt may arrive. */
   readonly interruptible: Uint8Array
+  /** Lines of memory (physical addresses, sorted) that some access reaches past the caches. */
+  readonly uncachedLines: number[] = []
   /** Heads of loops that count (spins.ts) to their counters, registers as bits; -1: they do more. */
   readonly spins = new Map<number, number>()
   /** Some dword of code is shared, so that core serialisation is visible. */
@@ -234,6 +237,17 @@ export class Sharing {
     if (this.shared[g] === 0) this.#share(g)
   }
 
+  /** Notes an access past the caches to the line at physical address `line`; true: that was not known. */
+  noteUncached(line: number): boolean {
+    if (this.uncachedLines.includes(line)) return false
+    this.uncachedLines.push(line)
+    this.uncachedLines.sort((a, b) => a - b)
+    this.noted++
+    this.#grow()
+    this.noteTables()
+    return true
+  }
+
   noteInterruptible(vcpu: number): void {
     if (this.interruptible[vcpu] !== 0) return
     this.interruptible[vcpu] = 1
@@ -255,7 +269,7 @@ export class Sharing {
         rows.push(g, this.#flagsOf(g), this.readers[g], this.writers[g], this.fetchers[g])
     const pages = Int32Array.from([...this.pages].flat())
     const spins = Int32Array.from([...this.spins].flat())
-    return { rows: Int32Array.from(rows), pages, tablesChange: this.tablesChange, aliased: this.aliased, interruptible: this.interruptible.slice(), spins }
+    return { rows: Int32Array.from(rows), pages, tablesChange: this.tablesChange, aliased: this.aliased, interruptible: this.interruptible.slice(), spins, uncachedLines: Int32Array.from(this.uncachedLines) }
   }
 
   #flagsOf(g: number): number {
@@ -263,7 +277,7 @@ export class Sharing {
   }
 
   /** Adds what another exploration of the same program has learnt. True: accesses are visible that were not. */
-  learn({ rows, pages, tablesChange, aliased, interruptible, spins }: Learnt): boolean {
+  learn({ rows, pages, tablesChange, aliased, interruptible, spins, uncachedLines }: Learnt): boolean {
     const { version } = this
     for (let at = 0; at + ROW <= rows.length; at += ROW) {
       const g = rows[at]
@@ -297,6 +311,7 @@ export class Sharing {
       this.noted++
     }
     for (let v = 0; v < this.interruptible.length; v++) if (interruptible[v] === 1) this.noteInterruptible(v)
+    for (const line of uncachedLines) this.noteUncached(line >>> 0)
     for (let k = 0; k + 1 < spins.length; k += 2) this.noteSpin(spins[k] >>> 0, spins[k + 1])
     return this.version !== version
   }

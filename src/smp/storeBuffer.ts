@@ -8,6 +8,8 @@ import { BUFFER, BUFFER_COUNT, BUFFER_ENTRY_WORDS } from './layout.ts'
 /** Size in bytes; and whether what was stored after it drains after it and all before it. */
 const SIZE_MASK = 0xff
 const ENDS_GROUP = 0x100
+/** And whether it goes past the caches. */
+export const UNCACHED_STORE = 0x200
 /** And through which alias of its page it was made (Cpu.storeAlias), where that matters. */
 const ALIAS_MASK = ~0xfff
 
@@ -36,6 +38,9 @@ export class StoreBuffer {
   alias(k: number): number {
     return this.#store.w[this.#entries + k * BUFFER_ENTRY_WORDS + 1] & ALIAS_MASK
   }
+  isUncached(k: number): boolean {
+    return (this.#store.w[this.#entries + k * BUFFER_ENTRY_WORDS + 1] & UNCACHED_STORE) !== 0
+  }
   low(k: number): number {
     return this.#store.w[this.#entries + k * BUFFER_ENTRY_WORDS + 2]
   }
@@ -43,11 +48,11 @@ export class StoreBuffer {
     return this.#store.w[this.#entries + k * BUFFER_ENTRY_WORDS + 3]
   }
 
-  /** Appends an entry; the caller has made sure that there is room. Bytes beyond the size are cleared. */
-  push(physical: number, sizeBytes: number, low: number, high: number, alias: number): void {
+  /** Appends an entry; the caller has made sure that there is room. Bytes beyond the size are cleared. @param how alias, UNCACHED_STORE */
+  push(physical: number, sizeBytes: number, low: number, high: number, how: number): void {
     const at = this.#entries + this.count * BUFFER_ENTRY_WORDS
     this.#store.set(at, physical)
-    this.#store.set(at + 1, sizeBytes | alias)
+    this.#store.set(at + 1, sizeBytes | how)
     this.#store.set(at + 2, sizeBytes >= 4 ? low : low & ((1 << (sizeBytes * 8)) - 1))
     this.#store.set(at + 3, sizeBytes >= 8 ? high : sizeBytes <= 4 ? 0 : high & ((1 << ((sizeBytes - 4) * 8)) - 1))
     this.#store.set(this.#count, this.count + 1)

@@ -2,24 +2,25 @@
  * What a vCPU's translation caches hold *beside* what walks give now, as words of the state (translations.ts):
  *
  * ```
- * context      MODE ROOT PDPTE x 4          what the walks of this vCPU start from
+ * context      MODE ROOT PDPTE x 4 PAT      what the walks of this vCPU start from
  * pages        page | views, translation    stale translations, sorted
  * directories  region, entry low, high      stale directory entries in the paging-structure cache, sorted
  * ```
  *
  * Sorted, without what another record covers, and unused words 0: equal sets are equal states.
  */
-import { A, D, G, NO_FETCH, P, PS, U, W } from '../cpu/paging.ts'
-import { CR0, CR0_PG, CR3, CR4, CR4_PAE, CR4_PGE, CR4_PSE, EFER_NXE, MSR_EFER, PDPTE } from '../cpu/registers.ts'
+import { A, D, G, NO_FETCH, P, PS, U, UNCACHED, W } from '../cpu/paging.ts'
+import { CR0, CR0_PG, CR3, CR4, CR4_PAE, CR4_PGE, CR4_PSE, EFER_NXE, MSR_EFER, MSR_PAT_HI, MSR_PAT_LO, PDPTE } from '../cpu/registers.ts'
 import type { Store } from '../state/store.ts'
 
 /** Words of a vCPU. MODE: CR0.PG, CR4.PSE, PAE, PGE and EFER.NXE, each at its own bit; they do not collide. */
 const MODE = 0
 const ROOT = 1
 const PDPTES = 2
-const PAGE_COUNT = 10
-const DIRECTORY_COUNT = 11
-const PAGES = 12
+const PAT = 10
+const PAGE_COUNT = 12
+const DIRECTORY_COUNT = 13
+const PAGES = 14
 const PAGE_WORDS = 2
 const DIRECTORY_WORDS = 3
 const MODE_CR4 = CR4_PSE | CR4_PAE | CR4_PGE
@@ -30,7 +31,7 @@ export const VIEW_DATA = 2
 export const VIEW_BOTH = 3
 
 /** Result of a walk that makes two translations differ, apart from A, D, G and the size of the page. */
-const SAME = ~0xfff | W | U | NO_FETCH
+const SAME = ~0xfff | W | U | NO_FETCH | UNCACHED
 /** Bits of a directory entry that matter to who has it cached. */
 const SAME_DIRECTORY = ~0xfff | P | W | U | PS
 
@@ -80,7 +81,7 @@ export class TlbRecords {
   startsFrom(vcpu: number, r: Int32Array): boolean {
     const { w } = this.#store
     const at = this.#at(vcpu)
-    if (w[at + MODE] !== modeOf(r) || w[at + ROOT] !== r[CR3]) return false
+    if (w[at + MODE] !== modeOf(r) || w[at + ROOT] !== r[CR3] || w[at + PAT] !== r[MSR_PAT_LO] || w[at + PAT + 1] !== r[MSR_PAT_HI]) return false
     if ((r[CR4] & CR4_PAE) === 0) return true
     for (let k = 0; k < 8; k++) if (w[at + PDPTES + k] !== r[PDPTE + k]) return false
     return true
@@ -93,6 +94,8 @@ export class TlbRecords {
     const on = (r[CR0] & CR0_PG) !== 0
     store.set(at + MODE, on ? modeOf(r) : 0)
     store.set(at + ROOT, on ? r[CR3] : 0)
+    store.set(at + PAT, on ? r[MSR_PAT_LO] : 0)
+    store.set(at + PAT + 1, on ? r[MSR_PAT_HI] : 0)
     for (let k = 0; k < 8; k++) store.set(at + PDPTES + k, on && (r[CR4] & CR4_PAE) !== 0 ? r[PDPTE + k] : 0)
   }
 
@@ -104,6 +107,8 @@ export class TlbRecords {
     r[CR4] = w[at + MODE] & MODE_CR4
     r[MSR_EFER] = w[at + MODE] & EFER_NXE
     r[CR3] = w[at + ROOT]
+    r[MSR_PAT_LO] = w[at + PAT]
+    r[MSR_PAT_HI] = w[at + PAT + 1]
     for (let k = 0; k < 8; k++) r[PDPTE + k] = w[at + PDPTES + k]
   }
 
@@ -151,6 +156,12 @@ export class TlbRecords {
 
   dropPages(vcpu: number, which: (page: number, entry: number) => boolean): void {
     for (let k = this.pageCount(vcpu) - 1; k >= 0; k--) if (which(this.pageAt(vcpu, k), this.entryAt(vcpu, k))) this.#removePage(vcpu, k)
+  }
+
+  /** Whether `keepOnly` would take something away. */
+  wouldLose(vcpu: number, page: number, entry: number, views: number): boolean {
+    for (let k = this.pageCount(vcpu) - 1; k >= 0; k--) if (this.pageAt(vcpu, k) === page && this.entryAt(vcpu, k) !== entry && (this.viewsAt(vcpu, k) & views) !== 0) return true
+    return false
   }
 
   /** Of the translations of `page`, only `entry` can still be used through `views`. */

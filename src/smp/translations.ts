@@ -12,9 +12,10 @@
  * With `tlbSpeculative=no` a translation is cached by the walk of an access only; then the records hold what was walked,
  * stale or not.
  *
- * Which pages matter is learnt (sharing.ts): a stale translation of a page that a vCPU never touches changes nothing.
+ * Which pages matter is learnt (sharing.ts): a stale translation of a page that a vCPU never touches changes nothing, but
+ * where it fills caches with what others access uncached (`mayCache`).
  */
-import { CACHED_DIRECTORY, CACHED_PAGE, FETCH, A, D, denied, errorOf, P, PS, W, type Walk } from '../cpu/paging.ts'
+import { CACHED_DIRECTORY, CACHED_PAGE, FETCH, A, D, denied, errorOf, P, PS, UNCACHED, W, type Walk } from '../cpu/paging.ts'
 import { CR0, CR0_WP, CR3, CR4, CR4_PGE } from '../cpu/registers.ts'
 import type { Store } from '../state/store.ts'
 import type { Memory } from './memory.ts'
@@ -52,9 +53,12 @@ export class Translations {
   readonly #caches: boolean
   readonly #records: TlbRecords
   readonly #obtainable: ObtainableTranslations
+  readonly #losing: (vcpu: number) => void
   #replaced: Replaced[] = []
 
-  constructor(store: Store, base: number, memory: Memory, sharing: Sharing, model: Model, vcpus: number) {
+  /** @param losing is told of a vCPU whose usable translations are about to become less, where caches matter */
+  constructor(store: Store, base: number, memory: Memory, sharing: Sharing, model: Model, vcpus: number, losing: (vcpu: number) => void) {
+    this.#losing = losing
     this.#memory = memory
     this.#sharing = sharing
     this.#model = model
@@ -122,7 +126,7 @@ export class Translations {
       const refused = denied(walks.context, entry, access)
       // A store through an entry that is not dirty walks, to set D.
       if (!refused && (access & W) !== 0 && (entry & D) === 0) continue
-      if (refused ? now === 0 && error === (errorOf(walks.context, access) | P) : now !== 0 && ((now ^ entry) & ~0xfff) === 0 && (unset & entry) === 0) continue
+      if (refused ? now === 0 && error === (errorOf(walks.context, access) | P) : now !== 0 && ((now ^ entry) & (~0xfff | UNCACHED)) === 0 && (unset & entry) === 0) continue
       this.#option(CACHED_PAGE, entry, 0)
     }
     const region = linear & records.regionMask(vcpu)
@@ -146,7 +150,11 @@ export class Translations {
 
   /** `vcpu` uses the cached translation `entry`: then its TLB holds no other one of that page. */
   use(vcpu: number, linear: number, access: number, entry: number): void {
-    if (this.#model.tlbSplit !== 'each') this.#records.keepOnly(vcpu, linear & ~0xfff, entry, this.#views(access))
+    if (this.#model.tlbSplit === 'each') return
+    const page = linear & ~0xfff
+    const views = this.#views(access)
+    if (this.#cachesMatter && this.#records.wouldLose(vcpu, page, entry, views)) this.#losing(vcpu)
+    this.#records.keepOnly(vcpu, page, entry, views)
   }
 
   /** A walk gave `walk` for an access of `vcpu`; `spans`: others ran while it was made. */
@@ -179,6 +187,7 @@ export class Translations {
   beforeWrite(physical: number, sizeBytes: number): void {
     this.#sharing.noteTables()
     this.#replaced = []
+    this.#lose(null)
     if (!this.#speculates) return
     const walks = this.#obtainable
     for (let vcpu = 0; vcpu < this.#vcpus; vcpu++) {
@@ -222,6 +231,7 @@ export class Translations {
   #invalidateOne(vcpu: number, linear: number, which: (region: number) => boolean): void {
     const records = this.#records
     const mask = records.regionMask(vcpu)
+    this.#lose(vcpu)
     // What walks from those directory entries could have put into the TLB stays.
     const derived = this.#speculates && records.directoryCount(vcpu) > 0 ? this.#obtainableIn(vcpu, (page) => which(page & mask)) : []
     records.dropDirectories(vcpu, which)
@@ -232,6 +242,7 @@ export class Translations {
   /** MOV CR3 and the like (`globalToo` false: global translations stay), CR0.PG, CR4. `r`: the registers as they are now. */
   invalidate(vcpu: number, r: Int32Array, globalToo: boolean): void {
     const records = this.#records
+    this.#lose(vcpu)
     let kept: readonly Obtainable[] = []
     if (this.isOn(vcpu) && !globalToo && (r[CR4] & CR4_PGE) !== 0) {
       if (r[CR3] !== records.rootOf(vcpu)) this.#sharing.noteTables()
@@ -247,9 +258,39 @@ export class Translations {
   /** Registers changed what walks give (PDPTEs loaded by MOV CR0, EFER.NXE) and nothing is dropped. */
   retarget(vcpu: number, r: Int32Array): void {
     if (this.startsFrom(vcpu, r)) return
+    this.#lose(vcpu)
     const before = this.isOn(vcpu) && this.#speculates ? this.#obtainableIn(vcpu, () => true) : []
     this.#records.enter(vcpu, r)
     for (const { page, entries } of before) this.#keepStale(vcpu, page, entries)
+  }
+
+  // --- caches -----------------------------------------------------------------------------------------
+
+  /**
+   * Whether `vcpu` could use a translation now, of whatever page, through which its caches may hold lines of the page frame at
+   * `frame`. All pages that lead there matter from now on.
+   */
+  mayCache(vcpu: number, frame: number): boolean {
+    if (!this.isOn(vcpu)) return false
+    const fills = (entry: number) => (entry & ~0xfff) === frame && (entry & UNCACHED) === 0
+    const records = this.#records
+    for (let k = records.pageCount(vcpu) - 1; k >= 0; k--) if (fills(records.entryAt(vcpu, k))) return true
+    if (!this.#speculates) return false
+    let may = false
+    this.#obtainable.forEachPageTo(vcpu, frame, (page) => {
+      this.notePage(vcpu, page)
+      may ||= this.#obtainable.of(vcpu, page).some(fills)
+    })
+    return may
+  }
+
+  get #cachesMatter(): boolean {
+    return this.#sharing.uncachedLines.length > 0
+  }
+  /** Translations of `vcpu`, null: of all, are about to be taken away. */
+  #lose(vcpu: number | null): void {
+    if (!this.#cachesMatter) return
+    for (let v = 0; v < this.#vcpus; v++) if (vcpu === null || v === vcpu) this.#losing(v)
   }
 
   #obtainableIn(vcpu: number, which: (page: number) => boolean): Obtainable[] {

@@ -20,7 +20,7 @@ import {
 } from './layout.ts'
 import type { Board } from './board.ts'
 import { WALKER } from './sharing.ts'
-import { StoreBuffer } from './storeBuffer.ts'
+import { StoreBuffer, UNCACHED_STORE } from './storeBuffer.ts'
 
 /** What a vCPU can be parked at when its step may begin with a fetch. */
 const FETCH_PENDINGS: ReadonlySet<number> = new Set([AT_FETCH, AT_BOUNDARY, AT_LOCAL])
@@ -362,6 +362,25 @@ export class VcpuBus implements Bus {
     this.#machine.translations?.retarget(this.#vcpu, this.cpu.r)
   }
 
+  flushCaches(): void {
+    this.#flush(null)
+  }
+  flushLine(physical: number): void {
+    this.#flush(physical)
+  }
+  #flush(physical: number | null): void {
+    if (this.cpu.stop !== 0 || this.#replayed()) return
+    const machine = this.#machine
+    // Otherwise it matters to nobody.
+    if (this.#running && machine.sharing.uncachedLines.length > 0) {
+      machine.memo.abandon()
+      if (!this.gate(AT_SERIALIZE, 0, 0, 1)) return
+      machine.quiet = false
+      machine.onCacheFlush(this.#vcpu, physical)
+    }
+    this.record(0)
+  }
+
   // No device answers on the ports: reads float high, writes are lost.
   in(_port: number, sizeBytes: number): number {
     return sizeBytes === 4 ? -1 : (1 << (sizeBytes * 8)) - 1
@@ -475,6 +494,7 @@ export class VcpuBus implements Bus {
     if (at < 0) return 0
     const machine = this.#machine
     const memory = machine.memory
+    this.#noteUncached(physical, sizeBytes)
     const visible = this.#seenRead(at, sizeBytes)
     if (this.cpu.stop !== 0) return 0
     if ((machine.sharing.writers[memory.granule(at)] & this.#bit) === 0) machine.foreignLoads++
@@ -521,6 +541,7 @@ export class VcpuBus implements Bus {
   #readHalves(physical: number, sizeBytes: number, cut: number): number {
     const at = this.#cursor < this.#answered ? this.#machine.memory.index(physical) : this.#check(physical, READ, 'memory')
     if (at < 0) return 0
+    this.#noteUncached(physical, sizeBytes)
     const visible = this.#seenRead(at, sizeBytes)
     if (this.cpu.stop !== 0) return 0
     let low = 0
@@ -602,6 +623,7 @@ export class VcpuBus implements Bus {
     const machine = this.#machine
     const memory = machine.memory
     const changes = !this.locked || !memory.holds(at, sizeBytes, low, high)
+    this.#noteUncached(physical, sizeBytes)
     let visible = false
     if (this.#running) visible = machine.sharing.noteWrite(memory.granule(at), memory.granule(at + sizeBytes - 1), this.#bit)
     const alias = this.#aliasOf(memory.granule(at))
@@ -626,6 +648,10 @@ export class VcpuBus implements Bus {
     machine.onAccess(this.#vcpu, physical, sizeBytes, true)
   }
 
+  #noteUncached(physical: number, sizeBytes: number): void {
+    if (this.cpu.uncached && this.#running) this.#machine.noteUncached(physical, sizeBytes)
+  }
+
   /** Through which alias of its page the store at hand is made; 0 where that does not matter. */
   #aliasOf(granule: number): number {
     const { model, sharing } = this.#machine
@@ -636,6 +662,7 @@ export class VcpuBus implements Bus {
 
   #enqueue(physical: number, sizeBytes: number, low: number, high: number, alias: number): boolean {
     const machine = this.#machine
+    const how = this.cpu.uncached ? alias | UNCACHED_STORE : alias
     const cut = machine.cut(physical, sizeBytes)
     const room = machine.model.storeBuffer - this.buffer.count
     if ((machine.model.sc && this.buffer.count > 0) || room < (cut === 0 ? 1 : 2)) {
@@ -644,15 +671,15 @@ export class VcpuBus implements Bus {
       return false
     }
     if (cut === 0) {
-      this.buffer.push(physical, sizeBytes, low, high, alias)
+      this.buffer.push(physical, sizeBytes, low, high, how)
       // After a fence that had to wait, a store comes before the step's event: it may drain before that event, so the step ends.
       this.#granted = false
     } else {
       if (!this.gate(AT_STORE, physical, sizeBytes, 2)) return false
       const highHalf = shiftRight(low, high, cut)
-      if (this.way === 1) this.buffer.push(physical + cut, sizeBytes - cut, highHalf[0], highHalf[1], alias)
-      this.buffer.push(physical, cut, low, high, alias)
-      if (this.way === 0) this.buffer.push(physical + cut, sizeBytes - cut, highHalf[0], highHalf[1], alias)
+      if (this.way === 1) this.buffer.push(physical + cut, sizeBytes - cut, highHalf[0], highHalf[1], how)
+      this.buffer.push(physical, cut, low, high, how)
+      if (this.way === 0) this.buffer.push(physical + cut, sizeBytes - cut, highHalf[0], highHalf[1], how)
     }
     this.#observe('store', physical, sizeBytes, low)
     return true

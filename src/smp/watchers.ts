@@ -29,7 +29,7 @@ export class Watchers {
     let at = ghosts
     for (const monitor of this.all) {
       monitor.attach(board, at)
-      at += monitor.ghostWords(board.vcpuCount)
+      at += monitor.ghostWords(board.vcpuCount, board.sharing)
       for (const eip of monitor.watches ?? []) this.byAddress.set(eip, [...(this.byAddress.get(eip) ?? []), monitor])
     }
   }

@@ -78,6 +78,8 @@ class ParkingBus implements Bus {
   lookup(): number { return 0 }
   fill(): void {}
   gateInvalidation(): void { this.#do(() => {}) }
+  flushCaches(): void { this.#do(() => {}) }
+  flushLine(): void { this.#do(() => {}) }
   retarget(): void {}
   in(port: number, size: number): number { return this.#access(() => this.inner.in(port, size)) }
   out(port: number, size: number, value: number): void { this.#do(() => this.inner.out(port, size, value)) }

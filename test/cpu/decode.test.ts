@@ -96,7 +96,7 @@ describe('decoder', () => {
         const op = decode(bytes, 0, 15, bits === 32)
         const name = Code[instruction.code]
         const features = instruction.code === Code.INVALID ? [] : [...instruction.cpuidFeatures()]
-        const exists = instruction.code !== Code.INVALID && !INVALID_BY_NAME.test(name) && (features.every((feature) => FEATURES.has(feature)) || /^[LMS]fence/.test(name))
+        const exists = instruction.code !== Code.INVALID && !INVALID_BY_NAME.test(name) && (features.every((feature) => FEATURES.has(feature)) || /^([LMS]fence|Clflush_)/.test(name))
         const mnemonic = op.row?.mnemonic ?? ''
         const opcode = op.row?.opcode.map((byte) => byte.toString(16).padStart(2, '0')).join('') ?? ''
         // #UD when executed, by the number of the register; x87 encodings that are not there, arithmetic, and FISTTP.

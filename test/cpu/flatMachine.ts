@@ -92,6 +92,8 @@ export class FlatBus implements Bus {
   }
   fill(): void {}
   gateInvalidation(): void {}
+  flushCaches(): void {}
+  flushLine(): void {}
   retarget(): void {}
   in(port: number, sizeBytes: number): number {
     const value = this.input(port, sizeBytes)

@@ -70,6 +70,7 @@ const CASES: readonly (readonly [text: string, expected: Expected, prepare?: Pre
   ['clts', { r: word(reg.CR0, 0x11) }, ({ r }) => { r[reg.CR0] |= reg.CR0_TS }],
   ['invd', nothing],
   ['wbinvd', nothing],
+  ['clflush [0x4000]', nothing],
   ['mov ebx, cr0', { r: word(reg.EBX, 0x11) }],
   ['mov ebx, cr2', { r: word(reg.EBX, 0x99) }, ({ r }) => { r[reg.CR2] = 0x99 }],
   ['mov ebx, cr3', { r: word(reg.EBX, 0x98000) }, ({ r }) => { r[reg.CR3] = 0x98000 }],

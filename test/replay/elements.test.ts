@@ -70,10 +70,10 @@ describe('elements of a schedule', () => {
   })
 
   it('has none where nothing differs from the default run', () => {
-    const machine = makeMachine(images[0], makeModel(), { shared: [], fetchers: [], interruptible: [], pages: [] })
+    const machine = makeMachine(images[0], makeModel(), { shared: [], fetchers: [], interruptible: [], pages: [], uncached: [] })
     const { schedule, ended } = carryOut(machine, [], 1000)
     expect(ended).toBe(true)
-    expect(elementsOf(makeMachine(images[0], makeModel(), { shared: [], fetchers: [], interruptible: [], pages: [] }), schedule)).toEqual([])
+    expect(elementsOf(makeMachine(images[0], makeModel(), { shared: [], fetchers: [], interruptible: [], pages: [], uncached: [] }), schedule)).toEqual([])
   })
 })
 

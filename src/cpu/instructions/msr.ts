@@ -15,7 +15,7 @@ import { privileged } from './system.ts'
 /** Bits of CPUID.1:EDX by feature; bit 0 (FPU) is always set. MCE and MCA are not there: nothing ever checks in. */
 const EDX_BITS: readonly (readonly [number, Feature])[] = [
   [1, 'vme'], [2, 'de'], [3, 'pse'], [4, 'tsc'], [5, 'msr'], [6, 'pae'], [8, 'cx8'], [9, 'apic'], [11, 'sep'], [13, 'pge'],
-  [15, 'cmov'], [16, 'pat'], [24, 'fxsr'],
+  [15, 'cmov'], [16, 'pat'], [19, 'clfsh'], [24, 'fxsr'],
 ]
 const APIC_BIT = 1 << 9
 const ECX_X2APIC = 1 << 21
@@ -60,7 +60,7 @@ function leaf(cpu: Cpu, number: number, subleaf: number): readonly [number, numb
       if (x2apic) return [0, subleaf === 0 ? 1 : 0, subleaf === 0 ? THREADS << 8 : subleaf & 0xff, cpu.apicId]
       break
     case 1:
-      return [signature, features.has('apic') ? cpu.apicId << 24 : 0, features.has('x2apic') ? ECX_X2APIC : 0, featureBits(cpu)]
+      return [signature, (features.has('apic') ? cpu.apicId << 24 : 0) | (features.has('clfsh') ? (cpu.cls.lineBytes / 8) << 8 : 0), features.has('x2apic') ? ECX_X2APIC : 0, featureBits(cpu)]
     case 0x80000000:
       if (extended !== 0) return [extended, 0, 0, 0]
       break
@@ -179,8 +179,11 @@ const wrmsr: Handler = privileged(
     else if (msr === SYSENTER_EIP && features.has('sep')) r[MSR_SYSENTER_EIP] = low
     else if (msr === PAT && features.has('pat')) {
       if (!validPat(low) || !validPat(high)) return cpu.fault(GP, 0)
+      cpu.bus.gateInvalidation()
+      if (cpu.stop !== 0) return
       r[MSR_PAT_LO] = low
       r[MSR_PAT_HI] = high
+      cpu.bus.retarget()
     } else if (msr === EFER && features.has('nx')) {
       if ((low & ~(EFER_SCE | EFER_NXE)) !== 0 || high !== 0) return cpu.fault(GP, 0)
       cpu.bus.gateInvalidation()

@@ -204,7 +204,8 @@ export const SYSTEM: readonly HandlerRow[] = [
   ['sti', sti],
   ['hlt', privileged((cpu) => { cpu.r[ACTIVITY] = HALTED })],
   ['invd', privileged(serializing(() => {}))],
-  ['wbinvd', privileged(serializing(() => {}))],
+  ['wbinvd', privileged(serializing((cpu) => cpu.bus.flushCaches()))],
+  ['clflush', flushLine],
   ['invlpg', privileged(serializing((cpu, op) => invalidatePage(cpu, op)))],
   ['clts', privileged((cpu) => { cpu.r[CR0] &= ~CR0_TS })],
   ['smsw', smsw],
@@ -214,6 +215,14 @@ export const SYSTEM: readonly HandlerRow[] = [
   ['sgdt', storeTable(GDT_BASE, GDT_LIMIT)],
   ['sidt', storeTable(IDT_BASE, IDT_LIMIT)],
 ]
+
+/** CLFLUSH is a load as far as faults go (SDM vol. 2A); it comes after older stores, as on the parts that order it with them. */
+function flushLine(cpu: Cpu, op: Op): void {
+  const linear = cpu.linear(op.seg, cpu.address(op), 1, false)
+  cpu.bus.fence()
+  const physical = cpu.stop !== 0 ? 0 : cpu.translate(linear, false)
+  if (cpu.stop === 0) cpu.bus.flushLine(physical)
+}
 
 /** INVLPG takes the linear address; segment limits are not checked (SDM vol. 2A). */
 function invalidatePage(cpu: Cpu, op: Op): void {

@@ -1,5 +1,6 @@
 import type { MachineImage } from '../../smp/image.ts'
 import type { Monitor } from '../../smp/monitor.ts'
+import { CacheAlias } from './cacheAlias.ts'
 import { CallCount } from './callCount.ts'
 import { Construction } from './construction.ts'
 import { LastAccess } from './lastAccess.ts'
@@ -21,6 +22,7 @@ export const MONITORS: readonly { readonly name: string; readonly doc: string; r
   { name: 'last-access', doc: 'access-after-release: XM_RELEASE is followed by no access once another has entered', make: (image) => new LastAccess(image) },
   { name: 'lifetime', doc: 'use-after-free, double-free: XM_FREE and XM_ALLOC', make: () => new Lifetime() },
   { name: 'unmapped', doc: 'stale-translation: XM_UNMAPPED pages are not accessed through a cached translation', make: () => new Unmapped() },
+  { name: 'cache-alias', doc: 'cache-alias: what is accessed uncached (PCD, PWT, PAT) is held by no cache', make: () => new CacheAlias() },
 ]
 
 /** The monitors that judge every run of `image`. */

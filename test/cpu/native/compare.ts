@@ -95,6 +95,8 @@ class FlatBus implements Bus {
   }
   fill(): void {}
   gateInvalidation(): void {}
+  flushCaches(): void {}
+  flushLine(): void {}
   retarget(): void {}
   in(): number {
     return -1

@@ -9,6 +9,7 @@ const LEFT_OUT: readonly (readonly [reason: string, test: (row: IsaRow) => boole
   ['arithmetic, which is not modelled', (row) => row.mnemonic === 'x87' && escapesOf(row.opcode[0]).registers.length === 0],
   ['saves what the host has and the classes do not', (row) => /^(fxsave|fxrstor)$/.test(row.mnemonic)],
   ['answers with what the host is', (row) => /^(cpuid|rdtsc|rdpmc|sgdt|sidt|sldt|str|smsw)$/.test(row.mnemonic)],
+  ['changes nothing but caches', (row) => row.mnemonic === 'clflush'],
   ['a system call of the host', (row) => row.mnemonic === 'sysenter'],
 ]
 
