@@ -341,12 +341,9 @@ XM_INLINE_ void xm_hlt(void) { __asm__ __volatile__("hlt" : : : "memory"); }
 #define XM_PTE_P 0x001u
 #define XM_PTE_RW 0x002u
 #define XM_PTE_US 0x004u
-#define XM_PTE_PWT 0x008u
-#define XM_PTE_PCD 0x010u
 #define XM_PTE_A 0x020u
 #define XM_PTE_D 0x040u
 #define XM_PTE_PS 0x080u
-#define XM_PTE_PAT 0x080u /* of a 4 KB page */
 #define XM_PTE_G 0x100u
 /* As Linux maps kernel memory: accessed and dirty from the start. */
 #define XM_PTE_KERNEL (XM_PTE_P | XM_PTE_RW | XM_PTE_A | XM_PTE_D)
@@ -384,22 +381,9 @@ XM_INLINE_ void xm_flush_all(void)
 	xm_write_cr4(cr4 ^ XM_CR4_PGE);
 	xm_write_cr4(cr4);
 }
-/* Caches: the own ones, or one line (Pentium 4 and later) in all of them; xmcheck has them where pages are uncached (PCD, PWT, PAT). */
-XM_INLINE_ void xm_wbinvd(void) { __asm__ __volatile__("wbinvd" : : : "memory"); }
-XM_INLINE_ void xm_clflush(const volatile void *p)
-{
-	__asm__ __volatile__("clflush %0" : : "m"(*(const volatile char *)p) : "memory");
-}
 /* Entry for a page or a table of the program's. */
 #define xm_pte(pointer, flags) ((unsigned int)(pointer) | (flags))
 XM_INLINE_ void xm_map_low(unsigned int *directory) { directory[0] = XM_PTE_KERNEL | XM_PTE_PS; }
-/* The same in pages of 4 KB, whose entries can be changed one by one. */
-XM_INLINE_ void xm_map_low_pages(unsigned int *directory, unsigned int *table)
-{
-	for (unsigned int n = 0; n < 1024; n++)
-		table[n] = n << 12 | XM_PTE_KERNEL;
-	directory[0] = (unsigned int)table | XM_PTE_KERNEL;
-}
 XM_INLINE_ void xm_map(unsigned int *directory, unsigned int *table, unsigned int linear, const volatile void *page, unsigned int flags)
 {
 	directory[linear >> 22] = xm_pte(table, XM_PTE_KERNEL | XM_PTE_US);
@@ -480,5 +464,29 @@ XM_INLINE_ void xm_irq_restore(unsigned int flags)
 #else
 #define XM_HYPERCALL_(what, operations) ((void)0)
 #endif
+
+/*
+ * ---- Memory types and caches ----
+ *
+ *  PCD, PWT and PAT of an entry select a memory type, as on hardware (the PAT register is that of reset: PCD is uncached). What is
+ *  accessed uncached may be in no cache, or `cache-alias` is violated: every vCPU that could have fetched it through another
+ *  translation has to flush its translations, then its caches. The large page of xm_map_low is such a translation.
+ */
+#define XM_PTE_PWT 0x008u
+#define XM_PTE_PCD 0x010u
+#define XM_PTE_PAT 0x080u /* of a 4 KB page */
+/* As xm_map_low, in pages of 4 KB, whose entries can be changed one by one. */
+XM_INLINE_ void xm_map_low_pages(unsigned int *directory, unsigned int *table)
+{
+	for (unsigned int n = 0; n < 1024; n++)
+		table[n] = n << 12 | XM_PTE_KERNEL;
+	directory[0] = xm_pte(table, XM_PTE_KERNEL);
+}
+/* The own caches; the line at `p` in all caches (Pentium 4 and later). */
+XM_INLINE_ void xm_wbinvd(void) { __asm__ __volatile__("wbinvd" : : : "memory"); }
+XM_INLINE_ void xm_clflush(const volatile void *p)
+{
+	__asm__ __volatile__("clflush %0" : : "m"(*(const volatile char *)p) : "memory");
+}
 
 #endif /* XMCHECK_H */

@@ -55,7 +55,7 @@ const DS_PREFIX = 0x3e
 const LOCK_PREFIX = 0xf0
 const PREFIXES: readonly number[] = [0x26, 0x2e, 0x36, 0x3e, 0x64, 0x65, 0x66, 0x67, 0xf0, 0xf2, 0xf3]
 /** Instructions that are pieces by themselves. */
-const PIECES: ReadonlySet<string> = new Set(['mfence', 'lfence', 'sfence', 'wbinvd', 'invlpg', 'cpuid', 'int', 'cli', 'sti'])
+const PIECES: ReadonlySet<string> = new Set(['mfence', 'lfence', 'sfence', 'wbinvd', 'clflush', 'invlpg', 'cpuid', 'int', 'cli', 'sti'])
 const SENDS: ReadonlyMap<number, string> = new Map([
   [GUEST_CALLS.ipi, 'IPI'],
   [GUEST_CALLS.nmi, 'NMI'],
