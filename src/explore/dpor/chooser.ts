@@ -1,13 +1,13 @@
 /** Whom to run where nothing is planned: all alternatives of one process that neither sleeps nor waits. */
 import { choiceKind, choiceVcpu, DRAIN, packChoice, RUN } from '../../smp/choice.ts'
 import { CHOICES_MAX } from '../explorable.ts'
+import { FORKED, processOf } from './act.ts'
 import { isInterrupt, type Budgets } from './budgets.ts'
 import { grownFlags, UNKNOWN } from './cells.ts'
-import { FORKED, processOf } from './dependence.ts'
 import type { Path } from './path.ts'
 import type { SleepSets } from './sleepSets.ts'
 import type { Waits } from './waits.ts'
-import type { WakeupTree } from './wakeupTree.ts'
+import type { TreeNode, WakeupTree } from './wakeupTree.ts'
 
 export const PLANNED = -1
 export const NOBODY = -2
@@ -86,7 +86,7 @@ export class Chooser {
     let picked = -1
     let first = -1
     let half = -1
-    const last = d > 0 ? this.#path.trail.process[d - 1] & ~1 : -1
+    const last = d > 0 ? this.#path.trail.events[d - 1].act.process & ~1 : -1
     for (let k = 0; k < count && picked < 0; k++) {
       const process = processOf(this.choices[k])
       if (!this.goesOn(d, this.choices[k]) || this.#sleep.sleeps(d, this.choices[k])) continue
@@ -100,12 +100,12 @@ export class Chooser {
       for (let k = 0; k < count && !this.someAsleep; k++) this.someAsleep = this.goesOn(d, this.choices[k])
       return NOBODY
     }
-    let tail = 0
+    let tail: TreeNode | null = null
     for (let k = 0; k < count; k++) {
       if ((picked >= 0 && processOf(this.choices[k]) !== picked) || !this.goesOn(d, this.choices[k]) || this.#sleep.sleeps(d, this.choices[k])) continue
-      const node = tree.make(this.choices[k], UNKNOWN, null)
-      if (tail === 0) tree.first[d] = node
-      else tree.next[tail] = node
+      const node = tree.make(this.#path.acts.make(this.choices[k], UNKNOWN, null))
+      if (tail === null) tree.first[d] = node
+      else tail.next = node
       tail = node
     }
     // Of a vCPU that waits only interrupts were picked: the others have their turn after them.
@@ -118,7 +118,7 @@ export class Chooser {
     const { machine, trail, stopped, vcpus } = this.#path
     if (!machine.running()) return -1
     const sleep = this.#sleep
-    const last = d > 0 ? trail.process[d - 1] >> 1 : 0
+    const last = d > 0 ? trail.events[d - 1].act.process >> 1 : 0
     for (let k = -1; k < vcpus; k++) {
       const v = k < 0 ? last : k
       if (stopped[v] >= 0 || this.#waits.at(d, v) || !machine.canContinue(v)) continue
@@ -146,9 +146,9 @@ export class Chooser {
       const other = this.choices[k]
       if (other === choice || (processOf(other) !== process && !half) || this.#sleep.sleeps(d, other) || !this.goesOn(d, other)) continue
       let known = false
-      for (let node = tree.first[d]; node !== 0 && !known; node = tree.next[node]) known = (tree.choice[node] & ~FORKED) === other
+      for (let node = tree.first[d]; node !== null && !known; node = node.next) known = (node.act.choice & ~FORKED) === other
       if (known) continue
-      tree.first[d] = tree.splice(tree.first[d], tree.make(other, UNKNOWN, null))
+      tree.first[d] = tree.splice(tree.first[d], tree.make(this.#path.acts.make(other, UNKNOWN, null)))
       this.#sleep.sleepFreely(d)
     }
   }

@@ -1,21 +1,7 @@
 /** Which events, both possible in one state, do not commute there. */
-import { choiceKind, choiceVcpu, DRAIN } from '../../smp/choice.ts'
+import type { Act, OwnReads } from './act.ts'
 import type { Cells } from './cells.ts'
 import type { Fault } from './options.ts'
-
-/** Cells of an event that read own stores, and which (-1: others'). */
-export interface OwnReads {
-  readonly cells: Int32Array
-  /** Number of the store among those of the vCPU. */
-  readonly stores: Int32Array
-}
-
-export function processOf(choice: number): number {
-  return choiceVcpu(choice) * 2 + (choiceKind(choice) === DRAIN ? 1 : 0)
-}
-
-/** Mark on a choice: the process could have gone another way there. */
-export const FORKED = 1 << 30
 
 export class Dependence {
   readonly #cells: Cells
@@ -26,19 +12,19 @@ export class Dependence {
     this.#fault = fault
   }
 
-  /** Whether two events (choice, cells.ts, own stores that they read) that are possible in one state are dependent there. @param drained stores by vCPU */
-  clash(a: number, aTouched: number, aOwn: OwnReads | null, b: number, bTouched: number, bOwn: OwnReads | null, drained: Int32Array): boolean {
-    const aVcpu = choiceVcpu(a)
-    const bVcpu = choiceVcpu(b)
-    if (aVcpu === bVcpu) {
-      const aDrain = choiceKind(a) === DRAIN
-      const bDrain = choiceKind(b) === DRAIN
-      if (aDrain === bDrain) return true
-      if (this.#fault === 'no-walk-drains') return false
-      return aDrain ? this.#cells.ownConflict(bTouched, aTouched) : this.#cells.ownConflict(aTouched, bTouched)
-    }
-    if (aOwn === null && bOwn === null) return this.#cells.conflict(aTouched, bTouched)
-    return this.#dependent(aTouched, aOwn, aVcpu, bTouched, bOwn, bVcpu, drained)
+  /** Whether two events that are possible in one state are dependent there. @param drained stores by vCPU */
+  clash(a: Act, b: Act, drained: Int32Array): boolean {
+    if (a.process >> 1 === b.process >> 1) return this.#clashOfOne(a, b)
+    if (((a.writes & (b.reads | b.writes)) | (a.reads & b.writes)) === 0) return false
+    if (a.own === null && b.own === null) return this.#cells.conflict(a.touched, b.touched)
+    return this.#dependent(a.touched, a.own, a.process >> 1, b.touched, b.own, b.process >> 1, drained)
+  }
+
+  /** As that, of one vCPU and its buffer. */
+  #clashOfOne(a: Act, b: Act): boolean {
+    if (a.process === b.process) return true
+    if (this.#fault === 'no-walk-drains') return false
+    return (a.process & 1) === 1 ? this.#cells.ownConflict(b.touched, a.touched) : this.#cells.ownConflict(a.touched, b.touched)
   }
 
   /** As that, of different vCPUs. */

@@ -37,14 +37,14 @@ export class LastLoads {
 
   /** The event whose footprint the machine has. */
   #push(choice: number): void {
-    const { trail, cells, machine, actual, real, blockable, varies, stepAt } = this.#path
-    const d = trail.depth
+    const { trail, cells, machine } = this.#path
+    const event = trail.events[trail.depth]
     cells.read(machine.footprint)
-    actual[d] = choice
-    real[d] = 1
-    blockable[d] = 0
-    varies[d] = cells.varies || machine.footprintsVary ? 1 : 0
-    stepAt[d] = machine.step
+    event.actual = choice
+    event.real = true
+    event.blockable = false
+    event.varies = cells.varies || machine.footprintsVary
+    event.stepAt = machine.step
     trail.push(choice, 0, false, false)
     this.#path.foreseen++
   }

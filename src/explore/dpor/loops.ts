@@ -50,7 +50,7 @@ export class Loops {
     let event = previous
     for (let k = 0; k < TURN_MAX && event >= 0 && this.#quiet[event] === 1; k++) {
       if (this.#isBackAt(event, vcpu) && this.#restoresSince(vcpu, event, d, previous)) return true
-      event = this.#path.trail.previousOf(event)
+      event = this.#path.trail.events[event].previous
     }
     return false
   }
@@ -58,7 +58,8 @@ export class Loops {
   /** The events of `vcpu` from `since` to the one in slot d left its stack and its other registers as they were. */
   #restoresSince(vcpu: number, since: number, d: number, previous: number): boolean {
     const steps = [this.#machine.step - 1]
-    for (let event = since === d ? -1 : previous; event >= since; event = this.#path.trail.previousOf(event)) steps.unshift(this.#path.stepAt[event])
+    const { events } = this.#path.trail
+    for (let event = since === d ? -1 : previous; event >= since; event = events[event].previous) steps.unshift(events[event].stepAt)
     return this.#machine.restored(vcpu, steps)
   }
 

@@ -2,9 +2,9 @@
 import { choiceKind, choiceVcpu, RUN } from '../../smp/choice.ts'
 import { pendingOf } from '../../smp/footprint.ts'
 import { OPEN_TO_CODE, OPEN_TO_INTERRUPTS } from '../../smp/choices.ts'
+import { FORKED } from './act.ts'
 import { grownFlags } from './cells.ts'
 import type { Chooser } from './chooser.ts'
-import { FORKED } from './dependence.ts'
 import type { Path } from './path.ts'
 import type { WakeupSequence } from './wakeupSequence.ts'
 
@@ -64,20 +64,21 @@ export class OpenWays {
   /** Notes which events from `from` on can add ways to event e. Returns the last; -1: none. */
   #listOpeners(e: number, from: number): number {
     const { trail, cells } = this.#path
-    if (this.#opens.length < trail.depth) this.#opens = new Int32Array(trail.choice.length).fill(-1)
-    const vcpu = trail.process[e] >> 1
+    if (this.#opens.length < trail.depth) this.#opens = new Int32Array(trail.events.length).fill(-1)
+    const vcpu = trail.events[e].act.process >> 1
     const interrupts = (this.#open[e] & OPEN_TO_INTERRUPTS) !== 0
     const code = (this.#open[e] & OPEN_TO_CODE) !== 0
     /** Own stores before e that have not drained: an interrupt waits for all of them. */
     let left = interrupts ? this.#buffered[e] : 0
     let last = -1
     for (let d = left > 0 ? e + 1 : from; d < trail.depth; d++) {
-      const process = trail.process[d]
+      const { act, codeWrites } = trail.events[d]
+      const { process } = act
       this.#opens[d] = -1
       if ((d < from && process !== vcpu * 2 + 1) || trail.before(e, d)) continue
-      let opens = code && trail.codeWrites[d] > 0
+      let opens = code && codeWrites > 0
       if (process === vcpu * 2 + 1) opens ||= left > 0 && --left === 0
-      else opens ||= interrupts && process >> 1 !== vcpu && cells.writesResource(trail.touched[d], pendingOf(vcpu))
+      else opens ||= interrupts && process >> 1 !== vcpu && cells.writesResource(act.touched, pendingOf(vcpu))
       if (!opens || d < from) continue
       this.#opens[d] = e
       last = d
@@ -87,14 +88,15 @@ export class OpenWays {
 
   /** Plans the ways that the process of event e has only when what came between has come before it, up to each of its openers. */
   #plan(e: number, last: number): void {
-    const { machine, trail, real } = this.#path
-    const vcpu = trail.process[e] >> 1
+    const { machine, trail } = this.#path
+    const vcpu = trail.events[e].act.process >> 1
     const before = this.#chooser.waysOf(vcpu, e)
     const events: number[] = []
     const taken: number[] = []
     for (let d = e; d <= last; d++) {
-      if (real[d] === 0 || trail.before(e, d)) continue
-      const choice = machine.locate(trail.choice[d] & ~FORKED)
+      const { act, real } = trail.events[d]
+      if (!real || trail.before(e, d)) continue
+      const choice = machine.locate(act.choice & ~FORKED)
       if (choice < 0) break
       events.push(d)
       taken.push(choice)
@@ -108,19 +110,16 @@ export class OpenWays {
 
   /** The machine has taken `events`, the last of them d, from node e: plans the ways that it has now and did not have there. */
   #planWays(e: number, d: number, vcpu: number, before: readonly number[], events: readonly number[]): void {
-    const { machine, trail, cells } = this.#path
+    const { machine, trail, cells, acts } = this.#path
     for (const name of this.#chooser.waysOf(vcpu, e)) {
       if (before.includes(name)) continue
       machine.take(machine.locate(name))
       cells.read(machine.footprint)
       machine.undo()
       const at = trail.depth
-      trail.choice[at] = name | FORKED
-      trail.process[at] = vcpu * 2
-      trail.touched[at] = cells.number()
-      trail.own[at] = null
+      trail.events[at].act = acts.make(name | FORKED, cells.number(), null)
       this.#sequence.clear()
-      for (const event of [...events, at]) this.#sequence.add(event)
+      for (const event of [...events, at]) this.#sequence.add(trail.events[event])
       const whole = this.#addRest(e, d, at)
       const explored = this.#sequence.isExplored(e, whole)
       this.#sequence.cut(events.length + 1)
@@ -137,8 +136,8 @@ export class OpenWays {
     const left: number[] = []
     for (let x = d + 1; x < trail.depth; x++) {
       if (trail.before(e, x)) continue
-      if (cells.conflict(trail.touched[other], trail.touched[x]) || left.some((one) => trail.before(one, x))) left.push(x)
-      else this.#sequence.add(x)
+      if (cells.conflict(trail.events[other].act.touched, trail.events[x].act.touched) || left.some((one) => trail.before(one, x))) left.push(x)
+      else this.#sequence.add(trail.events[x])
     }
     return left.length === 0
   }

@@ -5,10 +5,10 @@ import { EIP } from '../../cpu/registers.ts'
 import { isLive } from '../liveness/stateGraph.ts'
 import { Orders } from '../orders.ts'
 import type { Verdict } from '../verdict.ts'
+import { FORKED } from './act.ts'
 import { Budgets } from './budgets.ts'
 import { grown, grownFlags, GRANULES_MAX, UNKNOWN } from './cells.ts'
 import { Chooser, NOBODY, PLANNED } from './chooser.ts'
-import { FORKED } from './dependence.ts'
 import { LastLoads } from './lastLoads.ts'
 import { Loops } from './loops.ts'
 import { OpenWays } from './openWays.ts'
@@ -20,7 +20,7 @@ import { Reversals } from './reversals.ts'
 import { SleepSets } from './sleepSets.ts'
 import { Waits } from './waits.ts'
 import { WakeupSequence } from './wakeupSequence.ts'
-import { WakeupTree } from './wakeupTree.ts'
+import { WakeupTree, type TreeNode } from './wakeupTree.ts'
 
 const SLICE_EVENTS = 65536
 const EVENTS_BETWEEN_CHECKS = 1024
@@ -111,13 +111,13 @@ export class Pass {
     const name = this.#machine.identify(actual)
     if (this.#path.locate(name) !== actual) return false
     const forked = choiceKind(name) !== DRAIN && this.#machine.alternatives(choiceVcpu(name)) > 1
-    this.#take(forked ? name | FORKED : name, actual, d, 0)
+    this.#take(forked ? name | FORKED : name, actual, d, null)
     return true
   }
 
   split(): Task[] {
     const tasks: Task[] = []
-    const { floor: d, trail, actual } = this.#path
+    const { floor: d, trail } = this.#path
     if (this.#over || this.#unreducible !== null) return tasks
     const names = this.#chooser.choices.slice(0, this.#chooser.list(d))
     for (const name of names) {
@@ -127,9 +127,9 @@ export class Pass {
       if (this.#over || this.grown) return []
       if (trail.depth === d) continue
       // Names are this machine's own; choices mean the same to all that stand at the same place.
-      const prefix = [...actual.subarray(0, d + 1)]
-      const asleep = this.#sleep.choice.subarray(this.#sleep.from[d + 1], this.#sleep.to[d + 1])
-      tasks.push({ prefix, sleep: Array.from(asleep, (one) => this.#path.locate(one & ~FORKED)).filter((one) => one >= 0) })
+      const prefix = trail.events.slice(0, d + 1).map(({ actual }) => actual)
+      const sleep = this.#sleep.list(d + 1).map(({ choice: asleep }) => this.#path.locate(asleep & ~FORKED))
+      tasks.push({ prefix, sleep: sleep.filter((one) => one >= 0) })
       this.#back()
     }
     return tasks
@@ -143,7 +143,7 @@ export class Pass {
     let weight = 1
     for (let d = floor; d <= trail.depth; d++) {
       let known = this.#finished[d] + (d < trail.depth ? 1 : 0)
-      for (let node = this.#tree.first[d]; node !== 0; node = this.#tree.next[node]) known++
+      for (let node = this.#tree.first[d]; node !== null; node = node.next) known++
       if (known === 0) break
       done += (weight * this.#finished[d]) / known
       weight /= known
@@ -224,7 +224,7 @@ export class Pass {
     if (this.#entering) {
       this.#makeRoom(d)
       this.#entering = false
-      if (tree.first[d] === 0 && this.#expanded[d] === 0) {
+      if (tree.first[d] === null && this.#expanded[d] === 0) {
         only = this.#returns.node === d ? NOBODY : this.#chooser.choose(d)
         if (only === NOBODY) {
           this.#end()
@@ -233,17 +233,21 @@ export class Pass {
         if (only >= 0 && this.#endsInLoads(d, only)) return !this.#over && this.#back()
       }
     }
-    if (only < 0 && tree.first[d] === 0 && this.#chooser.more[d] === 1) only = this.#chooser.choose(d)
+    if (only < 0 && tree.first[d] === null && this.#chooser.more[d] === 1) only = this.#chooser.choose(d)
     if (only >= 0) {
-      this.#take(only, only, d, 0)
+      this.#take(only, only, d, null)
       return true
     }
     const node = tree.first[d]
-    if (node === 0) return this.#back()
-    tree.first[d] = tree.next[node]
-    let choice = tree.choice[node] & ~FORKED
-    const planned = tree.touched[node] !== UNKNOWN
-    const below = tree.child[node]
+    if (node === null) return this.#back()
+    tree.first[d] = node.next
+    let choice = node.act.choice & ~FORKED
+    const planned = node.act.touched !== UNKNOWN
+    const below = node.child
+    if (below === null) {
+      this.#path.plannedFrom = node.origin
+      this.#path.plannedTo = node.origin < 0 ? -1 : d
+    }
     tree.free(node)
     if (this.#sleep.sleepsSinceBegin(d, choice)) {
       // That way lies another task; what was planned may also be reached by another.
@@ -260,7 +264,7 @@ export class Pass {
     if (actual < 0) {
       // A fence that had nothing to wait for in this order is no event of its own. Where it is all that is left of a plan, others may rely on what
       // was free below it.
-      if (below === 0) this.#chooser.more[d] = 1
+      if (below === null) this.#chooser.more[d] = 1
       tree.first[d] = tree.splice(below, tree.first[d])
       return true
     }
@@ -273,29 +277,30 @@ export class Pass {
     return true
   }
 
-  #take(choice: number, actual: number, d: number, below: number): void {
+  #take(choice: number, actual: number, d: number, below: TreeNode | null): void {
     const machine = this.#machine
     const path = this.#path
     const { trail, cells } = path
+    const event = trail.events[d]
     const vcpu = choiceVcpu(choice)
     const drain = choiceKind(choice) === DRAIN
     const running = machine.running()
     const before = machine.bufferedStoresOf(vcpu)
     const eip = machine.registersOf(vcpu)[EIP] >>> 0
     const fenced = !drain && machine.needsDrains(actual)
-    path.blockable[d] = !drain && machine.canBeBlocked(actual) ? 1 : 0
-    path.actual[d] = actual
-    path.stepAt[d] = machine.step
+    event.blockable = !drain && machine.canBeBlocked(actual)
+    event.actual = actual
+    event.stepAt = machine.step
     this.#openWays.note(d, choice, before)
     const outcome = machine.take(actual)
     this.events++
     cells.read(machine.footprint)
-    path.varies[d] = cells.varies || machine.footprintsVary ? 1 : 0
+    event.varies = cells.varies || machine.footprintsVary
     if (outcome === 1 && !this.#budgets.forbidsFetch(choice, d, fenced)) return this.#violated([...path.choices(), actual])
     const cut = outcome >= 1
     const quiet = !drain && outcome === 0 && machine.quiet && running && machine.running() && machine.canContinue(vcpu)
     if (!drain) this.#loops.note(d, quiet)
-    if (!drain && this.#waits.isPlace()) path.blockable[d] = 1
+    if (!drain && this.#waits.isPlace()) event.blockable = true
     if (quiet && this.#loops.closesTurn(d, trail.lastOf(vcpu), vcpu)) {
       // It waits: without this turn of a loop it stands where it stood, and others may change what it reads.
       this.#waits.add(d, vcpu)
@@ -312,7 +317,7 @@ export class Pass {
       machine.undo()
       path.halt(vcpu, d)
     }
-    path.real[d] = cut ? 0 : 1
+    event.real = !cut
     trail.push(choice, stores, fenced, !running)
     this.#entering = true
     if (!this.#budgets.count(d, choice)) {
@@ -331,7 +336,7 @@ export class Pass {
     this.#waits.passOn(d)
     this.#tree.first[d + 1] = below
     // Planned ways come to their end.
-    if (!drain && !cut && below === 0 && machine.registersOf(vcpu)[EIP] >>> 0 <= eip) this.#returns.note(d + 1, machine.store)
+    if (!drain && !cut && below === null && machine.registersOf(vcpu)[EIP] >>> 0 <= eip) this.#returns.note(d + 1, machine.store)
     if (d + 2 > DEPTH_MAX) this.stop(`an execution of more than ${DEPTH_MAX} events`)
   }
 
@@ -344,9 +349,9 @@ export class Pass {
       if (trail.depth === floor) return false
       const d = trail.depth - 1
       this.#finished[d]++
-      this.#takeBack(d, choiceVcpu(trail.choice[d]))
+      this.#takeBack(d, trail.events[d].act.process >> 1)
       if (d < this.#newFrom) this.#newFrom = d
-      if (first[d] === 0 && more[d] === 0 && d > floor) continue
+      if (first[d] === null && more[d] === 0 && d > floor) continue
       this.#sleep.addBack(d)
       return true
     }
@@ -354,9 +359,10 @@ export class Pass {
 
   #takeBack(d: number, vcpu: number): void {
     const path = this.#path
-    if (path.real[d] === 1) this.#machine.undo()
+    if (path.trail.events[d].real) this.#machine.undo()
     path.unhalt(vcpu, d)
     path.trail.pop()
+    path.plannedTo = Math.min(path.plannedTo, d - 1)
     this.#returns.backTo(d)
   }
 
@@ -438,12 +444,14 @@ export class Pass {
   /** Of the events from `from` on. */
   #noteOrders(from: number): void {
     const { trail, cells } = this.#path
-    const { process, touched, races, raceAt } = trail
-    for (let d = from; d < trail.depth; d++)
-      for (let k = raceAt[d]; k < raceAt[d + 1]; k++) {
-        const e = races[k]
-        this.orders.noteAccesses(process[e], cells.first(touched[e]), process[d], cells.first(touched[d]))
+    const { events, races, depth } = trail
+    for (let d = from; d < depth; d++) {
+      const { act, raceAt, raceEnd } = events[d]
+      for (let k = raceAt; k < raceEnd; k++) {
+        const other = events[races[k]].act
+        this.orders.noteAccesses(other.process, cells.first(other.touched), act.process, cells.first(act.touched))
       }
+    }
   }
 
   #violated(schedule: number[]): void {
@@ -468,7 +476,7 @@ export class Pass {
   #grow(): void {
     this.#finished = grown(this.#finished)
     this.#expanded = grownFlags(this.#expanded)
-    for (const one of [this.#path, this.#tree, this.#sleep, this.#budgets, this.#chooser, this.#openWays]) one.grow()
+    for (const one of [this.#path.trail, this.#tree, this.#sleep, this.#budgets, this.#chooser, this.#openWays]) one.grow()
     this.#waits.grow(this.#finished.length)
   }
 }

@@ -3,7 +3,8 @@ import { EIP } from '../../cpu/registers.ts'
 import { choiceKind, choiceVcpu, DRAIN } from '../../smp/choice.ts'
 import { resourceCount } from '../../smp/footprint.ts'
 import type { Violation } from '../../smp/monitor.ts'
-import { Cells, grown, grownFlags } from './cells.ts'
+import { Acts } from './act.ts'
+import { Cells } from './cells.ts'
 import { Dependence } from './dependence.ts'
 import type { Fault } from './options.ts'
 import type { Reducible } from './reducible.ts'
@@ -12,25 +13,19 @@ import { Trail } from './trail.ts'
 export class Path {
   readonly machine: Reducible
   readonly cells: Cells
+  readonly acts: Acts
   readonly trail: Trail
   readonly dependence: Dependence
   readonly vcpus: number
   readonly fault: Fault | undefined
   /** Number of events of the task's prefix, which stay. */
   floor = 0
-  /** Whether event d was carried out by the machine (an execution that an assumption cuts stays before it). */
-  real = new Uint8Array(256)
-  /** The machine's choice that event d was: in the trail stands its name (Reducible.identify). */
-  actual = new Int32Array(256)
-  /** The machine's step that it was. */
-  stepAt = new Int32Array(256)
-  /** It can block (Reducible.canBeBlocked). */
-  blockable = new Uint8Array(256)
-  /** What event d touches depends on what it reads, or on what comes after that. */
-  varies = new Uint8Array(256)
   /** Per vCPU: it goes no further in this execution, since event d (-1: it does). */
   readonly stopped: Int32Array
   stoppedCount = 0
+  /** Events planned from .. to were taken as they stood in a wakeup tree, planned all at once from node `plannedFrom`. */
+  plannedFrom = 0
+  plannedTo = -1
   /** Events at the end that the machine has not carried out (lastLoads.ts). */
   foreseen = 0
   violation: Violation | null = null
@@ -44,19 +39,12 @@ export class Path {
     this.machine = machine
     this.vcpus = vcpus
     this.cells = new Cells(machine.granules)
+    this.acts = new Acts(this.cells)
     this.fault = fault
-    this.trail = new Trail(vcpus, machine.granules.memory + resourceCount(vcpus), this.cells, fault)
+    this.trail = new Trail(vcpus, machine.granules.memory + resourceCount(vcpus), this.cells, this.acts, fault)
     this.dependence = new Dependence(this.cells, fault)
     this.stopped = new Int32Array(vcpus).fill(-1)
     for (let v = 0; v < vcpus; v++) this.trail.startWith(v, machine.bufferedStoresOf(v))
-  }
-
-  grow(): void {
-    this.real = grownFlags(this.real)
-    this.actual = grown(this.actual)
-    this.stepAt = grown(this.stepAt)
-    this.blockable = grownFlags(this.blockable)
-    this.varies = grownFlags(this.varies)
   }
 
   /** `vcpu` goes no further, as event d shows. */
@@ -89,11 +77,13 @@ export class Path {
   /** Brings the machine to node e of the execution. */
   goTo(e: number): void {
     if (this.#standing < 0) this.#standing = this.trail.depth - this.foreseen
+    const { events } = this.trail
     let at = this.#standing
-    while (at > e) if (this.real[--at] === 1) this.machine.undo()
+    while (at > e) if (events[--at].real) this.machine.undo()
     for (; at < e; at++) {
-      this.stepAt[at] = this.machine.step
-      if (this.real[at] === 1) this.machine.take(this.actual[at])
+      const event = events[at]
+      event.stepAt = this.machine.step
+      if (event.real) this.machine.take(event.actual)
     }
     this.#standing = e
   }
@@ -107,7 +97,10 @@ export class Path {
   /** What the machine took up to node `to`. */
   choices(to = this.trail.depth): number[] {
     const choices: number[] = []
-    for (let d = 0; d < to; d++) if (this.real[d] === 1) choices.push(this.actual[d])
+    for (let d = 0; d < to; d++) {
+      const { real, actual } = this.trail.events[d]
+      if (real) choices.push(actual)
+    }
     return choices
   }
 

@@ -11,25 +11,28 @@
  * The entries of a node stand one after the other, those that sleep since the task began first, then others that sleep freely, then the
  * rest. A node at which nobody was woken has the entries of the one before.
  */
-import { grown } from './cells.ts'
-import { FORKED, processOf, type OwnReads } from './dependence.ts'
+import { FORKED, type Act } from './act.ts'
 import type { Path } from './path.ts'
 
+/** Who sleeps at a node. */
+interface Sleepers {
+  /** Its entries: from .. to. Before `free` they sleep freely; before `since`: since the task began. */
+  from: number
+  to: number
+  free: number
+  since: number
+  /** Bit v & 31 for vCPU v, and for its store buffer; and bits of what they read and write (Cells.readsOf). */
+  runs: number
+  drains: number
+  reads: number
+  writes: number
+}
+
+const makeSleepers = (): Sleepers => ({ from: 0, to: 0, free: 0, since: 0, runs: 0, drains: 0, reads: 0, writes: 0 })
+
 export class SleepSets {
-  choice = new Int32Array(256)
-  touched = new Int32Array(256)
-  readonly own: (OwnReads | null)[] = []
-  /** Entries of node d: from[d] .. to[d]; before free[d] they sleep freely. */
-  from = new Int32Array(257)
-  to = new Int32Array(257)
-  free = new Int32Array(257)
-  /** Before since[d]: since the task began. */
-  #since = new Int32Array(257)
-  /** Who sleeps at node d: bit v & 31 for vCPU v, and for its store buffer; and bits of what they read and write (Cells.readsOf). */
-  #runs = new Int32Array(257)
-  #drains = new Int32Array(257)
-  #reads = new Int32Array(257)
-  #writes = new Int32Array(257)
+  readonly #acts: Act[] = []
+  readonly #nodes: Sleepers[] = Array.from({ length: 257 }, makeSleepers)
   readonly #path: Path
 
   constructor(path: Path) {
@@ -37,131 +40,134 @@ export class SleepSets {
   }
 
   grow(): void {
-    this.from = grown(this.from)
-    this.to = grown(this.to)
-    this.free = grown(this.free)
-    this.#since = grown(this.#since)
-    this.#runs = grown(this.#runs)
-    this.#drains = grown(this.#drains)
-    this.#reads = grown(this.#reads)
-    this.#writes = grown(this.#writes)
+    for (let left = this.#nodes.length; left > 0; left--) this.#nodes.push(makeSleepers())
+  }
+
+  /** Entries of node d: from .. to. Before `free` they sleep freely. */
+  at(d: number): Readonly<Pick<Sleepers, 'from' | 'to' | 'free'>> {
+    return this.#nodes[d]
+  }
+
+  entry(k: number): Act {
+    return this.#acts[k]
+  }
+
+  list(d: number): readonly Act[] {
+    const { from, to } = this.#nodes[d]
+    return this.#acts.slice(from, to)
   }
 
   /** What sleeps at the last node, which is d, began to before the task, another of which explores what begins with it. */
   begin(d: number): void {
-    this.#since[d] = this.free[d] = this.to[d]
+    const node = this.#nodes[d]
+    node.since = node.free = node.to
   }
 
   /** At the last node, which is d, something is tried that no plan led to. */
   sleepFreely(d: number): void {
-    this.free[d] = this.to[d]
+    const node = this.#nodes[d]
+    node.free = node.to
   }
 
   /** Event d, which was the last and has been taken back, sleeps at its node. */
   addBack(d: number): void {
-    const { trail } = this.#path
-    this.#add(d, trail.choice[d], trail.touched[d], trail.own[d])
+    this.#add(this.#nodes[d], this.#path.trail.events[d].act)
   }
 
-  #add(d: number, choice: number, touched: number, own: OwnReads | null): void {
-    const { cells } = this.#path
-    const at = this.to[d]++
-    if (at === this.choice.length) {
-      this.choice = grown(this.choice)
-      this.touched = grown(this.touched)
-    }
-    this.choice[at] = choice
-    this.touched[at] = touched
-    this.own[at] = own
-    const process = processOf(choice)
-    if ((process & 1) === 0) this.#runs[d] |= 1 << (process >> 1)
-    else this.#drains[d] |= 1 << (process >> 1)
-    this.#reads[d] |= cells.readsOf(touched)
-    this.#writes[d] |= cells.writesOf(touched)
+  #add(node: Sleepers, act: Act): void {
+    const { process } = act
+    this.#acts[node.to++] = act
+    if ((process & 1) === 0) node.runs |= 1 << (process >> 1)
+    else node.drains |= 1 << (process >> 1)
+    node.reads |= act.reads
+    node.writes |= act.writes
   }
 
   /** Who slept before event d and is independent of it sleeps on. */
   passOn(d: number): void {
-    const woken = this.#firstWoken(d)
-    const to = this.to[d]
+    const node = this.#nodes[d]
+    const next = this.#nodes[d + 1]
+    const { act } = this.#path.trail.events[d]
+    const woken = this.#firstWoken(node, act)
+    const { to } = node
     if (woken === to) {
-      this.from[d + 1] = this.from[d]
-      this.to[d + 1] = to
-      this.free[d + 1] = this.free[d]
-      this.#since[d + 1] = this.#since[d]
-      this.#runs[d + 1] = this.#runs[d]
-      this.#drains[d + 1] = this.#drains[d]
-      this.#reads[d + 1] = this.#reads[d]
-      this.#writes[d + 1] = this.#writes[d]
+      next.from = node.from
+      next.to = to
+      next.free = node.free
+      next.since = node.since
+      next.runs = node.runs
+      next.drains = node.drains
+      next.reads = node.reads
+      next.writes = node.writes
       return
     }
-    this.from[d + 1] = this.to[d + 1] = this.free[d + 1] = this.#since[d + 1] = to
-    this.#runs[d + 1] = this.#drains[d + 1] = this.#reads[d + 1] = this.#writes[d + 1] = 0
-    for (let k = this.from[d]; k < to; k++) {
-      if (k === woken || (k > woken && this.#wakes(d, k))) continue
-      this.#add(d + 1, this.choice[k], this.touched[k], this.own[k])
-      if (k < this.free[d]) this.free[d + 1]++
-      if (k < this.#since[d]) this.#since[d + 1]++
+    next.from = next.to = next.free = next.since = to
+    next.runs = next.drains = next.reads = next.writes = 0
+    for (let k = node.from; k < to; k++) {
+      const sleeper = this.#acts[k]
+      if (k === woken || (k > woken && this.#wakes(act, sleeper))) continue
+      this.#add(next, sleeper)
+      if (k < node.free) next.free++
+      if (k < node.since) next.since++
     }
   }
 
-  /** The first sleeper that event d wakes; to[d]: it wakes none. */
-  #firstWoken(d: number): number {
-    const { trail, cells } = this.#path
-    const to = this.to[d]
-    const touched = trail.touched[d]
-    const writes = cells.writesOf(touched)
-    const same = ((trail.process[d] & 1) === 0 ? this.#runs[d] : this.#drains[d]) & (1 << (trail.process[d] >> 1))
-    if (same === 0 && ((writes & (this.#reads[d] | this.#writes[d])) | (cells.readsOf(touched) & this.#writes[d])) === 0) return to
-    let k = this.from[d]
-    while (k < to && !this.#wakes(d, k)) k++
+  /** The first sleeper at the node that an event wakes; `to` of the node: it wakes none. */
+  #firstWoken(node: Sleepers, act: Act): number {
+    const { to } = node
+    const same = ((act.process & 1) === 0 ? node.runs : node.drains) & (1 << (act.process >> 1))
+    if (same === 0 && ((act.writes & (node.reads | node.writes)) | (act.reads & node.writes)) === 0) return to
+    let k = node.from
+    while (k < to && !this.#wakes(act, this.#acts[k])) k++
     return k
   }
 
-  #wakes(d: number, k: number): boolean {
-    const { trail, dependence } = this.#path
-    if (this.#path.fault === 'no-sleep-wakeup') return processOf(this.choice[k]) === trail.process[d]
-    return dependence.clash(this.choice[k], this.touched[k], this.own[k], trail.choice[d], trail.touched[d], trail.own[d], trail.drained)
+  #wakes(act: Act, sleeper: Act): boolean {
+    if (this.#path.fault === 'no-sleep-wakeup') return sleeper.process === act.process
+    return this.#path.dependence.clash(sleeper, act, this.#path.trail.drained)
   }
 
-  /** What event x of the present execution does sleeps at node e. */
-  sleepsAlike(e: number, x: number): boolean {
-    const { trail } = this.#path
-    const choice = trail.choice[x]
-    const touched = trail.touched[x]
-    for (let k = this.from[e]; k < this.to[e]; k++) if (this.choice[k] === choice && this.touched[k] === touched) return true
+  /** At node e sleeps what this event of the present execution does. */
+  sleepsAlike(e: number, { choice, touched }: Act): boolean {
+    const { from, to } = this.#nodes[e]
+    for (let k = from; k < to; k++) {
+      const sleeper = this.#acts[k]
+      if (sleeper.choice === choice && sleeper.touched === touched) return true
+    }
     return false
   }
 
   /** At the last node, which is d. */
   sleeps(d: number, choice: number): boolean {
-    return this.#find(d, choice) < this.to[d]
+    return this.#find(this.#nodes[d], choice) < this.#nodes[d].to
   }
 
   sleepsSinceBegin(d: number, choice: number): boolean {
-    return this.#since[d] > this.from[d] && this.#find(d, choice) < this.#since[d]
+    const node = this.#nodes[d]
+    return node.since > node.from && this.#find(node, choice) < node.since
   }
 
   /** The choice sleeps, and others may wake it. */
   sleepsLightly(d: number, choice: number): boolean {
-    const k = this.#find(d, choice)
-    return k < this.to[d] && this.#path.cells.concernsOthers(this.touched[k])
+    const node = this.#nodes[d]
+    const k = this.#find(node, choice)
+    return k < node.to && this.#path.cells.concernsOthers(this.#acts[k].touched)
   }
 
   /** Some choice of the process sleeps. */
   processSleeps(d: number, process: number): boolean {
-    const bits = (process & 1) === 0 ? this.#runs[d] : this.#drains[d]
+    const { from, to, runs, drains } = this.#nodes[d]
+    const bits = (process & 1) === 0 ? runs : drains
     if ((bits & (1 << (process >> 1))) === 0) return false
     if (this.#path.vcpus <= 32) return true
-    for (let k = this.from[d]; k < this.to[d]; k++) if (processOf(this.choice[k]) === process) return true
+    for (let k = from; k < to; k++) if (this.#acts[k].process === process) return true
     return false
   }
 
-  /** The entry of a choice; to[d]: none. */
-  #find(d: number, choice: number): number {
-    const to = this.to[d]
-    let k = this.from[d]
-    while (k < to && (this.choice[k] & ~FORKED) !== choice) k++
+  /** The entry of a choice; `to` of the node: none. */
+  #find({ from, to }: Sleepers, choice: number): number {
+    let k = from
+    while (k < to && (this.#acts[k].choice & ~FORKED) !== choice) k++
     return k
   }
 }

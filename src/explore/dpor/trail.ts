@@ -9,51 +9,37 @@
  * Processes: 2 v is vCPU v, 2 v + 1 its store buffer. A clock has an entry (a *slot*) for each process that has had an
  * event: how many of its events happen before.
  */
-import { cellGranule, cellKind, cellMask, CELL_FETCH, CELL_MEMORY_READ, CELL_READ, CELL_STALE_FETCH, CELL_WRITE, grown, grownFlags, makeCell, sameGranule, type Cells } from './cells.ts'
-import { processOf, type OwnReads } from './dependence.ts'
+import { processOf, type Acts, type OwnReads } from './act.ts'
+import { cellGranule, cellKind, cellMask, CELL_FETCH, CELL_MEMORY_READ, CELL_READ, CELL_STALE_FETCH, CELL_WRITE, grown, makeCell, sameGranule, type Cells } from './cells.ts'
+import { makeEvent, type Event } from './event.ts'
 import type { Fault } from './options.ts'
 
 export class Trail {
   depth = 0
-  choice = new Int32Array(256)
-  process = new Int32Array(256)
-  /** Number of the event among those of its process, from 1. */
-  index = new Int32Array(256)
-  /** cells.ts. */
-  touched = new Int32Array(256)
-  own: (OwnReads | null)[] = []
+  /** The first `depth` are those of the execution. */
+  readonly events: Event[] = []
   /** Some event has read an own store. */
   anyOwn = false
   /** Of event d: clocks[d * width + slot]. */
   clocks: Int32Array
   width = 4
-  /** Of the process of event d. */
-  slot = new Int32Array(256)
-  /** Races (earlier event) of event d: raceAt[d] .. raceAt[d + 1]. */
-  raceAt = new Int32Array(257)
   races = new Int32Array(256)
-  /** Event d has one race, and what else comes before it does so through that, or its process, before that: it could come first there. */
-  couldBeFirst = new Uint8Array(256)
   readonly processes: number
   /** Stores drained so far, by vCPU. */
   readonly drained: Int32Array
-  /** Writes to code by event d, and all of them: of each the event. */
-  codeWrites = new Uint8Array(256)
+  /** Writes to code: of each the event. */
   readonly codeWriters: number[] = []
   readonly #slotOf: Int32Array
   #slots = 0
   readonly #cells: Cells
+  readonly #acts: Acts
   readonly #fault: Fault | undefined
   readonly #heads: Int32Array
   readonly #last: Int32Array
-  #previous = new Int32Array(256)
-  #fenceAfter = new Uint8Array(256)
   /** Stores enqueued so far by vCPU, and by which event each was (-1: before the first). */
   readonly #enqueued: Int32Array
   readonly #enqueuer: Int32Array[] = []
-  #added = new Int32Array(256)
   /** Accesses by granule, newest first. */
-  #nodeAt = new Int32Array(257)
   #nodeEvent = new Int32Array(1024)
   #nodeGranule = new Int32Array(1024)
   #nodeCell = new Int32Array(1024)
@@ -66,12 +52,14 @@ export class Trail {
   #predCount = 0
 
   /** @param granules of memory and resources */
-  constructor(vcpus: number, granules: number, cells: Cells, fault: Fault | undefined) {
+  constructor(vcpus: number, granules: number, cells: Cells, acts: Acts, fault: Fault | undefined) {
     this.#fault = fault
     this.processes = vcpus * 2
     this.clocks = new Int32Array(256 * this.width)
     this.#slotOf = new Int32Array(this.processes).fill(-1)
     this.#cells = cells
+    this.#acts = acts
+    for (let d = 0; d < 256; d++) this.events.push(makeEvent())
     this.#heads = new Int32Array(granules).fill(-1)
     this.#last = new Int32Array(this.processes).fill(-1)
     this.drained = new Int32Array(vcpus)
@@ -90,17 +78,13 @@ export class Trail {
 
   /** Whether event `a` happens before event `b` (or is it). */
   before(a: number, b: number): boolean {
-    return this.clocks[b * this.width + this.slot[a]] >= this.index[a]
+    const { slot, index } = this.events[a]
+    return this.clocks[b * this.width + slot] >= index
   }
 
   /** The last event of a vCPU; -1: none. */
   lastOf(vcpu: number): number {
     return this.#last[vcpu * 2]
-  }
-
-  /** The event of the same process before event d; -1: none. */
-  previousOf(d: number): number {
-    return this.#previous[d]
   }
 
   /** Stores that `vcpu` has enqueued before the first event. */
@@ -115,17 +99,16 @@ export class Trail {
    */
   push(choice: number, stores: number, fenced: boolean, alone: boolean): void {
     const d = this.depth
-    if (d + 2 > this.choice.length) this.#grow()
+    if (d + 2 > this.events.length) this.grow()
     const cells = this.#cells
     const process = processOf(choice)
     const vcpu = process >> 1
     const previous = this.#last[process]
+    const event = this.events[d]
     this.#process = process
-    this.choice[d] = choice
-    this.process[d] = process
-    this.slot[d] = this.#slotOf[process] < 0 ? this.#makeSlot(process) : this.#slotOf[process]
-    this.index[d] = previous < 0 ? 1 : this.index[previous] + 1
-    this.#previous[d] = previous
+    event.slot = this.#slotOf[process] < 0 ? this.#makeSlot(process) : this.#slotOf[process]
+    event.index = previous < 0 ? 1 : this.events[previous].index + 1
+    event.previous = previous
     this.#predCount = 0
     if (previous >= 0) this.#order(previous, false)
     let own: OwnReads | null = null
@@ -134,7 +117,7 @@ export class Trail {
     } else if ((process & 1) === 1) {
       const enqueuer = this.#enqueuer[vcpu][this.drained[vcpu]]
       if (enqueuer >= 0) this.#order(enqueuer, false)
-    } else if (fenced || cells.fenceBefore || (previous >= 0 && this.#fenceAfter[previous] !== 0)) {
+    } else if (fenced || cells.fenceBefore || (previous >= 0 && this.events[previous].fenceAfter)) {
       const drain = this.#last[process + 1]
       if (drain >= 0) this.#order(drain, false)
     }
@@ -142,17 +125,16 @@ export class Trail {
     // A fetch comes after the newest write that it has used; of the others it would not notice whether they were made.
     const used = cells.codeSeen - 1
     if (used >= 0 && used < this.codeWriters.length && this.#fault !== 'no-fetch-order') this.#order(this.codeWriters[used], false)
-    this.touched[d] = cells.number()
-    this.own[d] = own
+    event.act = this.#acts.make(choice, cells.number(), own)
     if (own !== null) this.anyOwn = true
-    this.#fenceAfter[d] = cells.fenceAfter ? 1 : 0
-    this.#setClock(d)
-    this.#nodeAt[d] = this.#nodes
+    event.fenceAfter = cells.fenceAfter
+    this.#setClock(d, event)
+    event.accessAt = this.#nodes
     if (!alone) this.#addNodes(d, process)
-    this.codeWrites[d] = cells.codeWrites
+    event.codeWrites = cells.codeWrites
     for (let k = 0; k < cells.codeWrites; k++) this.codeWriters.push(d)
     if ((process & 1) === 1) this.drained[vcpu]++
-    this.#added[d] = stores
+    event.stores = stores
     this.#enqueue(vcpu, stores, d)
     this.#last[process] = d
     this.depth = d + 1
@@ -160,13 +142,14 @@ export class Trail {
 
   pop(): void {
     const d = --this.depth
-    const process = this.process[d]
+    const { act, previous, codeWrites, stores, accessAt } = this.events[d]
+    const { process } = act
     const vcpu = process >> 1
-    if (this.codeWrites[d] > 0) this.codeWriters.length -= this.codeWrites[d]
-    this.#last[process] = this.#previous[d]
-    this.#enqueued[vcpu] -= this.#added[d]
+    if (codeWrites > 0) this.codeWriters.length -= codeWrites
+    this.#last[process] = previous
+    this.#enqueued[vcpu] -= stores
     if ((process & 1) === 1) this.drained[vcpu]--
-    while (this.#nodes > this.#nodeAt[d]) {
+    while (this.#nodes > accessAt) {
       this.#nodes--
       this.#heads[this.#nodeGranule[this.#nodes]] = this.#nodePrevious[this.#nodes]
     }
@@ -217,7 +200,7 @@ export class Trail {
         const bytes = cellMask(other) & need
         if (bytes === 0) continue
         const event = this.#nodeEvent[node]
-        const process = this.process[event]
+        const { process } = this.events[event].act
         const own = process >> 1 === vcpu
         if (kind === CELL_STALE_FETCH) {
           // Own stores to the bytes had to drain first.
@@ -267,35 +250,41 @@ export class Trail {
 
   /** Which store of its vCPU the drain `event` was. */
   #storeOf(event: number): number {
-    return this.index[event] - 1
+    return this.events[event].index - 1
   }
 
   /** Sets the clock of event d, and finds its races: conflicts that no third event lies between. */
-  #setClock(d: number): void {
-    const { width, clocks, index, slot } = this
+  #setClock(d: number, event: Event): void {
+    const { width, clocks, events } = this
     const slots = this.#slots
     const preds = this.#preds
     const count = this.#predCount
     const at = d * width
-    let races = this.raceAt[d]
-    for (let s = 0; s < slots; s++) clocks[at + s] = 0
+    const raceAt = d === 0 ? 0 : events[d - 1].raceEnd
+    let races = raceAt
+    if (count === 0) for (let s = 0; s < slots; s++) clocks[at + s] = 0
     for (let k = 0; k < count; k++) {
       const e = preds[k] >> 1
-      // It is known to come before a later one.
-      if (clocks[at + slot[e]] >= index[e]) continue
       const from = e * width
-      for (let s = 0; s < slots; s++) {
-        const events = clocks[from + s]
-        if (events > clocks[at + s]) clocks[at + s] = events
+      if (k === 0) for (let s = 0; s < slots; s++) clocks[at + s] = clocks[from + s]
+      else {
+        const { slot, index } = events[e]
+        // It is known to come before a later one.
+        if (clocks[at + slot] >= index) continue
+        for (let s = 0; s < slots; s++) {
+          const before = clocks[from + s]
+          if (before > clocks[at + s]) clocks[at + s] = before
+        }
       }
       if ((preds[k] & 1) === 0 || (k + 1 < count && preds[k + 1] === preds[k] - 1)) continue
       if (races === this.races.length) this.races = grown(this.races)
       this.races[races++] = e
     }
-    clocks[at + slot[d]] = index[d]
-    this.raceAt[d + 1] = races
-    const previous = this.#previous[d]
-    this.couldBeFirst[d] = races === this.raceAt[d] + 1 && previous < this.races[races - 1] && count === (previous < 0 ? 1 : 2) ? 1 : 0
+    clocks[at + event.slot] = event.index
+    event.raceAt = raceAt
+    event.raceEnd = races
+    const { previous } = event
+    event.couldBeFirst = races === raceAt + 1 && previous < this.races[raceAt] && count === (previous < 0 ? 1 : 2)
   }
 
   /** The first event of a process: nothing that was before comes after one. */
@@ -350,19 +339,9 @@ export class Trail {
     this.#heads[granule] = node
   }
 
-  #grow(): void {
-    this.choice = grown(this.choice)
-    this.process = grown(this.process)
-    this.slot = grown(this.slot)
-    this.index = grown(this.index)
-    this.touched = grown(this.touched)
+  /** Room for twice as many events. */
+  grow(): void {
+    for (let left = this.events.length; left > 0; left--) this.events.push(makeEvent())
     this.clocks = grown(this.clocks)
-    this.raceAt = grown(this.raceAt)
-    this.#previous = grown(this.#previous)
-    this.#added = grown(this.#added)
-    this.#nodeAt = grown(this.#nodeAt)
-    this.#fenceAfter = grownFlags(this.#fenceAfter)
-    this.codeWrites = grownFlags(this.codeWrites)
-    this.couldBeFirst = grownFlags(this.couldBeFirst)
   }
 }

@@ -53,10 +53,11 @@ export class Waits {
   passOn(d: number): void {
     if (this.#places.size === 0) return
     const { trail, cells, vcpus } = this.#path
+    const { act } = trail.events[d]
     const from = d * vcpus
     for (let v = 0; v < vcpus; v++) {
       const read = this.#reads[from + v]
-      const goesOn = read === UNKNOWN || trail.process[d] >> 1 === v || cells.conflict(read, trail.touched[d])
+      const goesOn = read === UNKNOWN || act.process >> 1 === v || cells.conflict(read, act.touched)
       this.#reads[from + vcpus + v] = goesOn ? UNKNOWN : read
     }
   }

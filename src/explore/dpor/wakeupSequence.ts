@@ -1,14 +1,14 @@
 /** A sequence of events of the present execution, as it is to be explored from an earlier node; and its place in the wakeup tree there. */
-import { choiceKind, choiceVcpu, DRAIN } from '../../smp/choice.ts'
+import { FORKED, type Act } from './act.ts'
 import { NOTHING, UNKNOWN } from './cells.ts'
-import { FORKED, processOf, type OwnReads } from './dependence.ts'
+import type { Event } from './event.ts'
 import type { Path } from './path.ts'
 import type { SleepSets } from './sleepSets.ts'
-import type { WakeupTree } from './wakeupTree.ts'
+import type { TreeNode, WakeupTree } from './wakeupTree.ts'
 
 export class WakeupSequence {
-  /** Slots of the trail. Where an event has been found in the tree: GONE. */
-  events = new Int32Array(256)
+  /** The first `length`; null: it has been found in the tree. */
+  readonly events: (Event | null)[] = []
   length = 0
   /** The first that is left, and how many are. */
   #begin = 0
@@ -38,18 +38,15 @@ export class WakeupSequence {
 
   /** Becomes empty, with room for all events of the execution and two more. */
   clear(): void {
-    const { trail } = this.#path
-    if (this.events.length < trail.depth + 2) {
-      this.events = new Int32Array(trail.choice.length)
-      this.#next = new Int32Array(trail.choice.length)
-    }
+    const room = this.#path.trail.events.length
+    if (this.#next.length < room) this.#next = new Int32Array(room)
     this.length = 0
     this.#begin = 0
     this.#stamp++
   }
 
-  add(event: number): void {
-    const process = this.#path.trail.process[event]
+  add(event: Event): void {
+    const { process } = event.act
     const place = this.length++
     if (this.#stampOf[process] !== this.#stamp) {
       this.#stampOf[process] = this.#stamp
@@ -62,9 +59,8 @@ export class WakeupSequence {
 
   /** Ends after its first `length` events. */
   cut(length: number): void {
-    const { process } = this.#path.trail
     for (let k = length; k < this.length; k++) {
-      const p = process[this.events[k]]
+      const p = this.events[k]!.act.process
       if (this.#placeOf[p] === k) this.#stampOf[p] = 0
     }
     this.length = length
@@ -73,26 +69,38 @@ export class WakeupSequence {
   /** Becomes what does not come after event e, of those behind it, with event d as the last. */
   reverse(e: number, d: number): void {
     this.clear()
-    const { depth, clocks, width, slot, index } = this.#path.trail
-    const since = index[e]
-    for (let x = e + 1, at = x * width + slot[e]; x < depth; x++, at += width) if (clocks[at] < since && x !== d) this.add(x)
-    this.add(d)
+    const { depth, clocks, width, events } = this.#path.trail
+    const { slot, index } = events[e]
+    for (let x = e + 1, at = x * width + slot; x < depth; x++, at += width) if (clocks[at] < index && x !== d) this.add(events[x])
+    this.add(events[d])
+  }
+
+  /**
+   * Events e and d stood in what was planned from node `plannedFrom` on when another event was there, d in what comes before the last of it or as that.
+   * Executions that begin with that other event are all explored, those with d before e among them: what has to be explored here in that order was planned
+   * from them, at that node. For what is the same in whatever order it comes.
+   */
+  isSettled(e: number, d: number): boolean {
+    const { trail, plannedFrom, plannedTo } = this.#path
+    return e >= plannedFrom && d <= plannedTo && !this.#tree.anyForked && !trail.anyOwn && trail.before(d, plannedTo)
   }
 
   /** As `isExplored` would find of the reversal of race (e, d), where that is seen at once. */
   isKnown(e: number, d: number): boolean {
     const { trail } = this.#path
-    return trail.couldBeFirst[d] === 1 && !trail.anyOwn && this.#sleep.sleepsAlike(e, d)
+    const { act, couldBeFirst } = trail.events[d]
+    return couldBeFirst && !trail.anyOwn && this.#sleep.sleepsAlike(e, act)
   }
 
   /** It begins, at node e, with what sleeps there: it has been explored. @param whole what could wake who sleeps there is in it */
   isExplored(e: number, whole: boolean): boolean {
-    const { from, to, free, choice, touched, own } = this.#sleep
-    if (from[e] === to[e]) return false
-    for (let k = from[e]; k < to[e]; k++) {
-      this.#resetDrained(e)
-      const first = this.#initial(choice[k], touched[k], own[k])
-      if (first >= 0 || (first === INDEPENDENT && whole && k >= free[e])) return true
+    const sleep = this.#sleep
+    const { from, to, free } = sleep.at(e)
+    if (from === to) return false
+    this.#resetDrained(e)
+    for (let k = from; k < to; k++) {
+      const first = this.#initial(sleep.entry(k))
+      if (first >= 0 || (first === INDEPENDENT && whole && k >= free)) return true
     }
     return false
   }
@@ -100,107 +108,114 @@ export class WakeupSequence {
   /** Adds it to the wakeup tree of node `e`, which uses it up. */
   insert(e: number): void {
     const tree = this.#tree
-    const { trail } = this.#path
     this.#resetDrained(e)
     this.#left = this.length
-    let parent = 0
+    let parent: TreeNode | null = null
     let first = tree.first[e]
     for (;;) {
-      let last = 0
-      let matched = 0
-      for (let node = first; node !== 0; node = tree.next[node]) {
+      let last: TreeNode | null = null
+      let matched: TreeNode | null = null
+      for (let node = first; node !== null; node = node.next) {
         last = node
-        const at = this.#initial(tree.choice[node], tree.touched[node], tree.own[node])
+        const at = this.#initial(node.act)
         if (at === CLASH) continue
         // Below what is planned everything is free, unless some alternatives sleep there: then the way is shown.
-        if ((at >= 0 && this.#left === 1) || (tree.child[node] === 0 && !tree.anyForked)) return
+        if ((at >= 0 && this.#left === 1) || (node.child === null && !tree.anyForked)) return
         if (at >= 0) this.#remove(at)
         matched = node
         break
       }
-      if (matched === 0) {
-        let at = last
-        for (let k = this.#begin; k < this.length; k++) {
-          const x = this.events[k]
-          if (x === GONE) continue
-          const node = tree.make(trail.choice[x], trail.touched[x], trail.own[x])
-          if (k === this.#begin) {
-            if (last !== 0) tree.next[last] = node
-            else if (parent !== 0) tree.child[parent] = node
-            else tree.first[e] = node
-          } else tree.child[at] = node
-          at = node
-        }
+      if (matched === null) {
+        const rest = this.#chain(e)
+        if (last !== null) last.next = rest
+        else if (parent !== null) parent.child = rest
+        else tree.first[e] = rest
         return
       }
-      if (choiceKind(tree.choice[matched]) === DRAIN) this.#drained[choiceVcpu(tree.choice[matched])]++
+      const { process } = matched.act
+      if ((process & 1) === 1) this.#drained[process >> 1]++
       parent = matched
-      first = tree.child[matched]
+      first = matched.child
     }
+  }
+
+  /** What is left, as nodes of a tree, planned from node e. */
+  #chain(e: number): TreeNode | null {
+    let below: TreeNode | null = null
+    for (let k = this.length - 1; k >= this.#begin; k--) {
+      const x = this.events[k]
+      if (x === null) continue
+      const node = this.#tree.make(x.act)
+      if (below === null) node.origin = e
+      node.child = below
+      below = node
+    }
+    return below
   }
 
   #resetDrained(e: number): void {
     const { trail } = this.#path
     if (!trail.anyOwn) return
     this.#drained.set(trail.drained)
-    for (let x = e; x < trail.depth; x++) if ((trail.process[x] & 1) === 1) this.#drained[trail.process[x] >> 1]--
+    for (let x = e; x < trail.depth; x++) {
+      const { process } = trail.events[x].act
+      if ((process & 1) === 1) this.#drained[process >> 1]--
+    }
   }
 
   /** Removes the first event of a process. */
   #remove(at: number): void {
     const { events } = this
-    const process = this.#path.trail.process[events[at]]
+    const { process } = events[at]!.act
     const next = this.#next[at]
     if (next === 0 || next >= this.length) this.#stampOf[process] = 0
     else this.#placeOf[process] = next
-    events[at] = GONE
+    events[at] = null
     this.#left--
-    while (events[this.#begin] === GONE) this.#begin++
+    while (this.#begin < this.length && events[this.#begin] === null) this.#begin++
   }
 
   /** Place in the sequence of an event that may come first there; INDEPENDENT: it is not in it, and could go before it; CLASH. */
-  #initial(choice: number, touched: number, own: OwnReads | null): number {
-    const { trail, dependence } = this.#path
-    const process = processOf(choice)
+  #initial(act: Act): number {
+    const { process, choice, touched } = act
     const occurs = this.#stampOf[process] === this.#stamp
     const place = occurs ? this.#placeOf[process] : this.length
     // Of alternatives, one alone stands for nothing that goes another way.
-    if (occurs ? ((trail.choice[this.events[place]] ^ choice) & ~FORKED) !== 0 : (choice & FORKED) !== 0) return CLASH
-    if (touched !== NOTHING && place > this.#begin) {
-      if (touched === UNKNOWN) return CLASH
-      if (trail.anyOwn) {
-        if (this.#clashes(choice, touched, own, place)) return CLASH
-      } else {
-        // What the sequence is there for stands at its end.
-        for (let k = place - 1; k >= this.#begin; k--) {
-          const x = this.events[k]
-          if (x !== GONE && dependence.clash(choice, touched, null, trail.choice[x], trail.touched[x], null, this.#drained)) return CLASH
-        }
-      }
-    }
+    if (occurs ? ((this.events[place]!.act.choice ^ choice) & ~FORKED) !== 0 : (choice & FORKED) !== 0) return CLASH
+    if (touched !== NOTHING && place > this.#begin && (touched === UNKNOWN || this.#clashes(act, place))) return CLASH
     return occurs ? place : INDEPENDENT
   }
 
-  /** Whether the event is dependent on one that stands before `place`, where loads see own stores. */
-  #clashes(choice: number, touched: number, own: OwnReads | null, place: number): boolean {
+  /** Whether the event is dependent on one that stands before `place`. */
+  #clashes(act: Act, place: number): boolean {
     const { trail, dependence } = this.#path
+    if (trail.anyOwn) return this.#clashesWithOwn(act, place)
+    // What the sequence is there for stands at its end.
+    for (let k = place - 1; k >= this.#begin; k--) {
+      const x = this.events[k]
+      if (x !== null && dependence.clash(act, x.act, this.#drained)) return true
+    }
+    return false
+  }
+
+  /** As that, where loads see own stores. */
+  #clashesWithOwn(act: Act, place: number): boolean {
     const drained = this.#drained
     let result = false
     let passed = this.#begin
     for (; passed < place && !result; passed++) {
       const x = this.events[passed]
-      if (x === GONE) continue
-      result = dependence.clash(choice, touched, own, trail.choice[x], trail.touched[x], trail.own[x], drained)
-      if ((trail.process[x] & 1) === 1) drained[trail.process[x] >> 1]++
+      if (x === null) continue
+      result = this.#path.dependence.clash(act, x.act, drained)
+      if ((x.act.process & 1) === 1) drained[x.act.process >> 1]++
     }
     for (let k = this.#begin; k < passed; k++) {
       const x = this.events[k]
-      if (x !== GONE && (trail.process[x] & 1) === 1) drained[trail.process[x] >> 1]--
+      if (x !== null && (x.act.process & 1) === 1) drained[x.act.process >> 1]--
     }
     return result
   }
 }
 
-const GONE = -1
 const INDEPENDENT = -1
 const CLASH = -2

@@ -3,70 +3,61 @@
  * execution, the sequences of events that have still to be explored from there, as an ordered tree.
  * Nodes are recycled.
  */
-import { grown } from './cells.ts'
-import type { OwnReads } from './dependence.ts'
+import type { Act } from './act.ts'
+
+export interface TreeNode {
+  act: Act
+  /** First child and next sibling. */
+  child: TreeNode | null
+  next: TreeNode | null
+  /** Where it ends a sequence: the node of the execution from which that was planned; -1: it ends none. */
+  origin: number
+}
 
 export class WakeupTree {
-  /** Per node of the execution: the first of what is planned from there; 0: nothing. */
-  first = new Int32Array(256)
+  /** Per node of the execution: the first of what is planned from there. */
+  readonly first: (TreeNode | null)[] = Array.from({ length: 256 }, () => null)
   /** Some event could have gone another way. */
   anyForked = false
-  choice = new Int32Array(256)
-  /** cells.ts; UNKNOWN: the event has not been seen yet. */
-  touched = new Int32Array(256)
-  own: (OwnReads | null)[] = []
-  /** First child and next sibling; 0: none. */
-  child = new Int32Array(256)
-  next = new Int32Array(256)
-  #free = 0
-  #used = 1
+  #free: TreeNode | null = null
 
-  make(choice: number, touched: number, own: OwnReads | null): number {
-    let node = this.#free
-    if (node !== 0) this.#free = this.next[node]
-    else {
-      node = this.#used++
-      if (node === this.choice.length) {
-        this.choice = grown(this.choice)
-        this.touched = grown(this.touched)
-        this.child = grown(this.child)
-        this.next = grown(this.next)
-      }
-    }
-    this.choice[node] = choice
-    this.touched[node] = touched
-    this.own[node] = own
-    this.child[node] = 0
-    this.next[node] = 0
+  make(act: Act): TreeNode {
+    const node = this.#free
+    if (node === null) return { act, child: null, next: null, origin: -1 }
+    this.#free = node.next
+    node.act = act
+    node.child = null
+    node.next = null
+    node.origin = -1
     return node
   }
 
   /** Room for twice as many nodes of the execution. */
   grow(): void {
-    this.first = grown(this.first)
+    for (let left = this.first.length; left > 0; left--) this.first.push(null)
   }
 
   /** `list` before `rest`. */
-  splice(list: number, rest: number): number {
-    if (list === 0) return rest
+  splice(list: TreeNode | null, rest: TreeNode | null): TreeNode | null {
+    if (list === null) return rest
     let last = list
-    while (this.next[last] !== 0) last = this.next[last]
-    this.next[last] = rest
+    while (last.next !== null) last = last.next
+    last.next = rest
     return list
   }
 
-  free(node: number): void {
-    this.next[node] = this.#free
+  free(node: TreeNode): void {
+    node.next = this.#free
     this.#free = node
   }
 
   /** Frees the nodes of a list of siblings and all below them. */
-  freeAll(first: number): void {
-    while (first !== 0) {
-      const next = this.next[first]
-      this.freeAll(this.child[first])
-      this.free(first)
-      first = next
+  freeAll(first: TreeNode | null): void {
+    for (let node = first; node !== null; ) {
+      const { next } = node
+      this.freeAll(node.child)
+      this.free(node)
+      node = next
     }
   }
 }
