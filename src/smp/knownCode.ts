@@ -70,6 +70,11 @@ export class KnownCode {
   }
 
   surroundings(v: number): Surroundings {
+    return (this.#surroundings[v] ??= this.#makeSurroundings(v))
+  }
+  readonly #surroundings: Surroundings[] = []
+
+  #makeSurroundings(v: number): Surroundings {
     const { memory, sharing } = this.#board
     return {
       atExit: this.#liveAtExit,

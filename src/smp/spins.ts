@@ -38,6 +38,11 @@ export class Spins {
     this.#counters = new Map([...sharing.spins].filter(([, counters]) => counters > 0))
   }
 
+  /** Some loop counts. */
+  get any(): boolean {
+    return this.#counters.size > 0
+  }
+
   /** General registers, as bits, that count in the loop whose turns begin at `eip`; 0: it is none. */
   countersAt(eip: number): number {
     return this.#counters.size === 0 ? 0 : (this.#counters.get(eip) ?? 0)

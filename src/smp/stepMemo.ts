@@ -245,17 +245,13 @@ export class StepMemo {
     this.number(vcpu)
     if (!this.recording) return
     this.recording = false
-    const olds = new Map<number, number>()
-    store.forEachSince(this.#mark, (index, old) => {
-      if (!olds.has(index) && index !== quietWords + ICOUNT) olds.set(index, old)
-    })
+    const outputs = this.#listOutputs(quietWords + ICOUNT)
     // Code that nobody writes is what it is; should it be written after all, everything is forgotten.
     const { memory, quiet } = this.#layout
     for (const index of this.#inputs.keys())
       if (index >= memory && index < quiet && this.#sharing.fetchers[index - memory] !== 0 && this.#sharing.relyOnCode(index - memory)) this.#inputs.delete(index)
-    const outputs = [...olds].filter(([index, old]) => store.w[index] !== old)
-    const footprint = this.#footprint.words.subarray(0, this.#footprint.length)
-    const length = HEADER + this.#inputs.size * 2 + this.#captured.length + outputs.length * 3 + footprint.length + this.#points.length
+    const footprint = this.#footprint
+    const length = HEADER + this.#inputs.size * 2 + this.#captured.length + outputs.length + footprint.length + this.#points.length
     const k = this.#local - this.#first
     if (this.#chainLength(k) >= CHAIN_MAX) return
     this.#arena = withRoom(this.#arena, this.#used, length)
@@ -265,7 +261,7 @@ export class StepMemo {
     arena[at + NEXT] = this.#steps[k]
     arena[at + ARGUMENT] = this.#argument
     arena[at + INPUTS] = this.#inputs.size
-    arena[at + OUTPUTS] = outputs.length
+    arena[at + OUTPUTS] = outputs.length / 3
     arena[at + FOOTPRINT] = footprint.length
     arena[at + POINTS] = this.#points.length
     arena[at + CAPTURE] = this.#capture
@@ -284,15 +280,28 @@ export class StepMemo {
     }
     arena.set(this.#captured, row)
     row += this.#captured.length
-    for (const [index, old] of outputs) {
-      arena[row++] = index
-      arena[row++] = old
-      arena[row++] = store.w[index]
-    }
-    arena.set(footprint, row)
-    arena.set(this.#points, row + footprint.length)
+    for (let k = 0; k < outputs.length; k++) arena[row++] = outputs[k]
+    for (let k = 0; k < footprint.length; k++) arena[row++] = footprint.words[k]
+    arena.set(this.#points, row)
     this.#steps[k] = at
   }
+
+  /** Words that the step has changed, besides `but`: index, old and new value of each. */
+  #listOutputs(but: number): readonly number[] {
+    const outputs = this.#outputs
+    const seen = this.#seen
+    const { w } = this.#store
+    outputs.length = 0
+    seen.clear()
+    this.#store.forEachSince(this.#mark, (index, old) => {
+      if (index === but || seen.has(index)) return
+      seen.add(index)
+      if (w[index] !== old) outputs.push(index, old, w[index])
+    })
+    return outputs
+  }
+  readonly #outputs: number[] = []
+  readonly #seen = new Set<number>()
 
   #chainLength(k: number): number {
     let length = 0

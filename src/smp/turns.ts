@@ -52,7 +52,7 @@ export class Turns {
     if (!this.#board.quiet) {
       if (this.#board.store.w[turns] !== 0) this.#board.store.set(turns, 0)
       // Where turns change memory it matters how many are left.
-      return this.#known.canReadCode(v) ? spins.noteChange(from, to, this.#known.surroundings(v).opAt) : undefined
+      return spins.any && this.#known.canReadCode(v) ? spins.noteChange(from, to, this.#known.surroundings(v).opAt) : undefined
     }
     if (to > from || !this.#board.running() || this.#board.begun(v)) return
     const at = turns - TURNS + TURN_AT
