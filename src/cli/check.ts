@@ -13,7 +13,7 @@ import { parseSharing } from '../replay/sharingText.ts'
 import { encodeTrace, type Trace } from '../replay/trace.ts'
 import { describeCycle, formatTimeline, timelineOf } from '../replay/timeline.ts'
 import type { MachineImage } from '../smp/image.ts'
-import { makeModel, type Model } from '../smp/model.ts'
+import { assumesMoreThanMeasured, makeModel, parseRung, type Model } from '../smp/model.ts'
 import {
   addModelFlags, addOutputFlags, addSearchFlags, checkOptionsOf, drive, exitCodeOf, knobsOf, livenessFlag, saveTrace, verdictJson, wasInterrupted,
   memoryUsed, type ModelFlags, type OutputFlags, type SearchFlags, type TaskFlags,
@@ -159,4 +159,7 @@ function print(result: CheckResult): void {
   for (const site of result.coverage.sites) out(`  site ${site.site} to ${site.target}: ${site.executions} times`)
   if (result.coverage.cut > 0) out(`  ${result.coverage.cut} executions cut by assumptions`)
   out(`rests on: ${Object.entries(result.models).map(([name, value]) => `${name}=${value}`).join(' ')}`)
+  const fetch = String(result.models.fetch)
+  if (result.verdict !== 'violated' && result.sharing.codeShared && assumesMoreThanMeasured(parseRung(fetch)!))
+    out(`code is rewritten while it runs, and real cores were seen to fetch it more loosely than fetch=${fetch}: ask --ladder or --profile measured`)
 }

@@ -120,6 +120,11 @@ export const PROFILES: Readonly<Record<string, { readonly knobs: Readonly<Record
   x2apic: { knobs: { ipiDrains: false }, doc: 'sending an IPI does not wait for earlier stores' },
 }
 
+/** The rung assumes more than parts were seen to keep to. */
+export function assumesMoreThanMeasured(rung: FetchRung): boolean {
+  return !rungImplies(parseRung(PROFILES.measured.knobs.fetch as string)!, rung)
+}
+
 /** A mistake in a knob; `message` says what is allowed. */
 export class KnobError extends Error {}
 

@@ -52,6 +52,15 @@ describe('check', () => {
     expect(out).toMatch(/\d+ % of the states come from preemptions; to limit them: --preemptions K/)
   })
 
+  it('says what a verdict on code that is rewritten takes for granted', () => {
+    copyFileSync(join(root, 'examples', 'textpoke.o'), join(directory, 'textpoke.o'))
+    const assumed = /real cores were seen to fetch it more loosely than fetch=/
+    const some = ['--states', '300', '--engine', 'graph']
+    expect(xmcheck('check', 'textpoke.o', ...some).out).toMatch(assumed)
+    expect(xmcheck('check', 'textpoke.o', ...some, '--profile', 'measured').out).not.toMatch(assumed)
+    expect(xmcheck('check', 'sb-fence.o').out).not.toMatch(assumed)
+  })
+
   it('takes the knobs of a profile, and flags before it', () => {
     expect(json('check', 'sb.o', '--profile', '486').models).toMatchObject({ cpu: '486', fetch: 'ordered:16' })
     expect(json('check', 'sb.o', '--profile', '486', '--fetch', 'byte', '--set', 'storeBuffer=3').models).toMatchObject({ cpu: '486', fetch: 'byte', storeBuffer: 3 })
