@@ -13,10 +13,10 @@ import { CodeCache, type Block } from '../cpu/codeCache.ts'
 import type { Cpu } from '../cpu/cpu.ts'
 import { DIRECT_WRITE, type DirectMemory } from '../cpu/directMemory.ts'
 import type { CpuClass } from '../cpu/classes.ts'
-import { NOT_CACHED } from '../cpu/paging.ts'
 import { GUEST_CALLS } from '../smp/guestCalls.ts'
 import { EXECUTE, READ, WRITE, type MachineImage } from '../smp/image.ts'
 import { PageMap, PAGE_BYTES } from '../smp/memory.ts'
+import { ImmediateBus } from './immediateBus.ts'
 
 const MAPPED = 8
 const IN_PAGE = PAGE_BYTES - 1
@@ -27,11 +27,8 @@ export interface PlainStop {
   readonly message: string
 }
 
-export class PlainBus implements Bus, DirectMemory {
+export class PlainBus extends ImmediateBus implements Bus, DirectMemory {
   cpu!: Cpu
-  locked = false
-  high = 0
-  low = 0
   readonly bytes: Uint8Array
   readonly halves: Uint16Array
   readonly words: Int32Array
@@ -42,6 +39,7 @@ export class PlainBus implements Bus, DirectMemory {
   stop: PlainStop | null = null
 
   constructor(image: MachineImage, cls: CpuClass) {
+    super()
     const map = new PageMap(image.regions)
     this.bytes = new Uint8Array(map.sizeBytes)
     this.words = new Int32Array(this.bytes.buffer)
@@ -124,37 +122,10 @@ export class PlainBus implements Bus, DirectMemory {
     this.write32((physical + 4) | 0, high)
   }
 
-  walk32(physical: number): number {
-    return this.read32(physical)
-  }
-  walk64(physical: number): number {
-    return this.read64(physical)
-  }
-  walkMark(physical: number, bits: number): boolean {
-    this.walkOr(physical, bits)
-    return true
-  }
   walkOr(physical: number, bits: number): void {
     const value = this.read32(physical)
     if (this.cpu.stop === 0) this.write32(physical, value | bits)
   }
-
-  // Stores are done at once and code is fetched from memory as it is: there is nothing to wait for or forget.
-  fence(): void {}
-  orderStores(): void {}
-  serialize(): void {}
-  branch(): void {}
-  invalidatePage(): void {}
-  invalidateTlb(): void {}
-  // Translations are not cached.
-  lookup(): number {
-    return NOT_CACHED
-  }
-  fill(): void {}
-  gateInvalidation(): void {}
-  flushCaches(): void {}
-  flushLine(): void {}
-  retarget(): void {}
 
   // As in the explored machine (smp/vcpuBus.ts): no device on the ports, one value of the TSC, no MSRs but the CPU's.
   in(_port: number, sizeBytes: number): number {
@@ -171,10 +142,6 @@ export class PlainBus implements Bus, DirectMemory {
   writeMsr(): boolean {
     return false
   }
-  hypercall(): boolean {
-    return false
-  }
-
   /** The calls that mean something for a program alone (smp/guestServices.ts has all); data choices take the first way. */
   guestCall(call: number, eax: number, edx: number): number {
     switch (call) {

@@ -2,8 +2,8 @@
 import type { Bus } from '../cpu/bus.ts'
 import type { CpuClass } from '../cpu/classes.ts'
 import { MSR_APIC_BASE } from '../cpu/registers.ts'
-import { NOT_CACHED } from '../cpu/paging.ts'
 import { IOAPIC_PAGE, type BoardMemory } from './boardMemory.ts'
+import { ImmediateBus } from './immediateBus.ts'
 import type { IoApic } from './ioApic.ts'
 import type { LocalApic } from './localApic.ts'
 import { ModelMsrs } from './modelMsrs.ts'
@@ -23,7 +23,7 @@ const X2APIC_LAST = 0x8ff
 const APIC_GLOBAL = 1 << 11
 const APIC_X2 = 1 << 10
 
-export interface Board {
+export interface Chipset {
   readonly memory: BoardMemory
   readonly devices: readonly PortDevice[]
   readonly ioApic: IoApic
@@ -33,15 +33,12 @@ export interface Board {
   touched: boolean
 }
 
-export class PlatformBus implements Bus {
-  locked = false
+export class PlatformBus extends ImmediateBus implements Bus {
   /** Counts what others could notice, and what the vCPU reads that changes by itself: stores, ports, device registers, time. */
   activity = 0
-  high = 0
-  low = 0
   /** The register block of the vCPU: the APIC base MSR says where its APIC is. */
   r!: Int32Array
-  readonly #board: Board
+  readonly #chipset: Chipset
   readonly #memory: BoardMemory
   readonly #apic: LocalApic
   readonly tscCounter: Tsc
@@ -54,11 +51,12 @@ export class PlatformBus implements Bus {
   /** Below here there is RAM only. */
   #plainEnd = 0
 
-  constructor(board: Board, apic: LocalApic, cpu: CpuClass) {
-    this.#board = board
-    this.#memory = board.memory
+  constructor(chipset: Chipset, apic: LocalApic, cpu: CpuClass) {
+    super()
+    this.#chipset = chipset
+    this.#memory = chipset.memory
     this.#apic = apic
-    this.tscCounter = new Tsc(() => board.now())
+    this.tscCounter = new Tsc(() => chipset.now())
     this.#wideTsc = cpu.family >= 15
     this.msrs = [new ModelMsrs(cpu), ...(cpu.features.has('mtrr') ? [new Mtrrs()] : [])]
   }
@@ -93,47 +91,24 @@ export class PlatformBus implements Bus {
     this.#write((physical + 4) | 0, 4, high)
   }
 
-  walk32(physical: number): number {
-    return this.read32(physical)
-  }
-  walk64(physical: number): number {
-    return this.read64(physical)
-  }
-  walkMark(physical: number, bits: number): boolean {
-    this.walkOr(physical, bits)
-    return true
-  }
   walkOr(physical: number, bits: number): void {
     this.#write(physical, 4, this.#memory.load(physical, 4) | bits)
   }
 
-  // Stores are done at once and code is fetched from memory as it is: there is nothing to wait for or forget.
-  fence(): void {}
-  orderStores(): void {}
-  serialize(): void {}
-  branch(): void {}
-  /** Only the page that is executed from is remembered. */
-  invalidatePage(): void {
+  // Only the page that is executed from is remembered; data accesses walk.
+  override invalidatePage(): void {
     this.codePage.forget()
   }
-  invalidateTlb(): void {
+  override invalidateTlb(): void {
     this.codePage.forget()
   }
-  retarget(): void {
+  override retarget(): void {
     this.codePage.forget()
   }
-  // Data accesses walk.
-  lookup(): number {
-    return NOT_CACHED
-  }
-  fill(): void {}
-  gateInvalidation(): void {}
-  flushCaches(): void {}
-  flushLine(): void {}
 
   in(port: number, sizeBytes: number): number {
     this.activity++
-    for (const device of this.#board.devices) {
+    for (const device of this.#chipset.devices) {
       const value = device.read(port, sizeBytes)
       if (value !== null) return value
     }
@@ -141,8 +116,8 @@ export class PlatformBus implements Bus {
   }
   out(port: number, sizeBytes: number, value: number): void {
     this.activity++
-    this.#board.touched = true
-    for (const device of this.#board.devices) if (device.write(port, sizeBytes, value)) return
+    this.#chipset.touched = true
+    for (const device of this.#chipset.devices) if (device.write(port, sizeBytes, value)) return
   }
 
   tsc(): number {
@@ -171,7 +146,7 @@ export class PlatformBus implements Bus {
   }
   writeMsr(msr: number, low: number, high: number): boolean {
     this.activity++
-    this.#board.touched = true
+    this.#chipset.touched = true
     if (msr === APIC_BASE) {
       this.apicBaseChanged()
       return true
@@ -198,9 +173,6 @@ export class PlatformBus implements Bus {
   guestCall(_number: number, eax: number): number {
     return eax
   }
-  hypercall(): boolean {
-    return false
-  }
 
   /** IA32_APIC_BASE is as `r` has it: it says where the APIC is, and in which mode. In x2APIC mode there is no page. */
   apicBaseChanged(): void {
@@ -220,16 +192,16 @@ export class PlatformBus implements Bus {
   #readDevice(physical: number): number {
     this.activity++
     const offset = physical & 0xfff
-    return (physical & ~0xfff) === IOAPIC_AT ? this.#board.ioApic.read(offset) : this.#apic.readPage(offset)
+    return (physical & ~0xfff) === IOAPIC_AT ? this.#chipset.ioApic.read(offset) : this.#apic.readPage(offset)
   }
 
   #write(physical: number, sizeBytes: number, value: number): void {
     this.activity++
     if (physical >>> 0 < this.#plainEnd) return this.#memory.store(physical, sizeBytes, value)
     if (!this.#isDevice(physical)) return this.#memory.store(physical, sizeBytes, value)
-    this.#board.touched = true
+    this.#chipset.touched = true
     const offset = physical & 0xfff
-    if ((physical & ~0xfff) === IOAPIC_AT) return this.#board.ioApic.write(offset, value)
+    if ((physical & ~0xfff) === IOAPIC_AT) return this.#chipset.ioApic.write(offset, value)
     // Registers are written whole, at their own address (SDM vol. 3A 11.4.1).
     if ((physical & 0xf) === 0) this.#apic.writePage(offset, value)
   }

@@ -24,7 +24,7 @@ import { LoopWatch } from './loopWatch.ts'
 import { OpCache, type CodePage } from './opCache.ts'
 import { Pic } from './pic.ts'
 import { Pit } from './pit.ts'
-import { PlatformBus, type Board } from './platformBus.ts'
+import { PlatformBus, type Chipset } from './platformBus.ts'
 import type { PortDevice, TimedDevice } from './portDevice.ts'
 import { Power } from './power.ts'
 import { enterReal, flatRegisters, initRegisters, resetRegisters, startAt } from './reset.ts'
@@ -69,7 +69,7 @@ const SKIPS_MAX = 10_000_000
 /** ISA interrupts as a PC wires them to the I/O APIC: line 0, the 8254, comes in at input 2. */
 const inputOf = (line: number) => (line === 0 ? 2 : line)
 
-export class System implements Board, Fabric {
+export class System implements Chipset, Fabric {
   readonly memory: BoardMemory
   readonly devices: readonly PortDevice[]
   readonly ioApic: IoApic

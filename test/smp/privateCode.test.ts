@@ -2,46 +2,14 @@
 import { describe, expect, it } from 'vitest'
 import { assembleImage } from '../../src/guest/asm/index.ts'
 import type { MachineImage } from '../../src/smp/image.ts'
-import { Machine } from '../../src/smp/machine.ts'
-import { PageMap } from '../../src/smp/memory.ts'
 import { makeModel } from '../../src/smp/model.ts'
-import { Sharing } from '../../src/smp/sharing.ts'
+import { dwords, everyState } from './everyState.ts'
 
 /** How steps are taken: one instruction at a time, in blocks where that is possible, or those that are remembered done again. */
 type Way = 'single' | 'blocks' | 'remembered'
 
-/** Every final state of the words named, and how many states there are on the way. */
-function explore(image: MachineImage, names: readonly string[], fetch: string, way: Way) {
-  const pages = new PageMap(image.regions)
-  const sharing = new Sharing(pages.sizeBytes / 4, image.vcpus.length)
-  const model = makeModel({ fetch, localSteps: 64 })
-  for (;;) {
-    sharing.grown = false
-    const machine = new Machine(image, model, { sharing, pages, memo: way === 'remembered' })
-    // An observer looks at each instruction, so there are no blocks.
-    if (way === 'single') machine.observer = () => {}
-    const found = new Set<string>()
-    const seen = new Set<string>()
-    const choices = new Int32Array(256)
-    const visit = (): void => {
-      const key = `${machine.store.h0},${machine.store.h1}`
-      if (seen.has(key)) return
-      seen.add(key)
-      expect([machine.store.h0, machine.store.h1]).toEqual(machine.store.fullHash())
-      const list = Array.from(choices.subarray(0, machine.enabled(choices)))
-      if (list.length === 0) found.add(machine.violation?.kind ?? names.map((name) => `${name}=${machine.memory.load(machine.memory.index(image.symbols.find((one) => one.name === name)!.address), 4)}`).join(' '))
-      for (const choice of list) {
-        machine.take(choice)
-        visit()
-        machine.undo()
-      }
-    }
-    visit()
-    if (!sharing.grown) return { outcomes: [...found].sort(), states: seen.size }
-  }
-}
-
-const data = (names: readonly string[]) => `section .data\n${names.map((name) => `align 4\n${name}: dd 0`).join('\n')}\n`
+const explore = (image: MachineImage, names: readonly string[], fetch: string, way: Way) =>
+  everyState(image, makeModel({ fetch, localSteps: 64 }), names, { memo: way === 'remembered', observed: way === 'single' })
 
 const PROGRAMS: Readonly<Record<string, { readonly text: string; readonly names: readonly string[]; readonly outcomes: number }>> = {
   'store buffering in loops': {
@@ -148,7 +116,7 @@ p1: mov dword [x], 1
 
 describe('blocks of private code', () => {
   it.each(Object.entries(PROGRAMS).flatMap(([name, program]) => ['coherent', 'ordered:16', 'byte'].map((fetch) => [name, fetch, program] as const)))('%s, %s', (_name, fetch, { text, names, outcomes }) => {
-    const image = assembleImage(`${text}\n${data(['x', 'y', 'r0', 'r1'])}`, { title: 'private code' })
+    const image = assembleImage(`${text}${dwords(['x', 'y', 'r0', 'r1'])}`, { title: 'private code' })
     const single = explore(image, names, fetch, 'single')
     expect(explore(image, names, fetch, 'blocks')).toEqual(single)
     expect(explore(image, names, fetch, 'remembered')).toEqual(single)

@@ -3,50 +3,12 @@
 import { describe, expect, it } from 'vitest'
 import { assembleImage } from '../../src/guest/asm/index.ts'
 import { checkImage } from '../../src/explore/check.ts'
-import { Machine } from '../../src/smp/machine.ts'
-import { PageMap } from '../../src/smp/memory.ts'
 import { makeModel } from '../../src/smp/model.ts'
-import { Sharing } from '../../src/smp/sharing.ts'
+import { dwords, everyState } from './everyState.ts'
 
 /** All outcomes of the variables `names`, by exhaustive search; `everything`: no reduction at all. */
-function outcomes(body: string, names: string[], memory: string, everything: boolean): string[] {
-  const data = names.map((name) => `align 4\n${name}: dd 0`).join('\n')
-  const image = assembleImage(`${body}\nsection .data\n${data}\n`, { title: 'litmus' })
-  const pages = new PageMap(image.regions)
-  const sharing = new Sharing(pages.sizeBytes / 4, image.vcpus.length)
-  if (everything) sharing.shareEverything()
-  const model = makeModel({ memory })
-  for (;;) {
-    sharing.grown = false
-    const machine = new Machine(image, model, { sharing, pages })
-    const found = new Set<string>()
-    const seen = new Set<string>()
-    const choices = new Int32Array(256)
-    const visit = (): void => {
-      const key = `${machine.store.h0},${machine.store.h1}`
-      if (seen.has(key)) return
-      seen.add(key)
-      expect([machine.store.h0, machine.store.h1]).toEqual(machine.store.fullHash())
-      const list = Array.from(choices.subarray(0, machine.enabled(choices)))
-      expect(machine.violation).toBeNull()
-      if (list.length === 0) {
-        const values = names.map((name) => {
-          const symbol = image.symbols.find((one) => one.name === name)!
-          return `${name}=${machine.memory.load(machine.memory.index(symbol.address), 4)}`
-        })
-        found.add(values.join(' '))
-      }
-      for (const choice of list) {
-        machine.take(choice)
-        visit()
-        machine.undo()
-        expect(`${machine.store.h0},${machine.store.h1}`).toBe(key)
-      }
-    }
-    visit()
-    if (!sharing.grown) return [...found].sort()
-  }
-}
+const outcomes = (body: string, names: string[], memory: string, everything: boolean) =>
+  everyState(assembleImage(`${body}${dwords(names)}`, { title: 'litmus' }), makeModel({ memory }), names, { everything }).outcomes
 
 const two = (p0: string, p1: string) => `.vcpu p0\n.vcpu p1\np0: ${p0}\nret\np1: ${p1}\nret`
 const REGS = ['r0', 'r1', 'x', 'y']
