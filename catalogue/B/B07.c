@@ -43,6 +43,10 @@ static void waiter(void)
 	__asm__ __volatile__("lock decw %0" : "+m"(xl.spinners) : : "memory", "cc");
 }
 
+/* Who waited holds it, and nobody spins any more. */
+static void held(void) { XM_ASSERT(xl.lock == 1 && xl.spinners == 0); }
+
 XM_VCPU(unlocker);
 XM_VCPU(waiter);
+XM_FINAL(held);
 XM_OBJECT(xl);

@@ -51,5 +51,8 @@ static void unlocker(void)
 	XM_PROGRESS();
 }
 
+static void released(void) { XM_ASSERT(lock == 0); }
+
 XM_VCPU(waiter);
 XM_VCPU(unlocker);
+XM_FINAL(released);

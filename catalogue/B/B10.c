@@ -37,5 +37,8 @@ static void unlocker(void)
 	xm_notify(&pending);
 }
 
+static void held(void) { XM_ASSERT(lock == 1); }
+
 XM_VCPU(waiter);
 XM_VCPU(unlocker);
+XM_FINAL(held);

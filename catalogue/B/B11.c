@@ -46,5 +46,9 @@ static void sender(void)
 		XM_KICK(0);
 }
 
+/* It came out because of the event, and is not taken for asleep. */
+static void awake(void) { XM_ASSERT(upcall && !blocked); }
+
 XM_VCPU(guest);
 XM_VCPU(sender);
+XM_FINAL(awake);

@@ -44,3 +44,8 @@ static void waiter(void)
 
 XM_VCPU(unlocker);
 XM_VCPU(waiter);
+
+/*
+ * survivor branch never taken, unlocker, `if (lock.tail & SLOW)`: a kick that nobody needs does no harm
+ * survivor branch always taken, waiter, `while (lock.head != mine) {`: the slow path looks again before it sleeps
+ */

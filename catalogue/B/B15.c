@@ -70,5 +70,13 @@ static void unlocker(void)
 	release(&a);
 }
 
+static void nobody_waits(void) { XM_ASSERT(a.head == 1 && b.head == 1 && !waiting.lock); }
+
 XM_VCPU(waiter);
 XM_VCPU(unlocker);
+XM_FINAL(nobody_waits);
+
+/*
+ * survivor branch never taken, waiter, `while (lock->head != ticket) {`: the slow path looks again before it sleeps
+ * survivor branch always taken, waiter, `while (lock->head != ticket) {`: the slow path looks again before it sleeps
+ */

@@ -41,5 +41,14 @@ static void head(void)
 	}
 }
 
+/* The next unlock looks the head up, and finds it. */
+static void found(void) { XM_ASSERT(locked == SLOW && hashed == 1); }
+
 XM_VCPU(holder);
 XM_VCPU(head);
+XM_FINAL(found);
+
+/*
+ * survivor LOCK removed, holder, `__asm__ __volatile__("lock cmpxchgl...`: nobody is HALTED any more, and RUNNING, which it may write back over HASHED, is as good
+ * survivor store removed, head, `state = HASHED;`: what it must not become is HALTED; RUNNING, which it is, is as good
+ */

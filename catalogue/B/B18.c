@@ -48,13 +48,19 @@ static void qlock_wait(unsigned char value)
 	XM_POLL(&pending);
 }
 
-static void holder(void) { unlock(); }
+static void holder(void)
+{
+	XM_ENTER(&q);
+	XM_LEAVE(&q);
+	unlock();
+}
 
 static void waiter(void)
 {
 	do
 		qlock_wait(SLOW);
 	while (exchange(SLOW_FOR(1)) != 0);
+	XM_ENTER(&q);
 }
 
 /* Takes the lock in between; somebody else waits for it by now. */
@@ -62,10 +68,18 @@ static void third(void)
 {
 	unsigned short found = 0;
 	__asm__ __volatile__("lock cmpxchgw %2, %1" : "+a"(found), "+m"(q.both) : "r"(SLOW_FOR(2)) : "memory", "cc");
-	if (found == 0)
+	if (found == 0) {
+		XM_ENTER(&q);
+		XM_LEAVE(&q);
 		unlock();
+	}
 }
 
 XM_VCPU(holder);
 XM_VCPU(waiter);
 XM_VCPU(third);
+
+/*
+ * survivor branch always taken, waiter, `if (pending) {`: with the kick left where it is, the waiter goes round instead of sleeping until the lock is free
+ * survivor store removed, waiter, `pending = 0;`: with the kick left where it is, the waiter goes round instead of sleeping until the lock is free
+ */

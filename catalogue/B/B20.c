@@ -51,3 +51,7 @@ static void second(void)
 
 XM_VCPU(first);
 XM_VCPU(second);
+
+/*
+ * survivor store removed, `lock->locked = 1;`: who looks at the whole word sees the waiting byte beside it; with the byte alone it is the entry's bug
+ */

@@ -26,6 +26,7 @@ static void coming_up(void)
 		else
 			xm_pause(); /* spin until then */
 	}
+	XM_ENTER(&lock);
 	online = 1;
 #ifdef FIXED
 	kicker_ready = 1;
@@ -34,11 +35,21 @@ static void coming_up(void)
 
 static void unlocker(void)
 {
+	XM_ENTER(&lock);
+	XM_LEAVE(&lock);
 	lock = 0;
 	xm_lock_fence();
 	if (online) /* IPIs to CPUs that are not online are dropped */
 		xm_notify(&pending);
 }
 
+static void is_up(void) { XM_ASSERT(lock == 1 && online && kicker_ready); }
+
 XM_VCPU(coming_up);
 XM_VCPU(unlocker);
+XM_FINAL(is_up);
+
+/*
+ * survivor branch always taken, unlocker, `if (online) /*...`: who comes up spins, as long as it cannot be kicked
+ * survivor XCHG: only its load, unlocker, `__asm__ __volatile__("xchgb...`: who comes up spins, as long as it cannot be kicked
+ */

@@ -46,9 +46,15 @@ static void owner(void)
 			break;
 		xm_ticket_unlock(&object.lock);
 	}
+	XM_ASSERT(object.done);
 	xm_ticket_unlock(&object.lock);
 	XM_FREE(&object, sizeof object);
 }
 
 XM_VCPU(signaller);
 XM_VCPU(owner);
+
+/*
+ * survivor store removed, signaller, `o->releases++;`: statistics, which only the next release reads
+ * survivor store removed, owner, `__asm__ __volatile__("incb...`: the lock is gone with its object, nobody takes it again
+ */

@@ -39,7 +39,7 @@ export function addMutate(program: Command): void {
 }
 
 async function mutate(paths: readonly string[], flags: Flags): Promise<void> {
-  const image = loadObjects(paths.map((path) => ({ name: path, bytes: readFile(path) })), { title: paths.join(' '), readSource: (name) => readSource(name) ?? readSource(packageFile(name)) })
+  const image = loadObjects(paths.map((path) => ({ name: path, bytes: readFile(path) })), { title: paths.join(' '), readSource: sourceText })
   const model = makeModel(knobsOf(flags))
   const options = checkOptionsOf(flags)
   const key = programKey(image, model)
@@ -50,7 +50,7 @@ async function mutate(paths: readonly string[], flags: Flags): Promise<void> {
   const whole = await drive(startCheck(image, model, options), () => {})
   if (whole.verdict !== 'holds') throw new UsageError(`${paths.join(' ')}: the program itself does not hold (${whole.violation?.message ?? whole.reasons.join('; ')}): there is nothing to take away`)
   const campaign = new Campaign(image, model, options, whole)
-  const given = givenReasons(image)
+  const given = givenReasons(Object.fromEntries(Object.keys(image.sources).map((path) => [path, sourceText(path) ?? ''])))
   const reports: MutantReport[] = []
   for (const mutant of campaign.mutants) {
     if (wasInterrupted()) break
@@ -72,6 +72,9 @@ async function mutate(paths: readonly string[], flags: Flags): Promise<void> {
   }
   process.exitCode = wasInterrupted() ? EXIT.interrupted : unexplained > 0 ? EXIT.violated : counts.undecided > 0 ? EXIT.open : EXIT.complete
 }
+
+/** Of the user's, or of this package. */
+const sourceText = (path: string) => readSource(path) ?? readSource(packageFile(path))
 
 /** A check, left where it has taken so many events. */
 function driveWithin(check: Check, eventsMax: number): Promise<CheckResult> {

@@ -24,7 +24,7 @@ export interface Judged {
 }
 
 /** A mutant may take so many events, and so many times those of the program. */
-const EVENTS = 200_000
+const EVENTS = 100_000
 const TIMES = 4
 
 /** The mutants of one program that holds. */
@@ -58,10 +58,11 @@ export class Campaign {
     const same = sameProgram(this.#subject, mutant)
     if (same !== null) return { mutant, fate: 'equal', why: same, result: null }
     const changed = imageOf(this.image, mutant)
-    const result = await drive(startCheck(changed, this.#subject.model, this.#options), Math.max(EVENTS, this.#whole.events * TIMES))
+    const eventsMax = Math.max(EVENTS, this.#whole.events * TIMES)
+    const result = await drive(startCheck(changed, this.#subject.model, this.#options), eventsMax)
     if (result.violation !== null) return { mutant, fate: 'noticed', why: result.violation.kind, result }
     if (result.vacuous && result.strength === 'complete') return { mutant, fate: 'noticed', why: 'vacuous', result }
-    if (result.verdict !== 'holds' || result.strength !== 'complete') return { mutant, fate: 'undecided', why: result.reasons[0] ?? result.strength, result }
+    if (result.verdict !== 'holds' || result.strength !== 'complete') return { mutant, fate: 'undecided', why: result.events > eventsMax ? `more than ${eventsMax} events` : (result.reasons[0] ?? result.strength), result }
     return { mutant, fate: 'survived', why: reasonOf(this.#subject, mutant, changed, this.#whole.states * TIMES + EVENTS) ?? '', result }
   }
 }

@@ -6,9 +6,8 @@
  * survivor store removed, `lock->owner = 0;`: only debuggers read it          in whatever function that is inlined into
  * ```
  *
- * A line of source is written as it stands there, without what it is indented by.
+ * A line of source is written as it stands there, without what it is indented by; `...` at its end stands for the rest.
  */
-import type { MachineImage } from '../smp/image.ts'
 import type { Origin } from './mutants.ts'
 
 export interface GivenReason {
@@ -22,10 +21,10 @@ export interface GivenReason {
 
 const LINE = /^[\s*/]*survivor ([^,`]+?)(?:, ([^,`]+))?, `(.*?)`: (.+?)(?:\s*\*\/)?$/
 
-/** Every reason in the sources that are known of `image`. */
-export function givenReasons({ sources }: MachineImage): GivenReason[] {
-  return Object.entries(sources).flatMap(([path, lines]) =>
-    lines.flatMap((line) => {
+/** Every reason in these sources. @param sources texts by path */
+export function givenReasons(sources: Readonly<Record<string, string>>): GivenReason[] {
+  return Object.entries(sources).flatMap(([path, source]) =>
+    source.split('\n').flatMap((line) => {
       const match = LINE.exec(line)
       return match === null ? [] : [{ file: path.split('/').pop()!, kind: match[1], function: match[2] ?? '', text: match[3], reason: match[4] }]
     }),
@@ -33,5 +32,6 @@ export function givenReasons({ sources }: MachineImage): GivenReason[] {
 }
 
 export function fits(given: GivenReason, kind: string, origin: Origin): boolean {
-  return given.kind === kind && given.text === origin.text && (given.function === '' || given.function === origin.function)
+  const sameText = given.text.endsWith('...') ? origin.text.startsWith(given.text.slice(0, -3)) : given.text === origin.text
+  return given.kind === kind && sameText && (given.function === '' || given.function === origin.function)
 }

@@ -137,8 +137,7 @@ describe('reasons', () => {
 
 describe('reasons that people give', () => {
   it('stand in the source, by kind and line', () => {
-    const image = { ...object('examples/sb-fence.o'), sources: { 'a/b.c': ['/*', ' * survivor store removed, f, `x = 1; /* set */`: only f reads it', ' survivor LOCK removed, `inc`: any */', 'survivor nothing'] } }
-    const given = givenReasons(image)
+    const given = givenReasons({ 'a/b.c': '/*\n * survivor store removed, f, `x = 1; /* set */`: only f reads it\n survivor LOCK removed, `inc`: any */\nsurvivor nothing' })
     expect(given).toEqual([
       { file: 'b.c', kind: 'store removed', function: 'f', text: 'x = 1; /* set */', reason: 'only f reads it' },
       { file: 'b.c', kind: 'LOCK removed', function: '', text: 'inc', reason: 'any' },
@@ -148,6 +147,8 @@ describe('reasons that people give', () => {
     expect(fits(given[0], 'store removed', { ...origin, function: 'g' })).toBe(false)
     expect(fits(given[0], 'LOCK removed', origin)).toBe(false)
     expect(fits(given[1], 'LOCK removed', { ...origin, text: 'inc' })).toBe(true)
+    expect(fits({ ...given[1], text: 'in...' }, 'LOCK removed', { ...origin, text: 'inc' })).toBe(true)
+    expect(fits({ ...given[1], text: 'on...' }, 'LOCK removed', { ...origin, text: 'inc' })).toBe(false)
   })
 })
 
