@@ -489,4 +489,12 @@ XM_INLINE_ void xm_clflush(const volatile void *p)
 	__asm__ __volatile__("clflush %0" : : "m"(*(const volatile char *)p) : "memory");
 }
 
+/*
+ * ---- Fewer pCPUs than vCPUs (--set pcpus=N) ----
+ *
+ *  XM_YIELD()        gives the pCPU up where others wait for one; its stores are in memory before
+ */
+#define XM_CALL_YIELD 26
+#define XM_YIELD() ((void)XM_CALL_(XM_CALL_YIELD, 0, 0))
+
 #endif /* XMCHECK_H */

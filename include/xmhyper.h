@@ -22,8 +22,8 @@
  *  XM_DESCHEDULE(vcpu, max)   at file scope: the vCPU may lose its pCPU between any two instructions, `max` times, and the others see it:
  *                             xm_hv_vcpus[vcpu].preempted (KVM's steal time, Xen's runstate)
  *
- * That a vCPU stands still needs no declaration: every schedule over fewer pCPUs is a schedule of the explorer's, which preempts
- * anywhere (--preemptions N bounds how often).
+ * That a vCPU stands still needs no declaration: the explorer preempts anywhere. --set pcpus=N lets no more than N of them run at a time; a
+ * yield, and sleeping, then give the pCPU to another.
  */
 #ifndef XMHYPER_H
 #define XMHYPER_H
@@ -81,7 +81,7 @@ XM_HV_CALL_ xm_hv_yield(unsigned int argument, int open)
 {
 	(void)argument;
 	(void)open;
-	xm_lock_fence();
+	XM_YIELD();
 	return 0;
 }
 XM_HV_CALL_ xm_hv_kick(unsigned int vcpu, int open)

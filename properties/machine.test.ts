@@ -16,7 +16,7 @@ import { Sharing } from '../src/smp/sharing.ts'
 const RUNS = Number(process.env.XMCHECK_RUNS ?? 60)
 /** No MFENCE on the 486. */
 const runsOn = (text: string, { cpu }: Model) => cpu.features.has('fences') || !text.includes('mfence')
-const models = [makeModel(), makeModel({ memory: 'sc' }), makeModel({ cpu: '486' }), makeModel({ partialOverlap: 'wait' }), makeModel({ storeOrder: 'any' })]
+const models = [makeModel(), makeModel({ memory: 'sc' }), makeModel({ cpu: '486' }), makeModel({ partialOverlap: 'wait' }), makeModel({ storeOrder: 'any' }), makeModel({ pcpus: 1 })]
 
 describe('generated programs', () => {
   it('have the states that brute force counts, and walks stay among them', () => {

@@ -2,7 +2,7 @@
  * The price of a schedule: preemptions, then environment choices, then delayed drains, compared in that order
  * and packed into one number (10 bits each, saturating).
  */
-import { choiceKind, choiceVcpu, DRAIN } from '../smp/choice.ts'
+import { choiceKind, choiceVcpu, DESCHEDULE, DRAIN } from '../smp/choice.ts'
 import type { Explorable } from './explorable.ts'
 
 export interface Cost {
@@ -18,6 +18,7 @@ const ENVIRONMENT = 1 << 10
 /** Price of taking `choice` when `current` ran last (-1: nobody has). */
 export function costOf(machine: Explorable, choice: number, current: number): number {
   if (choiceKind(choice) === DRAIN) return 0
+  if (choiceKind(choice) === DESCHEDULE) return PREEMPTION
   const vcpu = choiceVcpu(choice)
   let cost = 0
   // A preemption leaves a vCPU that could have gone on.

@@ -5,12 +5,12 @@
  * all levels before the present one are covered. Without that order (`byCost`) a node is a state, and buckets keep the
  * search from going deep.
  */
-import { choiceKind, choiceVcpu, DRAIN } from '../smp/choice.ts'
+import { choiceVcpu, isEvent } from '../smp/choice.ts'
 import { addCost, costOf, unpackCost } from './cost.ts'
 import { CHOICES_MAX, finish, remake, type Explorable, type Limits, type Progress, type Search } from './explorable.ts'
 import { generator } from './generator.ts'
 import type { Live } from './liveness/fairness.ts'
-import { endedOf, isLive, Labeller, NOWHERE, StateGraph, type SavedGraph } from './liveness/stateGraph.ts'
+import { endedOf, HELD_UP, isLive, Labeller, NOWHERE, StateGraph, type SavedGraph } from './liveness/stateGraph.ts'
 import { NodeTable } from './nodeTable.ts'
 import { Sources } from './sources.ts'
 import type { Verdict } from './verdict.ts'
@@ -127,14 +127,17 @@ class Frames {
   /** Choice, target, label. */
   choices = new Int32Array(1024 * CHOICE_WORDS)
 
-  /** @param keeps its transitions are kept; @param ended vCPUs that have ended, as bits */
-  push(state: number, keeps: boolean, ended: number, list: Int32Array, count: number): void {
+  /** @param keeps its transitions are kept; @param ended vCPUs that have ended, as bits; @param taken of the `count` choices are to be taken, the others are held up */
+  push(state: number, keeps: boolean, ended: number, list: Int32Array, taken: number, count: number): void {
     const at = this.length * FRAME_WORDS
     if (at + FRAME_WORDS > this.rows.length) this.rows = doubled(this.rows)
     const first = this.length === 0 ? 0 : this.rows[at - FRAME_WORDS + END]
     const end = first + count * CHOICE_WORDS
     while (end > this.choices.length) this.choices = doubled(this.choices)
-    for (let k = 0, to = first; k < count; k++, to += CHOICE_WORDS) this.choices[to] = list[k]
+    for (let k = 0, to = first; k < count; k++, to += CHOICE_WORDS) {
+      this.choices[to] = this.choices[to + 2] = list[k]
+      this.choices[to + 1] = k < taken ? NOWHERE : HELD_UP
+    }
     const rows = this.rows
     rows[at + NEXT] = rows[at + FIRST] = first
     rows[at + END] = end
@@ -355,9 +358,10 @@ class Pass {
         continue
       }
       if (this.#events >= this.#pauseAt) return
+      rows[row + NEXT] = at + CHOICE_WORDS
+      if (frames.choices[at + 1] === HELD_UP) continue
       const node = this.#path[this.#path.length - 1]
       const choice = frames.choices[at]
-      rows[row + NEXT] = at + CHOICE_WORDS
       const current = nodes.current(node)
       const price = this.#byCost ? addCost(cost, costOf(machine, choice, current)) : Math.floor(this.#path.length / STRIPE_EVENTS)
       this.#tick()
@@ -365,7 +369,6 @@ class Pass {
       if (keeps) labeller!.before(choice)
       const outcome = machine.take(choice)
       if (keeps) {
-        frames.choices[at + 1] = NOWHERE
         frames.choices[at + 2] = labeller!.after()
       }
       if (outcome === 1) {
@@ -378,7 +381,7 @@ class Pass {
         machine.undo()
         continue
       }
-      const last = !this.#byCost || choiceKind(choice) === DRAIN ? current : choiceVcpu(choice)
+      const last = this.#byCost && isEvent(choice) ? choiceVcpu(choice) : current
       const { h0, h1 } = machine.store
       const child = nodes.find(h0, h1, last)
       if (child >= 0) {
@@ -430,7 +433,9 @@ class Pass {
       }
     const state = this.#nodes.state(node)
     const keeps = this.graph !== null && !this.graph.full && !this.#isKept(state)
-    this.#frames.push(state, keeps, keeps ? endedOf(this.#machine as Live) : 0, choices, count)
+    const live = this.#machine as Live
+    const heldUp = keeps ? (live.heldUp?.(choices.subarray(count)) ?? 0) : 0
+    this.#frames.push(state, keeps, keeps ? endedOf(live) : 0, choices, count, count + heldUp)
   }
 
   #isKept(state: number): boolean {

@@ -1,8 +1,8 @@
 /** Differences from the default run (elements.ts) in words, each with what the events that it is tied to do. */
-import { choiceKind, choiceVcpu, DRAIN } from '../smp/choice.ts'
+import { choiceVcpu } from '../smp/choice.ts'
 import { storeAt, type Access } from './accesses.ts'
-import { describeElement, type Element, type Release } from './elements.ts'
-import type { TimelineLine } from './timeline.ts'
+import { actorOf, describeElement, type Element, type Release } from './elements.ts'
+import { isOwn, type TimelineLine } from './timeline.ts'
 
 /** @param lines of `schedule` */
 export function elementTexts(schedule: readonly number[], lines: readonly TimelineLine[], accesses: readonly Access[]): (element: Element) => string {
@@ -10,18 +10,19 @@ export function elementTexts(schedule: readonly number[], lines: readonly Timeli
   const steps = new Map<string, number>()
   const counts = new Map<string, number>()
   schedule.forEach((choice, k) => {
-    const actor = `${choiceKind(choice) === DRAIN ? 'drains' : 'events'} ${choiceVcpu(choice)}`
+    const actor = `${actorOf(choice)} ${choiceVcpu(choice)}`
     counts.set(actor, (counts.get(actor) ?? 0) + 1)
     steps.set(`${actor} ${counts.get(actor)}`, k + 1)
   })
   const lineOf = ({ actor, vcpu, count }: Release) => {
     const step = steps.get(`${actor} ${vcpu} ${count}`)
-    return lines.find((line) => line.step === step && line.vcpu === vcpu)
+    return lines.find((line) => line.step === step && line.vcpu === vcpu && (actor !== 'events' || isOwn(line)))
   }
   return (element) => {
-    if (element.kind === 'switch' && element.vcpu >= 0) {
+    if ((element.kind === 'switch' || element.kind === 'deschedule') && element.vcpu >= 0) {
       const line = lineOf({ actor: 'events', vcpu: element.vcpu, count: element.events })
-      if (line !== undefined) return `vCPU ${element.to} runs after ${quoted(line)} of vCPU ${element.vcpu}`
+      const what = element.kind === 'switch' ? `vCPU ${element.to} runs` : `the hypervisor takes the pCPU of vCPU ${element.of} away`
+      if (line !== undefined) return `${what} after ${quoted(line)} of vCPU ${element.vcpu}`
     }
     if (element.kind === 'hold') {
       const store = storeAt(accesses, element.vcpu, element.drains)

@@ -1,14 +1,15 @@
 /**
  * A schedule as what it does differently from the *default run*: every store drains at once (of several the one
  * of the lowest vCPU), the vCPU that ran last goes on as long as it can, then the lowest one that can; code is
- * fetched as memory holds it, stores drain in order, nothing interrupts, data choices are 0.
+ * fetched as memory holds it, stores drain in order, nothing interrupts, data choices are 0. Where vCPUs share pCPUs nobody is
+ * descheduled; behind one who was, the lowest other one goes on.
  *
  * Differences are tied to the progress of the actors they concern, not to a global step, so that one can be
  * taken away and the others still mean what they meant. Position (vCPU v, n) is where v has made n events (runs
  * and interrupts); (drains of v, n) is where n of its stores have reached memory.
  */
 import { CHOICES_MAX } from '../explore/explorable.ts'
-import { choiceArgument, choiceKind, choiceVcpu, DRAIN, RUN } from '../smp/choice.ts'
+import { choiceArgument, choiceKind, choiceVcpu, DESCHEDULE, DRAIN, isEvent, packChoice, RUN } from '../smp/choice.ts'
 import type { Machine } from '../smp/machine.ts'
 
 export type Element =
@@ -18,12 +19,21 @@ export type Element =
   | { readonly kind: 'choose'; readonly vcpu: number; readonly events: number; readonly choice: number }
   /** Where `drains` stores of `vcpu` have reached memory the next is this choice: not the oldest. */
   | { readonly kind: 'overtake'; readonly vcpu: number; readonly drains: number; readonly choice: number }
+  /** After `events` events of `vcpu` the pCPU of `of` is taken away. */
+  | { readonly kind: 'deschedule'; readonly vcpu: number; readonly events: number; readonly of: number }
   /** Store number `drains` of `vcpu` stays in the buffer until the release point (null: for good). */
   | { readonly kind: 'hold'; readonly vcpu: number; readonly drains: number; readonly until: Release | null }
 
+export type Actor = 'events' | 'drains' | 'deschedules'
+
+/** Whose progress a choice is. */
+export function actorOf(choice: number): Actor {
+  return isEvent(choice) ? 'events' : choiceKind(choice) === DRAIN ? 'drains' : 'deschedules'
+}
+
 export interface Release {
-  /** Events of `vcpu`, or its drains, counted. */
-  readonly actor: 'events' | 'drains'
+  /** Events of `vcpu`, its drains, or how often it was descheduled. */
+  readonly actor: Actor
   readonly vcpu: number
   readonly count: number
 }
@@ -36,24 +46,23 @@ export interface Carried {
   readonly ended: boolean
 }
 
-/** Counts of events and drains per vCPU, and who ran last. */
-class Progress {
+/** What each actor has done, per vCPU, and who ran last. */
+class Progress implements Readonly<Record<Actor, number[]>> {
   readonly events: number[]
   readonly drains: number[]
+  readonly deschedules: number[]
   current = -1
 
   constructor(vcpus: number) {
     this.events = new Array<number>(vcpus).fill(0)
     this.drains = new Array<number>(vcpus).fill(0)
+    this.deschedules = new Array<number>(vcpus).fill(0)
   }
 
   note(choice: number): void {
     const vcpu = choiceVcpu(choice)
-    if (choiceKind(choice) === DRAIN) this.drains[vcpu]++
-    else {
-      this.events[vcpu]++
-      this.current = vcpu
-    }
+    this[actorOf(choice)][vcpu]++
+    if (isEvent(choice)) this.current = vcpu
   }
 
   /** How often the current vCPU has run: the position of a switch. */
@@ -63,14 +72,13 @@ class Progress {
 }
 
 const runsOf = (enabled: Int32Array, vcpu: number) => enabled.find((choice) => choiceKind(choice) === RUN && choiceVcpu(choice) === vcpu)
-const lowestRunner = (enabled: Int32Array) => enabled.find((choice) => choiceKind(choice) === RUN)
 const lowestDrain = (enabled: Int32Array) => enabled.find((choice) => choiceKind(choice) === DRAIN)
 
 /** Whom the default run lets go on; undefined: nobody can run. */
-function defaultVcpu(enabled: Int32Array, current: number): number | undefined {
-  if (current >= 0 && runsOf(enabled, current) !== undefined) return current
-  const choice = lowestRunner(enabled)
-  return choice === undefined ? undefined : choiceVcpu(choice)
+function defaultVcpu(machine: Machine, enabled: Int32Array, current: number): number | undefined {
+  const runners = enabled.filter((choice) => choiceKind(choice) === RUN).map(choiceVcpu)
+  if (runners.includes(current) && machine.canContinue(current)) return current
+  return runners.find((vcpu) => vcpu !== current) ?? runners[0]
 }
 
 /** The differences of `schedule` from the default run. The machine stands at its start, before and after. */
@@ -97,13 +105,14 @@ export function elementsOf(machine: Machine, schedule: readonly number[]): Eleme
       if (holds[vcpu] >= 0) elements[holds[vcpu]] = { kind: 'hold', vcpu, drains: progress.drains[vcpu], until: release }
       holds[vcpu] = -1
       if (choiceArgument(choice) !== 0) elements.push({ kind: 'overtake', vcpu, drains: progress.drains[vcpu], choice })
-    } else {
-      if (vcpu !== defaultVcpu(enabled, progress.current))
+    } else if (kind === DESCHEDULE) elements.push({ kind: 'deschedule', vcpu: progress.current, events: progress.position, of: vcpu })
+    else {
+      if (vcpu !== defaultVcpu(machine, enabled, progress.current))
         elements.push({ kind: 'switch', vcpu: progress.current, events: progress.position, to: vcpu })
       if (choice !== runsOf(enabled, vcpu)) elements.push({ kind: 'choose', vcpu, events: progress.events[vcpu], choice })
     }
     progress.note(choice)
-    release = { actor: kind === DRAIN ? 'drains' : 'events', vcpu, count: kind === DRAIN ? progress.drains[vcpu] : progress.events[vcpu] }
+    release = { actor: actorOf(choice), vcpu, count: progress[actorOf(choice)][vcpu] }
     taken++
     if (machine.take(choice) !== 0) break
   }
@@ -124,12 +133,19 @@ export function carryOut(machine: Machine, elements: readonly Element[], stepsMa
   while (schedule.length < stepsMax) {
     const enabled = list.subarray(0, machine.enabled(list))
     if (enabled.length === 0) return { schedule, steps, ended: true }
-    const choice = freeDrain(enabled, elements, progress, steps, schedule.length) ?? next(enabled)
+    const choice = freeDrain(enabled, elements, progress, steps, schedule.length) ?? descheduled(enabled) ?? next(enabled)
     progress.note(choice)
     schedule.push(choice)
     if (machine.take(choice) !== 0) return { schedule, steps, ended: true }
   }
   return { schedule, steps, ended: false }
+
+  function descheduled(enabled: Int32Array): number | undefined {
+    const here = find((one) => one.kind === 'deschedule' && one.vcpu === progress.current && one.events === progress.position && enabled.includes(packChoice(DESCHEDULE, one.of)))
+    if (here < 0) return undefined
+    steps[here] = schedule.length
+    return packChoice(DESCHEDULE, (elements[here] as { of: number }).of)
+  }
 
   function next(enabled: Int32Array): number {
     const here = find((one) => one.kind === 'switch' && one.vcpu === progress.current && one.events === progress.position)
@@ -139,7 +155,7 @@ export function carryOut(machine: Machine, elements: readonly Element[], stepsMa
       steps[here] = schedule.length
       return chosen
     }
-    const vcpu = defaultVcpu(enabled, progress.current)
+    const vcpu = defaultVcpu(machine, enabled, progress.current)
     // Nobody can run: stores must drain although they were to be held, or an interrupt comes.
     if (vcpu === undefined) return (progress.current >= 0 ? at(enabled, progress.current) : undefined) ?? lowestDrain(enabled) ?? enabled[0]
     return at(enabled, vcpu)!
@@ -195,13 +211,21 @@ export function describeElement(element: Element): string {
       const what = CHOICE_WORDS[choiceKind(element.choice)]
       return `event ${element.events + 1} of vCPU ${element.vcpu} is ${what} ${choiceArgument(element.choice)}`
     }
+    case 'deschedule':
+      return `the hypervisor takes the pCPU of vCPU ${element.of} away${element.vcpu < 0 ? '' : ` after event ${element.events} of vCPU ${element.vcpu}`}`
     case 'overtake':
       return `a store of vCPU ${element.vcpu} reaches memory before ${choiceArgument(element.choice)} older of its stores`
     case 'hold': {
       const { until } = element
-      const end = until === null ? 'for good' : until.actor === 'events' ? `until vCPU ${until.vcpu} has made ${until.count} events` : `until ${until.count} stores of vCPU ${until.vcpu} have drained`
+      const end = until === null ? 'for good' : `until ${untilText(until)}`
       return `store ${element.drains + 1} of vCPU ${element.vcpu} stays in its buffer ${end}`
     }
   }
 }
+function untilText({ actor, vcpu, count }: Release): string {
+  if (actor === 'events') return `vCPU ${vcpu} has made ${count} event${count === 1 ? '' : 's'}`
+  if (actor === 'drains') return `${count} store${count === 1 ? '' : 's'} of vCPU ${vcpu} ${count === 1 ? 'has' : 'have'} drained`
+  return `vCPU ${vcpu} has been descheduled ${count === 1 ? 'once' : `${count} times`}`
+}
+
 const CHOICE_WORDS = ['variant', 'drain', 'interrupt', 'NMI']

@@ -6,7 +6,7 @@ import { choiceArgument, choiceKind, INTERRUPT, NMI } from '../smp/choice.ts'
 import { bufferAt, overlap, storeAt, type Access } from './accesses.ts'
 import type { Element } from './elements.ts'
 import { quoted } from './elementText.ts'
-import type { TimelineLine } from './timeline.ts'
+import { isOwn, type TimelineLine } from './timeline.ts'
 
 /** Null: there is nothing to say that the difference itself does not. */
 export function inShort(accesses: readonly Access[], lines: readonly TimelineLine[], element: Element, step: number): string | null {
@@ -17,6 +17,8 @@ export function inShort(accesses: readonly Access[], lines: readonly TimelineLin
       return storePassesStores(accesses, element.vcpu, element.drains, choiceArgument(element.choice))
     case 'switch':
       return preempted(lines, element.vcpu, element.to, step)
+    case 'deschedule':
+      return descheduled(lines, element.of, step)
     case 'choose':
       return interrupted(lines, element.vcpu, element.choice, step)
   }
@@ -48,11 +50,21 @@ function storePassesStores(accesses: readonly Access[], vcpu: number, drains: nu
 }
 
 function preempted(lines: readonly TimelineLine[], vcpu: number, to: number, step: number): string | null {
-  const own = eventsOf(lines, vcpu)
-  const before = own.findLast((line) => line.step <= step)
-  const after = own.find((line) => line.step > step)
+  const [before, after] = around(lines, vcpu, step)
   if (before === undefined || after === undefined) return null
   return `vCPU ${vcpu} is preempted between ${quoted(before)} and ${quoted(after)}, and vCPU ${to} runs there.`
+}
+
+/** The last event of `vcpu` up to step `step`, from 0, and the first behind it. */
+function around(lines: readonly TimelineLine[], vcpu: number, step: number): [TimelineLine | undefined, TimelineLine | undefined] {
+  const own = eventsOf(lines, vcpu)
+  return [own.findLast((line) => line.step <= step), own.find((line) => line.step > step + 1)]
+}
+
+function descheduled(lines: readonly TimelineLine[], vcpu: number, step: number): string | null {
+  const [before, after] = around(lines, vcpu, step)
+  if (before === undefined) return null
+  return `The hypervisor deschedules vCPU ${vcpu} after ${quoted(before)}, and it ${after === undefined ? 'does not run again' : `goes on with ${quoted(after)}`}.`
 }
 
 function interrupted(lines: readonly TimelineLine[], vcpu: number, choice: number, step: number): string | null {
@@ -62,5 +74,4 @@ function interrupted(lines: readonly TimelineLine[], vcpu: number, choice: numbe
   return `vCPU ${vcpu} takes ${kind === NMI ? 'an NMI' : `interrupt ${choiceArgument(choice) & 0xff}`} behind ${quoted(before)}.`
 }
 
-/** What `vcpu` does itself: its stores drain by themselves. */
-const eventsOf = (lines: readonly TimelineLine[], vcpu: number) => lines.filter((line) => line.vcpu === vcpu && !line.text.startsWith('drain '))
+const eventsOf = (lines: readonly TimelineLine[], vcpu: number) => lines.filter((line) => line.vcpu === vcpu && isOwn(line))

@@ -21,6 +21,11 @@ export interface TimelineLine {
   readonly source: string
 }
 
+/** What its vCPU does itself: not what becomes of its stores and its pCPU. */
+export function isOwn({ text }: TimelineLine): boolean {
+  return !text.startsWith('drain ') && text !== SCHEDULED && !DESCHEDULED.includes(text)
+}
+
 export interface Timeline {
   readonly lines: readonly TimelineLine[]
   readonly replay: Replay
@@ -57,7 +62,7 @@ function collect(machine: Machine, lines: SpinLines): Observer {
     if (text === null) return
     const eip = machine.cpus[event.vcpu].r[EIP] >>> 0
     const address = event.kind === 'fetch' ? event.address : eip
-    const source = event.kind === 'drain' ? '' : sourceOf(machine.image, address)
+    const source = event.kind === 'drain' || event.kind === 'schedule' ? '' : sourceOf(machine.image, address)
     lines.add({ step: machine.step, icount: machine.icount(event.vcpu), vcpu: event.vcpu, text, source }, eip)
   }
 }
@@ -129,6 +134,10 @@ function describe(machine: Machine, event: MachineEvent, disassemble: (bytes: Ui
     }
     case 'end':
       return 'ends'
+    case 'schedule':
+      return SCHEDULED
+    case 'deschedule':
+      return DESCHEDULED[event.value]
   }
 }
 
@@ -139,6 +148,9 @@ function describeBuffered(machine: Machine, { vcpu, address, sizeBytes }: Machin
   if (buffer.overlaps(address, sizeBytes)) return ' (from its own buffer)'
   return ` (its store to ${machine.symbolize(buffer.address(0))} is still buffered)`
 }
+
+const SCHEDULED = 'gets a pCPU'
+const DESCHEDULED = ['loses its pCPU to the hypervisor', 'gives up its pCPU, with nothing to do', 'yields its pCPU']
 
 /** A translation (cpu/paging.ts) in words: where it leads, and what it allows. */
 function describeTranslation(entry: number): string {

@@ -79,6 +79,8 @@ export class Board {
   eventBegins = false
   /** Events of one vCPU that the last RUN stands for, where it took turns of a loop at once; 0: it was one event. */
   spun = 0
+  /** The vCPU of the last step gave its pCPU up. */
+  yields = false
   /** Why `complete` cannot be claimed; empty: it can. */
   readonly weaknesses = new Set<string>()
   violation: Violation | null = null
@@ -145,6 +147,11 @@ export class Board {
   /** Translations may be stale: when one is invalidated matters. */
   get translationIsVisible(): boolean {
     return this.translations !== null && this.sharing.tablesChange
+  }
+
+  /** There are fewer pCPUs than vCPUs (pcpus.ts). */
+  get sharesPcpus(): boolean {
+    return this.model.pcpus > 0 && this.model.pcpus < this.cpus.length
   }
 
   get vcpuCount(): number {

@@ -18,7 +18,15 @@ export const INTERRUPT = 2
 /** An NMI is delivered; argument: source number + 1 (0: a pending one that was sent). */
 export const NMI = 3
 
-export const CHOICE_KINDS = ['run', 'drain', 'irq', 'nmi'] as const
+/** The hypervisor takes the vCPU's pCPU away (pcpus.ts). */
+export const DESCHEDULE = 4
+
+export const CHOICE_KINDS = ['run', 'drain', 'irq', 'nmi', 'off'] as const
+/** A vCPU does something, of its own accord or interrupted; otherwise something is done to its stores, or its pCPU. */
+export function isEvent(choice: number): boolean {
+  const kind = choiceKind(choice)
+  return kind !== DRAIN && kind !== DESCHEDULE
+}
 
 export function packChoice(kind: number, vcpu: number, argument: number = 0): number {
   return (argument << 12) | (kind << 8) | vcpu
@@ -39,9 +47,11 @@ export function formatChoice(choice: number): string {
   return CHOICE_KINDS[choiceKind(choice)] + choiceVcpu(choice) + (argument === 0 ? '' : `:${argument}`)
 }
 
+const SPELLING = new RegExp(`^(${CHOICE_KINDS.join('|')})(\\d{1,2})(?::(\\d{1,5}))?$`)
+
 /** The inverse of `formatChoice`; null where the text is not a choice. */
 export function parseChoice(text: string): number | null {
-  const match = /^(run|drain|irq|nmi)(\d{1,2})(?::(\d{1,5}))?$/.exec(text)
+  const match = SPELLING.exec(text)
   if (!match) return null
   const kind = (CHOICE_KINDS as readonly string[]).indexOf(match[1])
   return packChoice(kind, Number(match[2]), Number(match[3] ?? 0))

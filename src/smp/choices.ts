@@ -23,7 +23,7 @@ export class Choices {
     this.#waysOf = -1
   }
 
-  /** The vCPU's next event can be made now: leaving it is a preemption. */
+  /** The vCPU's next event can be made now, if it has a pCPU. */
   canContinue(v: number): boolean {
     const pending = this.#board.quietWord(v, PENDING)
     if (pending === AT_END || pending === AT_HALT || pending === AT_NOTHING) return false

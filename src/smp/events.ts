@@ -32,6 +32,9 @@ export const EVENT_KINDS = [
   'invalidate',
   /** WBINVD; CLFLUSH of the line at `address`, of `sizeBytes`. */
   'cache-flush',
+  /** Of fewer pCPUs than vCPUs it gets one; it loses it (`value` 1: it has nothing to do and gives it up; 2: XM_YIELD). */
+  'schedule',
+  'deschedule',
 ] as const
 export type EventKind = (typeof EVENT_KINDS)[number]
 

@@ -56,6 +56,8 @@ export const GUEST_CALLS = {
   building: 24,
   /** EAX = address, EDX = size in bytes: it is complete. */
   built: 25,
+  /** The vCPU gives up its pCPU, where others wait for one (pcpus.ts); its stores are in memory before. */
+  yield: 26,
 } as const
 
 /** High half of the displacement that marks a call to the checker ("XM"). */

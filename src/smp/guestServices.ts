@@ -1,6 +1,6 @@
 /** What the machine does for a call from the guest (guestCalls.ts). */
 import { EIP, SHADOW, SHADOW_MOV_SS, SHADOW_STI } from '../cpu/registers.ts'
-import { AT_BLOCK, AT_CHOOSE, AT_CUT, AT_MARK, AT_POLL, AT_SEND, BLOCK_UNTIL_INTERRUPT, BUFFER_COUNT, ENDED, IRR, KICKED, NMI_PENDING, STATUS } from './layout.ts'
+import { AT_BLOCK, AT_CHOOSE, AT_CUT, AT_FENCE, AT_MARK, AT_POLL, AT_SEND, AT_YIELD, BLOCK_UNTIL_INTERRUPT, BUFFER_COUNT, ENDED, IRR, KICKED, NMI_PENDING, STATUS } from './layout.ts'
 import { FP_MEMORY_READ, FP_RESOURCE_WRITE, pendingOf, RESOURCE_MARKS } from './footprint.ts'
 import { GUEST_CALLS } from './guestCalls.ts'
 import { READ } from './image.ts'
@@ -109,6 +109,17 @@ export function callGuest(machine: Board, vcpu: number, bus: VcpuBus, call: numb
       return eax
     case GUEST_CALLS.poll:
       return poll(machine, vcpu, bus, eax)
+    case GUEST_CALLS.yield:
+      if (machine.wordOf(vcpu, BUFFER_COUNT) > 0) {
+        bus.park(AT_FENCE, 0, 0, 1)
+        return 0
+      }
+      if (!machine.sharesPcpus || !running) return eax
+      if (!event(AT_YIELD)) return 0
+      machine.yields = true
+      // What follows is not done before it has a pCPU again.
+      machine.pause()
+      return eax
     case GUEST_CALLS.vcpu:
       return vcpu
     case GUEST_CALLS.log:

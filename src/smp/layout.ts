@@ -19,6 +19,8 @@ import { REGISTER_WORDS } from '../cpu/registers.ts'
 /** Global words. */
 export const PHASE = 0
 export const HISTORY_COUNT = 1
+/** vCPUs that hold a pCPU, as bits, where there are fewer of these (pcpus.ts). */
+export const ON_PCPU = 2
 export const GLOBAL_WORDS = 4
 
 export const PHASE_INIT = 0
@@ -106,9 +108,12 @@ export const AT_POLL = 16
 /** A translation other than what a walk gives could be used; PENDING_ADDRESS: linear address, PENDING_SIZE: the access. */
 export const AT_TRANSLATE = 17
 
+/** XM_YIELD, where others may wait for a pCPU. */
+export const AT_YIELD = 18
+
 export const PENDING_NAMES = [
   'nothing', 'boundary', 'fetch', 'load', 'store', 'locked', 'fence', 'serialize', 'choose', 'send', 'block',
-  'mark', 'local', 'halt', 'end', 'cut', 'poll', 'translate',
+  'mark', 'local', 'halt', 'end', 'cut', 'poll', 'translate', 'yield',
 ] as const
 
 /** Word offsets of one machine. */

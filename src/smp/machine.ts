@@ -15,7 +15,7 @@ import { ALL_LIVE } from '../cpu/liveness.ts'
 import { MAIN_REGISTERS, REGISTER_WORDS } from '../cpu/registers.ts'
 import type { WayOut } from '../cpu/wayOut.ts'
 import { Board, type BoardOptions } from './board.ts'
-import { DRAIN, INTERRUPT, NMI, RUN, choiceArgument, choiceKind, choiceVcpu } from './choice.ts'
+import { DESCHEDULE, DRAIN, INTERRUPT, NMI, RUN, choiceArgument, choiceKind, choiceVcpu, isEvent } from './choice.ts'
 import { Choices } from './choices.ts'
 import { Execution } from './execution.ts'
 import type { Observer } from './events.ts'
@@ -26,6 +26,7 @@ import {
   STATUS,
 } from './layout.ts'
 import type { Model } from './model.ts'
+import { Pcpus } from './pcpus.ts'
 import { describeWait, kindOfStandstill } from './standstill.ts'
 import { Turns } from './turns.ts'
 
@@ -59,6 +60,7 @@ export class Machine extends Board {
   readonly #known: KnownCode
   readonly #choices: Choices
   readonly #execution: Execution
+  readonly #pcpus: Pcpus
   /** Null: no turns are taken at once. */
   readonly #turns: Turns | null
   #marks = new Int32Array(MARKS_MIN)
@@ -71,6 +73,7 @@ export class Machine extends Board {
     const forgets = options.forgets === true && image.handledVectors.every((vector) => vector >= EXCEPTIONS)
     this.#known = new KnownCode(this, options.looksAtRegisters === true ? ALL_LIVE : 0)
     this.#choices = new Choices(this)
+    this.#pcpus = new Pcpus(this, this.#choices)
     this.#execution = new Execution(this, this.#choices, forgets ? this.#known : null, options.memo !== false && this.watchers.canBeIdle)
     this.#turns = options.spins === true ? new Turns(this, this.#choices, this.#execution, this.#known, forgets) : null
     this.watchers.attach(this, this.layout.ghosts)
@@ -89,11 +92,12 @@ export class Machine extends Board {
     const actors = phase === PHASE_RUN ? this.cpus.length : 1
     let count = 0
     for (let v = 0; v < actors; v++) {
-      if (this.#choices.canContinue(v)) count = this.#choices.listRuns(v, out, count)
+      const mayRun = this.#pcpus.mayRun(v)
+      if (mayRun && this.#choices.canContinue(v)) count = this.#choices.listRuns(v, out, count)
       if (this.buffered(v) > 0) count = this.#choices.listDrains(v, out, count)
-      if (phase === PHASE_RUN && this.sharing.interruptible[v] !== 0) count = this.#choices.listInterrupts(v, out, count)
+      if (mayRun && phase === PHASE_RUN && this.sharing.interruptible[v] !== 0) count = this.#choices.listInterrupts(v, out, count)
     }
-    return count
+    return this.#pcpus.listDeschedules(out, count)
   }
 
   /** Performs one choice of `enabled`. */
@@ -107,8 +111,10 @@ export class Machine extends Board {
     this.touched = false
     this.eventBegins = false
     this.spun = 0
+    this.yields = false
     const v = choiceVcpu(choice)
     const argument = choiceArgument(choice)
+    if (isEvent(choice)) this.#pcpus.take(v)
     switch (choiceKind(choice)) {
       case DRAIN:
         // A way that was recorded before more memory was known to be shared may have a store that is none here.
@@ -123,9 +129,15 @@ export class Machine extends Board {
       case NMI:
         this.#execution.acceptNmi(v, argument)
         break
+      case DESCHEDULE:
+        this.#pcpus.deschedule(v)
+        break
     }
     this.#choices.changed()
-    if (this.violation === null && !this.isCut) this.#progressPhase()
+    if (this.violation === null && !this.isCut) {
+      this.#pcpus.settle(v)
+      this.#progressPhase()
+    }
     this.#choices.changed()
     if (this.fetchView.capped) this.weaken(`the fetch history was full (fetchHistory=${this.model.fetchHistory})`)
     if (this.translations !== null && this.translations.capped) this.weaken(`a vCPU had more stale translations than are kept (tlbEntries=${this.model.tlbEntries})`)
@@ -152,7 +164,12 @@ export class Machine extends Board {
 
   /** The vCPU's next event can be made now: leaving it is a preemption. */
   canContinue(v: number): boolean {
-    return this.#choices.canContinue(v)
+    return this.#choices.canContinue(v) && this.#pcpus.holds(v)
+  }
+
+  /** What vCPUs that lack a pCPU would do: their choices, into `out`; returns how many there are. */
+  heldUp(out: Int32Array): number {
+    return this.#pcpus.listHeldUp(out)
   }
 
   needsDrains(choice: number): boolean {
@@ -255,6 +272,7 @@ export class Machine extends Board {
     // What a write leaves to be fetched depends on where each vCPU stands as it is made.
     if (this.fetchIsVisible && this.model.cpu.queueBytes > 0) return 'dpor does not handle prefetch queues; use --engine graph'
     if (this.fetchIsVisible && this.sharing.aliased) return 'dpor does not handle own stores to code through another linear address; use --engine graph, or --set smcMatch=physical'
+    if (this.sharesPcpus) return `dpor does not handle fewer pCPUs than vCPUs (pcpus=${this.model.pcpus}); use --engine graph`
     if (this.model.storesOvertake) return 'dpor does not handle storeOrder=any; use --engine graph'
     return null
   }

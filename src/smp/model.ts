@@ -40,6 +40,7 @@ export const KNOBS: readonly KnobRow[] = [
   { name: 'tlbSplit', fallback: 'split', values: ['unified', 'split', 'each'], doc: 'one TLB; one for fetches and one for data; or every access looks up on its own, newer or older' },
   { name: 'tlbSpeculative', fallback: 'any', values: ['no', 'accessed', 'any'], doc: 'cached without an access: nothing; what has its accessed bits set; anything present' },
   { name: 'tlbEntries', fallback: 24, range: [1, 64], doc: 'stale translations, and stale directory entries, of a vCPU; more weaken `complete` to `bounded`' },
+  { name: 'pcpus', fallback: 0, range: [0, 32], doc: 'pCPUs that the vCPUs share: no more of them run at a time, a hypervisor decides which; 0: one each' },
   { name: 'localSteps', fallback: 4096, range: [16, 1e9], doc: 'instructions without a visible event before a scheduling point is forced' },
   {
     name: 'undefinedFlags', fallback: 'fixed', accepts: { test: (text) => parseUndefinedFlags(text) !== null, doc: () => 'fixed, zero or random:SEED' },
@@ -72,6 +73,8 @@ export interface Model {
   readonly tlbSplit: 'unified' | 'split' | 'each'
   readonly tlbSpeculative: 'no' | 'accessed' | 'any'
   readonly tlbEntries: number
+  /** 0: as many as there are vCPUs. */
+  readonly pcpus: number
   readonly localSteps: number
   readonly undefinedFlags: UndefinedFlags
 }
@@ -158,6 +161,7 @@ export function makeModel(settings: Readonly<Record<string, KnobValue>> = {}): M
     tlbSplit: knobs.tlbSplit as Model['tlbSplit'],
     tlbSpeculative: knobs.tlbSpeculative as Model['tlbSpeculative'],
     tlbEntries: knobs.tlbEntries as number,
+    pcpus: knobs.pcpus as number,
     localSteps: knobs.localSteps as number,
     undefinedFlags: parseUndefinedFlags(knobs.undefinedFlags as string)!,
   }

@@ -671,6 +671,8 @@ export class VcpuBus implements Bus {
       return false
     }
     if (cut === 0) {
+      // Whether the vCPU lost its pCPU before or behind the store can be told: the buffer is emptied with it.
+      if (machine.sharesPcpus && !this.gate(AT_STORE, physical, sizeBytes, 1)) return false
       this.buffer.push(physical, sizeBytes, low, high, how)
       // After a fence that had to wait, a store comes before the step's event: it may drain before that event, so the step ends.
       this.#granted = false

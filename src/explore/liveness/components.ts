@@ -1,5 +1,5 @@
 /** Strongly connected components of a part of a state graph (Tarjan, SIAM J. Comput. 1(2), 1972), without recursion. */
-import { NOWHERE, type StateGraph } from './stateGraph.ts'
+import { leads, type StateGraph } from './stateGraph.ts'
 
 export class Components {
   readonly #graph: StateGraph
@@ -53,7 +53,7 @@ export class Components {
         if (next[state] < counts[state]) {
           const edge = starts[state] + next[state]++
           const target = targets[edge]
-          if (target === NOWHERE || this.part[target] !== part || !usable(labels[edge])) continue
+          if (!leads(target) || this.part[target] !== part || !usable(labels[edge])) continue
           if (found[target] === 0) {
             found[target] = low[target] = ++order
             next[target] = 0

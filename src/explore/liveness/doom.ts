@@ -4,7 +4,7 @@
  */
 import { choiceVcpu } from '../../smp/choice.ts'
 import { Components } from './components.ts'
-import { EDGE_EFFECT, EDGE_FINITE, EDGE_PROGRESS, NOWHERE, type StateGraph } from './stateGraph.ts'
+import { EDGE_EFFECT, EDGE_FINITE, EDGE_PROGRESS, HELD_UP, NOWHERE, type StateGraph } from './stateGraph.ts'
 
 export interface Doom {
   /** Per state: such vCPUs, as bits; and those that have ended, or may end later. */
@@ -27,6 +27,7 @@ export function doomOf(graph: StateGraph, vcpus: number): Doom | null {
     for (const state of members)
       for (let edge = starts[state]; edge < starts[state] + counts[state]; edge++) {
         const label = labels[edge]
+        if (targets[edge] === HELD_UP) continue
         // Executions that an assumption cuts do not count: nothing is known of what they would lead to.
         if (targets[edge] === NOWHERE) mask = all
         else if ((label & EDGE_FINITE) === 0) {

@@ -4,7 +4,7 @@
  */
 import { Components } from './components.ts'
 import { isStrong, NOBODY, obligationOf } from './fairness.ts'
-import { CHOICE_MASK, NOWHERE, type StateGraph } from './stateGraph.ts'
+import { CHOICE_MASK, leads, type StateGraph } from './stateGraph.ts'
 
 export class FairCycles {
   readonly #graph: StateGraph
@@ -64,7 +64,7 @@ export class FairCycles {
         if (one === NOBODY) continue
         if (seenIn[one] !== state) offered[one]++
         seenIn[one] = state
-        if (targets[edge] !== NOWHERE && part[targets[edge]] === inside && usable(labels[edge])) acted[one] = 1
+        if (leads(targets[edge]) && part[targets[edge]] === inside && usable(labels[edge])) acted[one] = 1
       }
     const missing = new Set<number>()
     for (let one = 0; one < 4 * vcpus; one++) {
@@ -100,7 +100,7 @@ export function tour(graph: StateGraph, members: Int32Array, start: number, vcpu
   const via = new Int32Array(graph.states)
   const before = new Int32Array(graph.states)
   const obligation = (edge: number) => obligationOf(labels[edge] & CHOICE_MASK, vcpus)
-  const own = (edge: number) => targets[edge] !== NOWHERE && inside[targets[edge]] === 1 && usable(labels[edge])
+  const own = (edge: number) => leads(targets[edge]) && inside[targets[edge]] === 1 && usable(labels[edge])
   const edgesOf = function* (state: number) {
     for (let edge = starts[state]; edge < starts[state] + counts[state]; edge++) yield edge
   }

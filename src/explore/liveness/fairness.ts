@@ -2,9 +2,10 @@
  * What a fair run owes, and to whom. A vCPU that could always step steps, and a store that could always drain drains
  * (weak fairness). An IPI or NMI that is pending and can be taken again and again is taken (strong fairness: interrupts
  * are open at some boundaries only). Interrupts of declared sources come finitely often, and so do stale fetches and translations: views
- * catch up. Data choices and the orders of halves are anybody's.
+ * catch up. Data choices and the orders of halves are anybody's. Where vCPUs share pCPUs, what one could do if it had a pCPU is owed to it all the
+ * same: so a fair hypervisor runs everybody who can run again and again, and takes pCPUs away as often as that needs.
  */
-import { choiceArgument, choiceKind, choiceVcpu, DRAIN, INTERRUPT, NMI, RUN } from '../../smp/choice.ts'
+import { choiceArgument, choiceKind, choiceVcpu, DRAIN, INTERRUPT, isEvent, NMI, RUN } from '../../smp/choice.ts'
 import type { WayOut } from '../../cpu/wayOut.ts'
 import type { Observer } from '../../smp/events.ts'
 import type { Footprint } from '../../smp/footprint.ts'
@@ -29,6 +30,8 @@ export interface Live extends Explorable {
   observer?: Observer | null
   /** Where code that goes round through these places would go otherwise; null: nowhere, it waits for nobody. */
   wayOut(vcpu: number, executed: ReadonlySet<number>): WayOut
+  /** Choices that are not offered for want of a pCPU alone (smp/pcpus.ts), into `out`; how many there are. Absent: there are none. */
+  heldUp?(out: Int32Array): number
   /** Why it cannot go on, for people. */
   describeWait(vcpu: number): string
   /** Where it stands, for people. */
@@ -59,5 +62,5 @@ export function isStrong(obligation: number, vcpus: number): boolean {
 
 /** A fair run makes this choice finitely often. */
 export function isFinite(machine: Live, choice: number): boolean {
-  return (choiceKind(choice) !== DRAIN && obligationOf(choice, machine.vcpuCount) === NOBODY) || machine.isStaleView(choice)
+  return (isEvent(choice) && obligationOf(choice, machine.vcpuCount) === NOBODY) || machine.isStaleView(choice)
 }

@@ -1,6 +1,6 @@
 /** A run that goes on for ever, as a way into a cycle and once round it. */
 import type { WayOut } from '../../cpu/wayOut.ts'
-import { choiceVcpu } from '../../smp/choice.ts'
+import { choiceArgument, choiceKind, choiceVcpu, DESCHEDULE, DRAIN, RUN } from '../../smp/choice.ts'
 import { FP_READ, FP_WORDS, FP_WRITE } from '../../smp/footprint.ts'
 import type { Violation } from '../../smp/monitor.ts'
 import { CHOICES_MAX } from '../explorable.ts'
@@ -33,21 +33,38 @@ export function closeFairly(machine: Live, schedule: readonly number[]): Lasso |
     seen.set(key, all.length)
     let moved = false
     for (let turn = 0; turn < 2 * vcpus; turn++) {
-      for (;;) {
+      for (let rounds = 0; rounds < TURN_EVENTS_MAX; rounds++) {
         const choices = enabled.subarray(0, machine.enabled(enabled))
         // Pending interrupts go first: they may be open here only.
         const interrupt = choices.find((one) => isStrong(obligationOf(one, vcpus), vcpus))
-        const choice = interrupt ?? choices.find((one) => obligationOf(one, vcpus) === turn && !isFinite(machine, one))
+        const own = choices.find((one) => obligationOf(one, vcpus) === turn && !isFinite(machine, one))
+        const choice = interrupt ?? own ?? (isHeldUp(machine, turn) ? makeRoom(choices, turn) : undefined)
         if (choice === undefined) break
         all.push(choice)
         moved = true
         if (machine.take(choice) !== 0) return null
-        if (interrupt === undefined) break
+        if (choice === own) break
       }
     }
     if (!moved) return null
   }
   return null
+}
+
+/** Most that happens at one turn: until a vCPU that others have kept from running gets a pCPU, and interrupts. */
+const TURN_EVENTS_MAX = 1000
+
+/** `vcpu` could do something if it had a pCPU. */
+function isHeldUp(machine: Live, vcpu: number): boolean {
+  const heldUp = new Int32Array(CHOICES_MAX)
+  return heldUp.subarray(0, machine.heldUp?.(heldUp) ?? 0).some((one) => choiceVcpu(one) === vcpu)
+}
+
+/** What leads to a pCPU for `vcpu`: whose turn was last gives up its own, after its stores, and the instruction that it is at. */
+function makeRoom(choices: Int32Array, vcpu: number): number | undefined {
+  const before = (choice: number) => (choiceVcpu(choice) < vcpu ? choiceVcpu(choice) + 256 : choiceVcpu(choice))
+  const last = (kind: number) => choices.filter((one) => choiceKind(one) === kind && choiceArgument(one) === 0).sort((a, b) => before(b) - before(a))[0]
+  return last(DESCHEDULE) ?? last(DRAIN) ?? last(RUN)
 }
 
 /**
@@ -59,6 +76,7 @@ export function closeFairly(machine: Live, schedule: readonly number[]): Lasso |
 export function judgeLasso(machine: Live, { schedule, from }: Lasso, victim: number): Violation | null {
   const vcpus = machine.vcpuCount
   const enabled = new Int32Array(CHOICES_MAX)
+  const heldUp = new Int32Array(CHOICES_MAX)
   const offered = new Int32Array(4 * vcpus)
   const acted = new Int32Array(4 * vcpus)
   const reads = Array.from({ length: vcpus }, () => new Set<number>())
@@ -73,10 +91,11 @@ export function judgeLasso(machine: Live, { schedule, from }: Lasso, victim: num
     if (!choices.includes(choice)) return null
     if (step === from) [h0, h1] = [machine.store.h0, machine.store.h1]
     if (step >= from) {
-      const here = new Set(Array.from(choices, (one) => obligationOf(one, vcpus)))
+      const here = new Set(Array.from([...choices, ...heldUp.subarray(0, machine.heldUp?.(heldUp) ?? 0)], (one) => obligationOf(one, vcpus)))
       for (const one of here) if (one !== NOBODY) offered[one]++
       if (isFinite(machine, choice)) return null
-      acted[obligationOf(choice, vcpus)]++
+      const one = obligationOf(choice, vcpus)
+      if (one !== NOBODY) acted[one]++
     }
     if (machine.take(choice) !== 0) return null
     const vcpu = choiceVcpu(choice)

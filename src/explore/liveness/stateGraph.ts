@@ -3,7 +3,7 @@
  * together, two words each:
  *
  * ```
- * target state (NOWHERE: the execution was cut) | label: choice, and EDGE_... flags above it
+ * target state (NOWHERE: the execution was cut; HELD_UP: not to be taken) | label: choice, and EDGE_... flags above it
  * ```
  */
 import { choiceVcpu } from '../../smp/choice.ts'
@@ -11,6 +11,10 @@ import type { Explorable } from '../explorable.ts'
 import { isFinite, type Live } from './fairness.ts'
 
 export const NOWHERE = -1
+/** Not a transition: what a vCPU could do if it had a pCPU, which a fair run owes it. */
+export const HELD_UP = -2
+/** Where a transition leads to another state. */
+export const leads = (target: number): boolean => target >= 0
 
 /** A fair run takes it finitely often. */
 export const EDGE_FINITE = 1 << 31
@@ -75,7 +79,7 @@ export class StateGraph {
     const edges = targets.length
     const wrong = (array: Int32Array, from: number, to: number) => array.some((value) => value < from || value > to)
     if ([starts, counts, ended].some((array) => array.length !== states) || labels.length !== edges) throw new RangeError('parts of a graph do not fit')
-    if (starts.some((start, k) => start < 0 || counts[k] < 0 || start + counts[k] > edges) || states > known || wrong(targets, NOWHERE, known - 1)) throw new RangeError('a graph leads nowhere')
+    if (starts.some((start, k) => start < 0 || counts[k] < 0 || start + counts[k] > edges) || states > known || wrong(targets, HELD_UP, known - 1)) throw new RangeError('a graph leads nowhere')
     Object.assign(this, { states, edges, progressed, full })
     this.starts = withRoom(starts)
     this.counts = withRoom(counts)

@@ -2,7 +2,7 @@
  * Sampled executions: finds, never proves. The strategies take turns. Long executions that have not ended are looked at once more: who can
  * go on, and gets nowhere?
  */
-import { choiceKind, choiceVcpu, DRAIN } from '../../smp/choice.ts'
+import { choiceKind, choiceVcpu, DESCHEDULE, isEvent } from '../../smp/choice.ts'
 import type { Violation } from '../../smp/monitor.ts'
 import { costOf, unpackCost } from '../cost.ts'
 import { CHOICES_MAX, finish, remake, type Explorable, type MemoryLimit, type Progress, type Search } from '../explorable.ts'
@@ -65,6 +65,8 @@ export class SamplingSearch implements Search {
   #longest = 0
   #open = 0
   #schedule: number[] = []
+  /** vCPUs lost their pCPUs, or could have. */
+  #deschedules = false
   #stopped: string | null = null
   #outOfMemory: string | null = null
   #round: { lasso: Lasso; violation: Violation } | null = null
@@ -128,9 +130,10 @@ export class SamplingSearch implements Search {
         ended = true
         break
       }
+      if (choiceKind(this.#choices[count - 1]) === DESCHEDULE) this.#deschedules = true
       const choice = this.#choices[strategy.pick(machine, this.#choices, count)]
       left -= unpackCost(costOf(machine, choice, current)).preemptions
-      if (choiceKind(choice) !== DRAIN) current = choiceVcpu(choice)
+      if (isEvent(choice)) current = choiceVcpu(choice)
       const outcome = machine.take(choice)
       if (isTouching(machine)) this.#orders.note(choice, machine.footprint)
       this.#schedule.push(choice)
@@ -181,8 +184,8 @@ export class SamplingSearch implements Search {
 
   verdict(): Verdict {
     const { violation, weaknesses } = this.#machine
-    // A bound of preemptions takes priorities their effect.
-    const guarantees = this.#options.preemptions === undefined ? this.#strategies.filter((one) => one instanceof Pct).map((one) => one.guarantee()) : []
+    // A bound of preemptions takes priorities their effect; so does a hypervisor that does not know them.
+    const guarantees = this.#options.preemptions === undefined && !this.#deschedules ? this.#strategies.filter((one) => one instanceof Pct).map((one) => one.guarantee()) : []
     const common = {
       strength: 'sampled', bounds: {}, states: this.#seen.size, executions: this.#executions, events: this.#events,
       seconds: (performance.now() - this.#started) / 1000, engine: this.#sampler, cost: null,

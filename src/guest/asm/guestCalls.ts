@@ -52,6 +52,7 @@ export const CALL_SYNTAX: Readonly<Record<CallName, CallSyntax>> = {
   halt: call(''),
   building: call('address, size'),
   built: call('address, size'),
+  yield: call(''),
 }
 
 /** Calls whose names are instructions too, with the number of operands that these have. */

@@ -111,6 +111,7 @@
  * | `building address, size`; `built address, size` | code that is being written, and may not be executed; it is complete |
  * | `block`; `kick vcpu` | waits for a kick; kicks |
  * | `halt` | waits for a kick, or for an interrupt |
+ * | `yield` | gives up its pCPU, where others wait for one; its stores are in memory before |
  * | `poll address` | waits for the byte there to be other than 0, or for an interrupt |
  * | `vcpu` | EAX becomes the number of this vCPU |
  * | `log value, "text"` | shows up in timelines |

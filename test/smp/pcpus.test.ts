@@ -1,0 +1,68 @@
+// Fewer pCPUs than vCPUs: what a hypervisor's scheduler can do to a program (against an interpreter: properties/pcpus.test.ts).
+import { describe, expect, it } from 'vitest'
+import { checkImage } from '../../src/explore/check.ts'
+import { assembleImage } from '../../src/guest/asm/index.ts'
+import { explain, formatExplanation } from '../../src/replay/explain.ts'
+import { minimizeTrace } from '../../src/replay/minimize.ts'
+import { recordTrace, replayTrace } from '../../src/replay/record.ts'
+import { makeModel } from '../../src/smp/model.ts'
+
+const DATA = 'section .data\nx: dd 0\ny: dd 0\nr: dd 0, 0\nevent: db 0'
+const program = (code: string) => assembleImage(`${code}\n${DATA}`, { title: 'pcpus' })
+const modelOf = (pcpus: number) => makeModel({ pcpus })
+const judge = (code: string, pcpus: number) => {
+  const { verdict, strength, violation } = checkImage(program(code), modelOf(pcpus), { engine: 'graph' })
+  return violation === null ? `${verdict} ${strength}` : `${violation.kind}: ${violation.message}`
+}
+
+describe('one pCPU', () => {
+  const counts = (body: string) => `.vcpu a\n.vcpu b\n.final f\na: ${body}\nret\nb: ${body}\nret\nf: xor eax, eax\ncmp dword [x], 2\nsete al\nassert eax\nret`
+  it('makes single instructions atomic, and no more than that', () => {
+    expect([judge(counts('inc dword [x]'), 2), judge(counts('inc dword [x]'), 1)]).toEqual([expect.stringMatching(/^assertion/), 'holds complete'])
+    expect(judge(counts('mov eax, [x]\ninc eax\nmov [x], eax'), 1)).toMatch(/^assertion/)
+  })
+  it('a holder that lost it gets it again, however long the waiter spins', () => {
+    const lock = (name: string) => `${name}: mov eax, 1\nxchg [x], eax\ntest eax, eax\njnz ${name}\nmov dword [x], 0\nret`
+    expect(judge(`.vcpu a\n.vcpu b\n.vcpu c\n${lock('a')}\n${lock('b')}\n${lock('c')}`, 1)).toBe('holds complete')
+  })
+  it('whoever waits for each other still does', () => {
+    const take = (word: string, at: string) => `${at}: mov eax, 1\nxchg [${word}], eax\ntest eax, eax\njnz ${at}`
+    expect(judge(`.vcpu a\n.vcpu b\na:\n${take('x', 'first')}\n${take('y', 'second')}\nret\nb:\n${take('y', 'third')}\n${take('x', 'fourth')}\nret`, 1)).toMatch(/^deadlock/)
+  })
+  it('the event that comes between look and sleep is lost there too', () => {
+    expect(judge('.vcpu a\n.vcpu b\na: cmp dword [x], 0\njne done\nmov byte [event], 0\npoll event\ndone: ret\nb: mov dword [x], 1\nmov byte [event], 1\nret', 1)).toMatch(/^lost-wakeup/)
+  })
+  it('an IPI waits for the vCPU that has none, and is answered; not where the sender keeps interrupts off and so does the other', () => {
+    const shoot = (b: string) => `.vcpu a\n.vcpu b\n.handler 0x40, handler\na: ipi 1, 0x40\nspin: cmp dword [x], 0\nje spin\nret\nb: ${b}\nhandler: mov dword [x], 1\niretd`
+    expect(judge(shoot('sti\ncmp dword [y], 0\nret'), 1)).toMatch(/^deadlock|^lost-wakeup/)
+    expect(judge(shoot('sti\nagain: cmp dword [x], 0\nje again\nret'), 1)).toBe('holds complete')
+    expect(judge(shoot('\nagain: cmp dword [x], 0\nje again\nret'), 1)).toMatch(/^deadlock/)
+    expect(judge(shoot('sti\nhlt\nret'), 1)).toBe('holds complete')
+  })
+  it('who yields empties its buffer, does nothing before it runs again, and need not be preempted', () => {
+    const code = '.vcpu a\n.vcpu b\na: mov dword [x], 1\nyield\nmov dword [y], 1\nret\nb: mov ecx, [y]\nmov eax, [x]\nmov [r], eax\nmov [r+4], ecx\nxor edx, edx\ncmp ecx, eax\nsetbe dl\nmov eax, edx\nassert eax\nret'
+    expect(judge(code, 1)).toBe('holds complete')
+    const free = checkImage(program(code.replace('setbe dl', 'sete dl')), modelOf(1), { engine: 'graph', limits: { preemptions: 0 } })
+    expect([free.violation?.kind, free.cost?.preemptions]).toEqual(['assertion', 0])
+  })
+})
+
+describe('a schedule', () => {
+  const image = program('.vcpu a\n.vcpu b\n.final f\na: mov eax, [x]\ninc eax\nmov [x], eax\nret\nb: mov eax, [x]\ninc eax\nmov [x], eax\nret\nf: xor eax, eax\ncmp dword [x], 2\nsete al\nassert eax\nret')
+  const result = checkImage(image, modelOf(1), { engine: 'graph' })
+  const { trace } = minimizeTrace(recordTrace(image, modelOf(1), result.sharing, result.schedule!))
+  it('replays, costs a preemption for the vCPU that lost its pCPU, and says who did', () => {
+    expect(replayTrace(trace)).toMatchObject({ divergence: null, violation: { kind: 'assertion' } })
+    expect(result.cost).toMatchObject({ preemptions: 1, environment: 0 })
+    const explanation = explain(trace)
+    expect(explanation.elements.at(-1)!.text).toMatch(/^the hypervisor takes the pCPU of vCPU (\d) away after `load x = 0x0` \(scenario\.asm:\d\) of vCPU \1$/)
+    expect(explanation.short).toMatch(/^The hypervisor deschedules vCPU \d after `load x = 0x0` \(scenario\.asm:\d\), and it goes on with `store x = 0x1 \(buffered\)` \(scenario\.asm:\d+\)\.$/)
+    expect(formatExplanation(explanation, 80)).toMatch(/Schedule: [^\n]*run(\d) off\1 /)
+  })
+  it('is found by samplers, and dpor says that it does not look for it', () => {
+    expect(checkImage(image, modelOf(1), { engine: 'portfolio', executions: 200 }).violation?.kind).toBe('assertion')
+    const dpor = checkImage(image, modelOf(1), { engine: 'dpor' })
+    expect([dpor.verdict, dpor.reasons.join()]).toEqual(['unknown', 'dpor does not handle fewer pCPUs than vCPUs (pcpus=1); use --engine graph'])
+    expect(checkImage(image, modelOf(1), { engine: 'auto' }).violation?.kind).toBe('assertion')
+  })
+})
