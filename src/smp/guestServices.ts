@@ -117,8 +117,6 @@ export function callGuest(machine: Board, vcpu: number, bus: VcpuBus, call: numb
       if (!machine.sharesPcpus || !running) return eax
       if (!event(AT_YIELD)) return 0
       machine.yields = true
-      // What follows is not done before it has a pCPU again.
-      machine.pause()
       return eax
     case GUEST_CALLS.vcpu:
       return vcpu

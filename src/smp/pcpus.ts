@@ -7,7 +7,7 @@
 import type { Board } from './board.ts'
 import { DESCHEDULE, packChoice, RUN } from './choice.ts'
 import type { Choices } from './choices.ts'
-import { IRR, NMI_PENDING, ON_PCPU } from './layout.ts'
+import { ON_PCPU } from './layout.ts'
 
 export class Pcpus {
   readonly #board: Board
@@ -62,7 +62,7 @@ export class Pcpus {
     if (!this.#matters) return
     if (this.#board.yields && !this.#someFree() && this.#someWaiting()) this.deschedule(actor, 2)
     for (let v = 0; v < this.#board.vcpuCount; v++)
-      if (this.holds(v) && this.#board.buffered(v) === 0 && !this.#choices.canContinue(v) && !this.#isWoken(v)) this.deschedule(v, 1)
+      if (this.holds(v) && this.#board.buffered(v) === 0 && !this.#choices.canContinue(v)) this.deschedule(v, 1)
   }
 
   /** Somebody would do something if it had a pCPU. */
@@ -83,13 +83,6 @@ export class Pcpus {
       count = this.#choices.listInterrupts(v, out, count)
     }
     return count
-  }
-
-  /** An interrupt or NMI that was sent is to be taken: those that may arrive some day do not keep it awake. */
-  #isWoken(v: number): boolean {
-    let pending = this.#board.wordOf(v, NMI_PENDING)
-    for (let word = 0; word < 8; word++) pending |= this.#board.wordOf(v, IRR + word)
-    return pending !== 0 && this.#choices.listInterrupts(v, this.#choices.scratch, 0) > 0
   }
 
   #someFree(): boolean {

@@ -4,7 +4,8 @@ import { checkImage } from '../../src/explore/check.ts'
 import { assembleImage } from '../../src/guest/asm/index.ts'
 import { explain, formatExplanation } from '../../src/replay/explain.ts'
 import { minimizeTrace } from '../../src/replay/minimize.ts'
-import { recordTrace, replayTrace } from '../../src/replay/record.ts'
+import { recordSharing, recordTrace, replayTrace, runSchedule } from '../../src/replay/record.ts'
+import { parseScheduleLine } from '../../src/replay/schedule.ts'
 import { makeModel } from '../../src/smp/model.ts'
 
 const DATA = 'section .data\nx: dd 0\ny: dd 0\nr: dd 0, 0\nevent: db 0'
@@ -20,6 +21,10 @@ describe('one pCPU', () => {
   it('makes single instructions atomic, and no more than that', () => {
     expect([judge(counts('inc dword [x]'), 2), judge(counts('inc dword [x]'), 1)]).toEqual([expect.stringMatching(/^assertion/), 'holds complete'])
     expect(judge(counts('mov eax, [x]\ninc eax\nmov [x], eax'), 1)).toMatch(/^assertion/)
+  })
+  it('lets nobody see a store late: it is in memory before another runs', () => {
+    const code = '.vcpu a\n.vcpu b\n.final f\na: mov dword [x], 1\nmov eax, [y]\nmov [r], eax\nret\nb: mov dword [y], 1\nmov eax, [x]\nmov [r+4], eax\nret\nf: mov eax, [r]\nor eax, [r+4]\nassert eax\nret'
+    expect([judge(code, 2), judge(code, 1)]).toEqual([expect.stringMatching(/^assertion/), 'holds complete'])
   })
   it('a holder that lost it gets it again, however long the waiter spins', () => {
     const lock = (name: string) => `${name}: mov eax, 1\nxchg [x], eax\ntest eax, eax\njnz ${name}\nmov dword [x], 0\nret`
@@ -45,6 +50,19 @@ describe('one pCPU', () => {
     const free = checkImage(program(code.replace('setbe dl', 'sete dl')), modelOf(1), { engine: 'graph', limits: { preemptions: 0 } })
     expect([free.violation?.kind, free.cost?.preemptions]).toEqual(['assertion', 0])
   })
+})
+
+it('a run is not fair that keeps a vCPU from its pCPU for ever', () => {
+  const image = program('.vcpu a\n.vcpu b\na: cmp dword [x], 0\njne done\nmov dword [y], 1\ndone: ret\nb: cmp dword [y], 0\nje b\nret')
+  const { sharing } = checkImage(image, modelOf(1), { engine: 'graph' })
+  const round = (pcpus: number, text: string) => {
+    const { schedule, cycle } = parseScheduleLine(text)
+    return runSchedule(image, modelOf(pcpus), recordSharing(sharing), schedule, cycle).trace.violation
+  }
+  expect(round(1, 'run1 cycle:1 run1')).toBeNull()
+  expect(round(1, 'run1 off1 run0 off0 cycle:1 run1 off1')).toBeNull()
+  const hung = program('.vcpu a\n.vcpu b\na: ret\nb: cmp dword [y], 0\nje b\nret\nlater: mov dword [y], 1')
+  expect(checkImage(hung, modelOf(1), { engine: 'graph' }).violation?.kind).toBe('lost-wakeup')
 })
 
 describe('a schedule', () => {
