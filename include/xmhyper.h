@@ -4,6 +4,7 @@
  *
  *  XM_HYPERVISOR(xen)    at file scope: hypercalls by INT 0x82, or VMCALL and VMMCALL, with the numbers of Xen
  *  XM_HYPERVISOR(kvm)    the same with those of KVM
+ *  XM_HYPERVISOR(vmi)    the same with those that the ROM of xmvmi.h may use
  *  xm_hypercall(number, a, b)    EAX = number, EBX, ECX = arguments: INT 0x82; xm_vmcall(number, a, b)
  *
  *  | Xen: number, EBX            |                           | KVM: number           |                            |
@@ -13,7 +14,11 @@
  *  | 29 sched_op, 3 poll, ECX =  | xm_hv_poll                | HLT: xm_hv_halt(), which kicks end, early ones too |
  *  |    &struct xm_sched_poll    |                           |                                                    |
  *  | 32 event_channel_op, 4 send | xm_hv_send                |                                                    |
- *  | 32 event_channel_op, 9 unmask, ECX = &port              | others: -38 (ENOSYS)                               |
+ *  | 32 event_channel_op, 9 unmask, ECX = &port              | 2 mmu_op, EBX = batch | xm_hv_batch                |
+ *  | 13 multicall, ECX = batch | xm_hv_batch               | others: -38 (ENOSYS)                               |
+ *  | VMI: 86 flush, ECX = batch: xm_hv_batch                                                                        |
+ *
+ * A batch is a struct xm_batch of operations (xmops.h).
  *
  * Events (Xen): 32 ports, each of one vCPU (xm_hv_port_vcpu), with a pending and a mask bit (xm_hv_pending, xm_hv_masked). One that is
  * not masked makes an upcall pending there (xm_hv_vcpus[v].upcall_pending), which is delivered as interrupt XM_HV_UPCALL where the
@@ -29,10 +34,12 @@
 #define XMHYPER_H
 
 #include "xmlock.h"
-
-#ifndef XM_HV_VCPUS
-#define XM_HV_VCPUS 4
+#ifdef XMOPS_H
+#error "include xmhyper.h before xmlazy.h: the hypervisor is entered by traps"
 #endif
+#define XM_ENTERED_BY_TRAP
+#include "xmops.h"
+
 #define XM_HV_TRAP 0x82
 #define XM_HV_UPCALL 0xf3
 #define XM_HV_ENOSYS (-38)
@@ -44,6 +51,9 @@
 #define XM_EVENT_OP 32
 #define XM_EVENT_SEND 4
 #define XM_EVENT_UNMASK 9
+#define XM_XEN_MULTICALL 13
+#define XM_KVM_MMU_OP 2
+#define XM_VMI_FLUSH 86
 #define XM_KVM_KICK 5
 #define XM_KVM_YIELD 11
 
@@ -154,6 +164,17 @@ XM_HV_CALL_ xm_hv_unmask(unsigned int argument, int open)
 		xm_hv_upcall_(xm_hv_port_vcpu[port]);
 	return 0;
 }
+struct xm_batch {
+	struct xm_call *calls;
+	unsigned int count;
+};
+XM_HV_CALL_ xm_hv_batch(unsigned int argument, int open)
+{
+	const struct xm_batch *const batch = (const struct xm_batch *)argument;
+	(void)open;
+	xm_multicall(batch->calls, batch->count);
+	return 0;
+}
 /* Not a hypercall but an exit. */
 XM_INLINE_ void xm_hv_halt(void) { XM_HALT(); }
 
@@ -171,11 +192,17 @@ static const struct xm_hv_row xm_hv_xen[] __attribute__((unused)) = {
 	{ XM_SCHED_OP, XM_SCHED_POLL, xm_hv_poll, 0 },
 	{ XM_EVENT_OP, XM_EVENT_SEND, xm_hv_send, 0 },
 	{ XM_EVENT_OP, XM_EVENT_UNMASK, xm_hv_unmask, 0 },
+	{ XM_XEN_MULTICALL, -1, xm_hv_batch, 0 },
 	{ 0, 0, 0, 0 },
 };
 static const struct xm_hv_row xm_hv_kvm[] __attribute__((unused)) = {
 	{ XM_KVM_KICK, -1, xm_hv_kick, 0 },
 	{ XM_KVM_YIELD, -1, xm_hv_yield, 1 },
+	{ XM_KVM_MMU_OP, -1, xm_hv_batch, 1 },
+	{ 0, 0, 0, 0 },
+};
+static const struct xm_hv_row xm_hv_vmi[] __attribute__((unused)) = {
+	{ XM_VMI_FLUSH, -1, xm_hv_batch, 0 },
 	{ 0, 0, 0, 0 },
 };
 
@@ -183,7 +210,9 @@ __attribute__((unused)) static void xm_hv_dispatch(const struct xm_hv_row *row, 
 {
 	for (; row->call; row++)
 		if (row->number == frame->eax && (row->command < 0 || (unsigned int)row->command == frame->ebx)) {
+			xm_guest_frame[xm_vcpu()] = frame;
 			frame->eax = (unsigned int)row->call(row->in_ebx ? frame->ebx : frame->ecx, (frame->eflags & XM_FLAGS_IF) != 0);
+			xm_guest_frame[xm_vcpu()] = 0;
 			return;
 		}
 	frame->eax = (unsigned int)XM_HV_ENOSYS;

@@ -9,6 +9,7 @@
  *  xm_tss()                        the TSS of this vCPU: word 1 is ESP0, where interrupts from other rings land
  *  xm_go(ring, fn, top)            goes on in another ring, at fn, with that stack, by IRET; EFLAGS as they are. It does not come back: what
  *                                  brings the vCPU to ring 0 again is an interrupt or a fault (XM_HANDLER)
+ *  xm_open_gate(vector, ring)      lets INT `vector` be executed in that ring
  *  xm_outer(frame)                 in a handler: ESP and SS of the ring that was interrupted; xm_ring_of(frame): which one it was
  *  xm_end()                        ends the vCPU, from wherever it is
  */
@@ -74,6 +75,12 @@ __attribute__((unused, noreturn, noinline)) static void xm_go(unsigned int ring,
 			     : "r"(XM_DATA_OF(ring)), "r"(top), "r"(XM_CODE_OF(ring)), "r"(fn)
 			     : "memory");
 	__builtin_unreachable();
+}
+__attribute__((unused)) static void xm_open_gate(unsigned int vector, unsigned int ring)
+{
+	struct xm_table_pointer idt;
+	__asm__ __volatile__("sidt %0" : "=m"(idt));
+	((volatile unsigned int *)idt.base)[2 * vector + 1] |= ring << 13;
 }
 struct xm_outer {
 	unsigned int esp, ss;
