@@ -53,3 +53,10 @@ export type ScriptStep = readonly [op: number, a: number, b: number]
 export function judgeScript(script: readonly ScriptStep[]): string | null {
   return judge(withWords(programOf('catalogue/objects/P02.o'), 'script', [...script.flat(), 0, 0, 0]))
 }
+
+/** Judges catalogue/P/P06.c, compiled with `defines` (as the names of its objects have them), for a script of sites and forms of the sites. */
+export function judgeForms(defines: string, script: readonly (readonly [site: number, argument: number])[], forms: readonly number[]): string | null {
+  const image = programOf(`catalogue/objects/P06${defines}.o`)
+  return judge(withWords(withWords(image, 'script', [...script.flat(), PV_END, 0]), 'forms', forms))
+}
+const PV_END = 9
