@@ -15,8 +15,8 @@
  *  |    &struct xm_sched_poll    |                           |                                                    |
  *  | 32 event_channel_op, 4 send | xm_hv_send                |                                                    |
  *  | 32 event_channel_op, 9 unmask, ECX = &port              | 2 mmu_op, EBX = batch | xm_hv_batch                |
- *  | 13 multicall, ECX = batch | xm_hv_batch               | others: -38 (ENOSYS)                               |
- *  | VMI: 86 flush, ECX = batch: xm_hv_batch                                                                        |
+ *  | 13 multicall, ECX = batch   | xm_hv_batch               | others: -38 (ENOSYS)                               |
+ *  | VMI: 86 flush, ECX = batch  | xm_hv_batch               |                                                    |
  *
  * A batch is a struct xm_batch of operations (xmops.h).
  *
