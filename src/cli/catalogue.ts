@@ -29,6 +29,7 @@ type VariantFlags = ModelFlags & SearchFlags
 
 interface CaseReport {
   readonly variant: ScenarioVariant
+  readonly image: MachineImage
   /** Null: measured, not explored. */
   readonly result: CheckResult | null
   readonly outcome: Outcome
@@ -133,10 +134,10 @@ function flagsOf(scenario: Scenario, { name, options }: ScenarioVariant): Varian
 
 async function runCase(scenario: Scenario, variant: ScenarioVariant, flags: Flags): Promise<CaseReport> {
   const measurement = measurementOf(variant)
-  if (measurement !== null) return { variant, result: null, outcome: measured(measure(imageOf(scenario, variant), measurement)), trace: null, ladder: null }
+  const image = imageOf(scenario, variant)
+  if (measurement !== null) return { variant, image, result: null, outcome: measured(measure(image, measurement)), trace: null, ladder: null }
   const variantFlags = flagsOf(scenario, variant)
   const options = checkOptionsOf(variantFlags)
-  const image = imageOf(scenario, variant)
   const knobs = knobsOf(variantFlags)
   const model = makeModel(knobs)
   const result = await drive(startCheck(image, model, options), () => {})
@@ -146,7 +147,7 @@ async function runCase(scenario: Scenario, variant: ScenarioVariant, flags: Flag
   const ladder = flags.ladder && result.sharing.codeShared && !wasInterrupted() ? await climb(image, knobs, options, result) : null
   const { limits } = options
   const stated: Record<string, number> = limits?.preemptions === undefined ? {} : { preemptions: limits.preemptions }
-  return { variant, result, outcome: { ...result, stated, metrics: {} }, trace, ladder }
+  return { variant, image, result, outcome: { ...result, stated, metrics: {} }, trace, ladder }
 }
 
 const measured = (metrics: Record<string, number>): Outcome => ({ verdict: 'unknown', strength: 'sampled', bounds: {}, stated: {}, metrics })
@@ -175,8 +176,8 @@ function printVariant({ name, expected, ok, cases }: VariantReport): void {
 function variantJson({ name, expected, ok, cases }: VariantReport): unknown {
   return {
     name, expected, ok,
-    cases: cases.map(({ variant, result, trace, ladder, outcome }) => ({
-      case: variant.case, defines: variant.defines, options: variant.options, ...(result === null ? {} : verdictJson(result, trace)), ladder, metrics: outcome.metrics,
+    cases: cases.map(({ variant, image, result, trace, ladder, outcome }) => ({
+      case: variant.case, defines: variant.defines, options: variant.options, ...(result === null ? {} : verdictJson(result, image, trace)), ladder, metrics: outcome.metrics,
     })),
   }
 }

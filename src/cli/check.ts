@@ -82,7 +82,7 @@ async function check(paths: readonly string[], flags: Flags): Promise<void> {
   const result = trace === null || trace.violation === null ? found : { ...found, violation: trace.violation, schedule: [...trace.schedule] }
   const climbed = flags.ladder && !wasInterrupted() ? await climb(image, knobsOf(flags), options, found, onRung) : null
   const ladder = climbed === null ? {} : { ladder: climbed }
-  if (flags.json) process.stdout.write(`${JSON.stringify({ version: 1, command: 'check', ...verdictJson(result, path), ...ladder })}\n`)
+  if (flags.json) process.stdout.write(`${JSON.stringify({ version: 1, command: 'check', ...verdictJson(result, image, path), ...ladder })}\n`)
   else {
     print(result)
     if (climbed !== null) printLadder(climbed, traces)

@@ -6,11 +6,11 @@ import { ENGINES, EXECUTIONS, STATES_MAX, type Check, type CheckOptions, type Ch
 import type { MemoryLimit, Progress } from '../explore/explorable.ts'
 import { SAMPLERS } from '../explore/sampling/search.ts'
 import { LIVENESS, type Liveness } from '../explore/liveness/judge.ts'
-import { formatChoice } from '../smp/choice.ts'
 import { CPU_CLASSES } from '../cpu/classes.ts'
 import { KnobError, PROFILES, type KnobValue } from '../smp/model.ts'
 import { minimizeTrace } from '../replay/minimize.ts'
-import { recordTrace, replayTrace } from '../replay/record.ts'
+import { recordSharing, recordTrace, replayTrace } from '../replay/record.ts'
+import { scheduleLine } from '../replay/sharingText.ts'
 import { decodeTrace, encodeTrace, KIND_RUN, openTrace, TraceError, type Trace } from '../replay/trace.ts'
 import type { MachineImage } from '../smp/image.ts'
 import type { Model } from '../smp/model.ts'
@@ -244,8 +244,7 @@ export function loadSoundTrace(path: string): Trace {
 
 /** Writes the trace of a violated check, minimised; returns it. */
 export function saveTrace(path: string, image: MachineImage, model: Model, result: CheckResult): Trace {
-  const cycle = result.cycleFrom === undefined ? null : { from: result.cycleFrom, victim: result.violation!.vcpu }
-  const trace = recordTrace(image, model, result.sharing, result.schedule ?? [], cycle)
+  const trace = recordTrace(image, model, result.sharing, result.schedule ?? [], cycleOf(result))
   // The way into a cycle that a search by cost has found is a least one already.
   const least = trace.cycleFrom !== null && result.cost !== null
   const smaller = trace.violation === null || least ? trace : minimizeTrace(trace).trace
@@ -253,12 +252,15 @@ export function saveTrace(path: string, image: MachineImage, model: Model, resul
   return smaller
 }
 
-/** The machine-readable form of a verdict. */
-export function verdictJson(result: CheckResult, trace: string | null): Record<string, unknown> {
-  const { sharing: _, schedule, violation, ...rest } = result
+/** The steps that repeat for ever in the violation of a result; null: none do. */
+const cycleOf = ({ cycleFrom, violation }: CheckResult) => (cycleFrom === undefined || violation === null ? null : { from: cycleFrom, victim: violation.vcpu })
+
+/** The machine-readable form of a verdict on `image`; its schedule is one that `check --schedule` takes. */
+export function verdictJson(result: CheckResult, image: MachineImage, trace: string | null): Record<string, unknown> {
+  const { sharing, schedule, violation, ...rest } = result
   return {
     ...rest,
-    schedule: schedule === null ? null : schedule.map(formatChoice).join(' '),
+    schedule: schedule === null ? null : scheduleLine(image, recordSharing(sharing), schedule, cycleOf(result)),
     violation: violation === null ? null : { kind: violation.kind, message: violation.message, vcpu: violation.vcpu, eip: violation.eip, trace },
   }
 }

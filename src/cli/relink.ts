@@ -99,7 +99,7 @@ function toJson(cells: readonly JudgedCell[]): unknown {
       vcpus: cell.vcpus,
       expected: cell.expected,
       ok: cell.ok,
-      ...verdictJson(cell.result, trace),
+      ...verdictJson(cell.result, cell.image, trace),
     })),
   }
 }

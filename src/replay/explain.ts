@@ -13,8 +13,7 @@ import { elementTexts } from './elementText.ts'
 import { inShort } from './inShort.ts'
 import { Runner } from './minimize.ts'
 import { makeMachine } from './record.ts'
-import { formatRound, formatSchedule } from './schedule.ts'
-import { formatSharing } from './sharingText.ts'
+import { scheduleLine } from './sharingText.ts'
 import { describeCycle, linesOf, sourceOf, type MakeObserved, type TimelineLine } from './timeline.ts'
 import type { Trace } from './trace.ts'
 
@@ -69,7 +68,7 @@ export function explain(trace: Trace): Explanation {
     title: trace.image.title, vcpus: trace.image.vcpus.map(({ registers }) => trace.image.symbols.find((one) => one.address >>> 0 === registers[EIP] >>> 0)?.name ?? ''), violation: violation && { kind: violation.kind, message: violation.message },
     short, elements: texts, lines, sources: sourcesOf(trace.image, lines), deciding,
     cycle: cycle && { from: cycle.from + 1, to: schedule.length },
-    schedule: [...formatSharing(trace.image, trace.sharing), cycle === null ? formatSchedule(schedule) : formatRound(schedule, cycle)].join(' '),
+    schedule: scheduleLine(trace.image, trace.sharing, schedule, cycle),
   }
 }
 

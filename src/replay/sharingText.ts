@@ -8,6 +8,8 @@
 import type { MachineImage } from '../smp/image.ts'
 import { PAGE_BYTES, PageMap } from '../smp/memory.ts'
 import { addressOf, symbolAt, symbolize } from '../smp/symbols.ts'
+import type { Cycle } from './record.ts'
+import { formatRound, formatSchedule } from './schedule.ts'
 import type { SharingRecord } from './trace.ts'
 
 export function formatSharing(image: MachineImage, sharing: SharingRecord): string[] {
@@ -89,4 +91,9 @@ function granuleAddresses(image: MachineImage): (granule: number) => number {
   for (const region of image.regions)
     for (let at = region.start; at < region.start + region.sizeBytes; at += PAGE_BYTES) pages[map.find(at) / PAGE_BYTES] = at
   return (granule) => pages[Math.floor((granule * 4) / PAGE_BYTES)] + ((granule * 4) % PAGE_BYTES)
+}
+
+/** The schedule as `check --schedule` takes it: what was known to be shared, then the choices. */
+export function scheduleLine(image: MachineImage, sharing: SharingRecord, schedule: readonly number[], cycle: Cycle | null): string {
+  return [...formatSharing(image, sharing), cycle === null ? formatSchedule(schedule) : formatRound(schedule, cycle)].join(' ')
 }

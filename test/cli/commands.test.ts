@@ -42,6 +42,7 @@ describe('check', () => {
     expect(json('check', 'lostwake.o')).toMatchObject({ code: 1, violation: { kind: 'lost-wakeup', trace: 'out/check/lostwake.xmt' } })
     expect(xmcheck('replay', 'out/check/lostwake.xmt').out).toContain(json('check', 'lostwake.o').violation.message)
     expect(xmcheck('replay', 'out/check/lostwake.xmt').out).toMatch(/step \d+ repeats for ever\n.*every check hash equal; violated: lost-wakeup/)
+    expect(xmcheck('check', 'sb.o', '--schedule', json('check', 'sb.o').schedule).out).toContain('violated: assertion')
     const schedule = /Schedule: ([^]*)$/.exec(xmcheck('explain', 'out/check/lostwake.xmt').out)![1]
     expect(xmcheck('check', 'lostwake.o', '--schedule', schedule)).toMatchObject({ code: 1, out: expect.stringContaining('violated: lost-wakeup') })
   })
