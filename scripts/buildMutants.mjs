@@ -2,11 +2,12 @@
 // since, two at a time, keeps the results in catalogue/mutants.json and writes docs/mutants.md and the table of docs/locks.md from them.
 // node scripts/buildMutants.mjs [ID|SECTION|L ...] [--page: run nothing] [--fresh: run what has not changed too] [--jobs N]
 import { execFileSync, spawn } from 'node:child_process'
-import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { fixedForms, lockForms } from './fixedForms.mjs'
-import { writeLocks, writePage } from './mutantsPage.mjs'
+import { locksOf, pageOf, piecesIn } from './mutantsPage.mjs'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const kept = join(root, 'catalogue', 'mutants.json')
@@ -24,34 +25,49 @@ const nameOf = ({ id, label }) => `${id} ${label}`
 const old = existsSync(kept) ? JSON.parse(readFileSync(kept, 'utf8')) : {}
 /** By name, in the order of the catalogue: key, counts, and a row for each mutant. */
 const results = Object.fromEntries(forms.filter((form) => old[nameOf(form)] !== undefined).map((form) => [nameOf(form), old[nameOf(form)]]))
-const wanted = onlyPage ? [] : forms.filter(({ id }) => words.length === 0 || words.some((word) => word === id || word === id[0]))
-// In the order in which they are asked for.
-wanted.sort((a, b) => words.findIndex((word) => a.id.startsWith(word)) - words.findIndex((word) => b.id.startsWith(word)))
+/** Entries that are asked for, in the order in which they are. */
+const isAsked = (id, word) => word === id || word === id[0]
+const ids = onlyPage ? [] : [...new Set(forms.map(({ id }) => id))].filter((id) => words.length === 0 || words.some((word) => isAsked(id, word)))
+ids.sort((a, b) => words.findIndex((word) => isAsked(a, word)) - words.findIndex((word) => isAsked(b, word)))
+const temporary = mkdtempSync(join(tmpdir(), 'mutants-'))
 
-function mutate({ object, options }, key) {
+/** Of a form: what its program does not need to be judged for, as the forms of its entry before it have noticed it; and where that stands. */
+function skippedBy({ id, label }) {
+  const before = forms.filter((one) => one.id === id).map(nameOf)
+  const noticed = before.slice(0, before.indexOf(nameOf({ id, label }))).flatMap((name) => piecesIn(results[name]).filter((one) => one.fate === 'noticed').map((one) => one.piece))
+  const path = join(temporary, nameOf({ id, label }).replace(/\W/g, '-'))
+  writeFileSync(path, JSON.stringify(noticed))
+  return path
+}
+
+function mutate(form, key) {
   return new Promise((resolve) => {
-    const child = spawn('nice', ['-n', '19', process.execPath, xmcheck, 'mutate', object, ...options, '--json', ...(key === undefined ? [] : ['--unless', key])], { cwd: root, stdio: ['ignore', 'pipe', 'inherit'] })
+    const words = ['mutate', form.object, ...form.options, '--json', '--skip', skippedBy(form), ...(key === undefined ? [] : ['--unless', key])]
+    const child = spawn('nice', ['-n', '19', process.execPath, xmcheck, ...words], { cwd: root, stdio: ['ignore', 'pipe', 'inherit'] })
     let out = ''
     child.stdout.on('data', (part) => (out += part))
     child.on('close', () => resolve(out === '' ? null : JSON.parse(out)))
   })
 }
 
+/** Entry by entry: the forms of one need those before them. */
 async function work() {
-  for (let form = wanted.shift(); form !== undefined; form = wanted.shift()) {
-    const name = nameOf(form)
-    const result = await mutate(form, fresh ? undefined : results[name]?.key)
-    if (result === null) {
-      console.error(`${name}: no result`)
-      process.exitCode = 1
-      delete results[name]
-    } else if (!result.unchanged) {
-      const { key, instructions, unreached, unseen, mutants } = result
-      results[name] = { key, instructions, unreached, unseen, rows: mutants.map(rowOf) }
-      console.log(`${name}: ${result.noticed} noticed, ${result.equal} equal, ${result.survived} survived (${result.unexplained} without a reason), ${result.undecided} undecided`)
-    }
-    write()
+  for (let id = ids.shift(); id !== undefined; id = ids.shift()) for (const form of forms.filter((one) => one.id === id)) await run(form)
+}
+
+async function run(form) {
+  const name = nameOf(form)
+  const result = await mutate(form, fresh ? undefined : results[name]?.key)
+  if (result === null) {
+    console.error(`${name}: no result`)
+    process.exitCode = 1
+    delete results[name]
+  } else if (!result.unchanged) {
+    const { key, instructions, unreached, unseen, mutants } = result
+    results[name] = { key, instructions, unreached, unseen, rows: mutants.map(rowOf) }
+    console.log(`${name}: ${result.noticed} noticed, ${result.equal} equal, ${result.survived} survived (${result.unexplained} without a reason), ${result.undecided} undecided`)
   }
+  write()
 }
 
 /** Kind, function, offset, file, line, source text, fate, why. What people say of survivors stands in the sources alone. */
@@ -66,6 +82,8 @@ function write() {
 }
 
 await Promise.all(Array.from({ length: jobs }, work))
+rmSync(temporary, { recursive: true })
 write()
-writePage(root, forms, results)
-writeLocks(root, forms, results)
+const docs = (name) => join(root, 'docs', name)
+writeFileSync(docs('locks.md'), locksOf(readFileSync(docs('locks.md'), 'utf8'), forms, results))
+writeFileSync(docs('mutants.md'), pageOf(root, forms, results))

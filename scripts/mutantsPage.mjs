@@ -1,9 +1,10 @@
-// docs/mutants.md and a table of docs/locks.md, from the results that scripts/buildMutants.mjs keeps.
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
+// The text of docs/mutants.md and of a table of docs/locks.md, from the results that scripts/buildMutants.mjs keeps.
+import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fits, givenReasons } from '../dist/index.js'
 
-const FATES = ['noticed', 'undecided', 'survived', 'equal']
+/** What counts of several forms of a piece: the first of these that one of them comes to. */
+const FATES = ['noticed', 'undecided', 'survived', 'equal', 'skipped']
 const SECTIONS = { A: 'live patching', B: 'locks', C: 'shootdown', D: 'lazy modes', E: 'attributes', L: 'locks of the headers' }
 
 /**
@@ -12,37 +13,40 @@ const SECTIONS = { A: 'live patching', B: 'locks', C: 'shootdown', D: 'lazy mode
  */
 function piecesOf(forms, results, explain) {
   const pieces = new Map()
-  for (const form of forms) {
-    const counts = new Map()
-    for (const piece of (results[nameOf(form)]?.rows ?? []).map(pieceOf)) {
-      const { kind, name, file, line, text, fate, why } = piece
-      const place = `${kind}|${name}|${file}|${text || line}`
-      const nth = counts.get(place) ?? 0
-      counts.set(place, nth + 1)
-      const known = pieces.get(`${place}|${nth}`)
-      if (known === undefined || FATES.indexOf(fate) < FATES.indexOf(known.fate) || (fate === known.fate && fate === 'survived' && known.why !== '' && why === '')) pieces.set(`${place}|${nth}`, piece)
-    }
+  for (const piece of forms.flatMap((form) => piecesIn(results[nameOf(form)]))) {
+    const known = pieces.get(piece.piece)
+    const unexplained = piece.fate === 'survived' && piece.why === ''
+    if (known === undefined || FATES.indexOf(piece.fate) < FATES.indexOf(known.fate) || (piece.fate === known.fate && unexplained)) pieces.set(piece.piece, piece)
   }
   return [...pieces.values()].map((piece) => (piece.fate === 'survived' && piece.why === '' ? explain(forms[0], piece) : piece))
 }
 
 const nameOf = ({ id, label }) => `${id} ${label}`
-const pieceOf = ([kind, name, offset, file, line, text, fate, why]) => ({ kind, name, offset, file, line, text, fate, why, by: 'proof' })
+/** The rows of one result (none: there is none), each with the name that `xmcheck mutate` gives its piece. */
+export function piecesIn(result) {
+  const counts = new Map()
+  return (result?.rows ?? []).map(([kind, name, offset, file, line, text, fate, why]) => {
+    const place = [kind, name, file, text || line].join(', ')
+    counts.set(place, (counts.get(place) ?? 0) + 1)
+    return { piece: `${place}, ${counts.get(place) - 1}`, kind, name, offset, file, line, text, fate, why, by: 'proof' }
+  })
+}
 /** The same piece of a building block, in whatever program. */
 const blockOf = ({ kind, file, text }) => `${kind}|${file}|${text}`
 
 /** What explains survivors that no fact does; `complain` says which reasons explain none. */
 function explainer(root, forms, results) {
   const read = (file) => givenReasons({ [file]: readFileSync(join(root, file), 'utf8') })
-  const files = [...new Set(forms.map((form) => form.file))]
-  const own = new Map(files.map((file) => [file, read(file)]))
-  const shared = readdirSync(join(root, 'include')).flatMap((file) => read(`include/${file}`))
+  const files = new Set([...forms.map((form) => form.file), ...readdirSync(join(root, 'include')).map((file) => `include/${file}`)])
+  const all = [...files].flatMap(read)
   const used = new Set()
   const noticing = new Map()
   for (const form of forms)
-    for (const piece of (results[nameOf(form)]?.rows ?? []).map(pieceOf)) if (piece.file.endsWith('.h') && piece.fate === 'noticed' && !noticing.has(blockOf(piece))) noticing.set(blockOf(piece), form)
+    for (const piece of piecesIn(results[nameOf(form)])) if (piece.file.endsWith('.h') && piece.fate === 'noticed' && !noticing.has(blockOf(piece))) noticing.set(blockOf(piece), form)
   const explain = ({ file }, piece) => {
-    const given = [...own.get(file), ...shared].find((one) => fits(one, piece.kind, { function: piece.name, text: piece.text }))
+    const mine = (one) => file.endsWith(`/${one.file}`) || one.file === piece.file
+    const usable = [...all.filter(mine), ...all.filter((one) => !mine(one) && one.file.endsWith('.h'))]
+    const given = usable.find((one) => fits(one, piece.kind, { function: piece.name, text: piece.text }))
     if (given !== undefined) {
       used.add(given)
       return { ...piece, why: given.reason, by: 'word' }
@@ -51,7 +55,7 @@ function explainer(root, forms, results) {
     return other === undefined ? piece : { ...piece, why: `not needed here; ${other.id.replace('L-', 'lock ')} notices`, by: 'other' }
   }
   const complain = () => {
-    for (const given of [...own.values(), shared].flat()) if (!used.has(given)) throw new Error(`${given.file}: survivor ${given.kind}, ${given.function}, \`${given.text}\` fits no mutant that survives without a proof`)
+    for (const given of all) if (!used.has(given)) throw new Error(`${given.file}: survivor ${given.kind}, ${given.function}, \`${given.text}\` fits no mutant that survives without a proof`)
   }
   return { explain, complain }
 }
@@ -75,7 +79,8 @@ const SOURCE_MAX = 72
 const code = (text) => `\`${(text.length > SOURCE_MAX ? `${text.slice(0, SOURCE_MAX)}...` : text).replaceAll('|', '\\|')}\``
 const where = ({ name, offset, file, line }) => `${name}+0x${offset.toString(16)}${file && ` (${file}:${line})`}`
 
-export function writePage(root, forms, results) {
+/** The text of docs/mutants.md. @throws Error where a reason in a source fits nothing */
+export function pageOf(root, forms, results) {
   const { explain, complain } = explainer(root, forms, results)
   const ids = [...new Set(forms.map((form) => form.id))]
   const entries = ids.map((id) => ({ id, of: forms.filter((form) => form.id === id) })).map(({ id, of }) => ({ id, of, pieces: piecesOf(of, results, explain) }))
@@ -83,7 +88,7 @@ export function writePage(root, forms, results) {
   page += row(['section', ...columns.map(([name]) => name)]) + row(['---', ...columns.map(() => '---')])
   for (const section of new Set(ids.map((id) => id[0]))) {
     const pieces = entries.filter((entry) => entry.id[0] === section).flatMap((entry) => entry.pieces)
-    if (pieces.length > 0) page += row([`${section === 'L' ? '' : `${section}: `}${SECTIONS[section]}`, ...columns.map(([, count]) => count(pieces))])
+    if (pieces.length > 0) page += row([[section === 'L' ? '' : `${section}:`, SECTIONS[section] ?? ''].join(' ').trim(), ...columns.map(([, count]) => count(pieces))])
   }
   const all = entries.flatMap((entry) => entry.pieces)
   page += row(['all', ...columns.map(([, count]) => count(all))])
@@ -104,14 +109,12 @@ export function writePage(root, forms, results) {
       page += row([one.kind, where(one), one.text === '' ? '' : code(one.text), fate])
     }
   }
-  writeFileSync(join(root, 'docs', 'mutants.md'), page)
   if (forms.every((form) => results[nameOf(form)] !== undefined)) complain()
+  return page
 }
 
-/** The table of docs/locks.md: of all pieces of a kind how many are noticed. */
-export function writeLocks(root, forms, results) {
-  const path = join(root, 'docs', 'locks.md')
-  const text = readFileSync(path, 'utf8')
+/** docs/locks.md with its table of pieces: of all of a kind how many are noticed. @param text as it is */
+export function locksOf(text, forms, results) {
   const groups = [
     ['LOCK prefixes, XCHG', /^(LOCK|XCHG)/],
     ['fences', /fence/i],
@@ -130,6 +133,5 @@ export function writeLocks(root, forms, results) {
     table += row([id.slice(2), ...groups.map(([, kind]) => part(pieces.filter((one) => kind.test(one.kind)))), percent(has('noticed')(pieces), pieces.length)])
   }
   const [before, rest] = text.split('<!-- mutants -->\n')
-  if (rest === undefined) return
-  writeFileSync(path, `${before}<!-- mutants -->\n${table}<!-- end of mutants -->\n${rest.split('<!-- end of mutants -->\n')[1]}`)
+  return `${before}<!-- mutants -->\n${table}<!-- end of mutants -->\n${rest.split('<!-- end of mutants -->\n')[1]}`
 }

@@ -74,3 +74,7 @@ static void probed(void) { __asm__ __volatile__("int3" : : : "memory"); }
 
 XM_VCPU(patcher);
 XM_VCPU(probed);
+
+/*
+ * survivor store removed, text_poke, `xm_store(&descriptor.site, REUSED); /* the next batch */`: it marks the reuse that the property looks for
+ */

@@ -52,3 +52,7 @@ static void stopped(void)
 
 XM_VCPU(patcher);
 XM_VCPU(stopped);
+
+/*
+ * survivor store removed, stopped, `released = 1;`: it marks what the property looks at
+ */

@@ -55,3 +55,9 @@ static void boot(void)
 }
 
 XM_VCPU(boot);
+
+/*
+ * survivor store removed, boot, `patching = 0;`: an NMI that comes later has nothing to do but to execute the site
+ * survivor branch always taken, boot, `while (requested)`: the NMI that it sends itself has been taken by then
+ * survivor branch never taken, boot, `while (requested)`: the NMI that it sends itself has been taken by then
+ */

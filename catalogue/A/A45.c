@@ -35,3 +35,8 @@ static void executor(void)
 
 XM_VCPU(toggler);
 XM_VCPU(executor);
+
+/*
+ * survivor store removed, `__asm__ __volatile__("call probed"...`: the bytes have to execute, what they add is nothing to anybody
+ * survivor call removed, executor, `__asm__ __volatile__("call probed"...`: the other pass executes the site
+ */

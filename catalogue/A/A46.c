@@ -31,3 +31,7 @@ static void thread(void)
 
 XM_VCPU(runtime);
 XM_VCPU(thread);
+
+/*
+ * survivor branch never taken, thread, `for (int n = 0; n < 2; n++) {`: one pass is as good as two
+ */

@@ -78,3 +78,8 @@ static void exiter(void)
 }
 XM_VCPU(exiter);
 XM_VCPU(switcher);
+
+/*
+ * survivor store removed, switcher, `current = queued;`: the exiter takes the old tables for loaded and asks once too often
+ * survivor store removed, switcher, `queued = 0;`: the new tables are loaded once more
+ */

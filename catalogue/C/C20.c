@@ -34,3 +34,7 @@ static void only(void)
 	xm_try_load(PAGE, 0);
 }
 XM_VCPU(only);
+
+/*
+ * survivor store removed, only, `xm_store(&table[0], 0);`: of a page that stays mapped no translation is stale
+ */

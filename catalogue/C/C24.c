@@ -59,8 +59,12 @@ static void changer(void)
 static void user(void)
 {
 	xm_paging_on(directory, 0);
-	if (changed)
+	if (changed) {
 		xm_try_store(PAGE, 1);
+#ifdef HANDLER
+		XM_ASSERT(xm_load(&page[0]) == 1);
+#endif
+	}
 }
 XM_VCPU(changer);
 XM_VCPU(user);

@@ -1,14 +1,14 @@
 /** `xmcheck mutate FILE.o ...`: does the property notice when a piece of the protocol is missing? */
 import chalk from 'chalk'
 import type { Command } from 'commander'
-import { startCheck, type Check, type CheckResult } from '../explore/check.ts'
+import { startCheck, type Check, type CheckOptions, type CheckResult } from '../explore/check.ts'
 import { loadObjects } from '../guest/loadObjects.ts'
 import { Campaign, FATES, type Fate, type Judged } from '../mutation/judge.ts'
 import { programKey } from '../mutation/key.ts'
 import { imageOf, originOf, type Origin } from '../mutation/mutants.ts'
-import { fits, givenReasons } from '../mutation/survivors.ts'
+import { fits, givenReasons, type GivenReason } from '../mutation/survivors.ts'
 import type { MachineImage } from '../smp/image.ts'
-import { makeModel } from '../smp/model.ts'
+import { makeModel, type Model } from '../smp/model.ts'
 import { addModelFlags, addOutputFlags, addSearchFlags, checkOptionsOf, drive, knobsOf, saveTrace, wasInterrupted, type ModelFlags, type OutputFlags, type SearchFlags } from './common.ts'
 import { EXIT, UsageError } from './errors.ts'
 import { packageFile, readFile, readSource } from './files.ts'
@@ -16,12 +16,15 @@ import { packageFile, readFile, readSource } from './files.ts'
 interface Flags extends ModelFlags, OutputFlags, SearchFlags {
   readonly out?: string
   readonly unless?: string
+  readonly skip?: string
 }
 
 /** One mutant in the JSON output. */
 interface MutantReport extends Origin {
   readonly kind: string
-  readonly fate: Fate
+  /** What the same mutant is called in programs that were compiled otherwise from this source. */
+  readonly piece: string
+  readonly fate: Fate | 'skipped'
   /** As Judged.why; of a survivor that no fact explains the reason in the source, or ''. */
   readonly why: string
   /** The reason is somebody's word. */
@@ -34,6 +37,7 @@ export function addMutate(program: Command): void {
     .description('take pieces out of the machine code (stores, fences, LOCK, synchronisations, IPIs, checks) and see whether check notices; say why what holds does (docs/mutants.md)')
     .argument('<objects...>', 'object files, linked together')
     .option('--out <dir>', 'also write a trace of every mutant that is violated')
+    .option('--skip <file>', 'leave out the pieces that a JSON list names as --json does: another form of the program has noticed them')
     .option('--unless <key>', 'do nothing where the program is the one that --json gave this key')
   addOutputFlags(addModelFlags(addSearchFlags(command))).action(mutate)
 }
@@ -41,21 +45,31 @@ export function addMutate(program: Command): void {
 async function mutate(paths: readonly string[], flags: Flags): Promise<void> {
   const image = loadObjects(paths.map((path) => ({ name: path, bytes: readFile(path) })), { title: paths.join(' '), readSource: sourceText })
   const model = makeModel(knobsOf(flags))
-  const options = checkOptionsOf(flags)
   const key = programKey(image, model)
   if (flags.unless === key) {
     if (flags.json) process.stdout.write(`${JSON.stringify({ version: 2, command: 'mutate', key, unchanged: true })}\n`)
     return
   }
-  const whole = await drive(startCheck(image, model, options), () => {})
+  const { whole, options } = await strongest(image, model, checkOptionsOf(flags))
   if (whole.verdict !== 'holds') throw new UsageError(`${paths.join(' ')}: the program itself does not hold (${whole.violation?.message ?? whole.reasons.join('; ')}): there is nothing to take away`)
   const campaign = new Campaign(image, model, options, whole)
   const given = givenReasons(Object.fromEntries(Object.keys(image.sources).map((path) => [path, sourceText(path) ?? ''])))
+  const skipped = new Set(flags.skip === undefined ? [] : readList(flags.skip))
+  const named = new Map<string, number>()
   const reports: MutantReport[] = []
   for (const mutant of campaign.mutants) {
     if (wasInterrupted()) break
+    const origin = originOf(image, mutant.place.address)
+    const name = `${mutant.kind}, ${origin.function}, ${origin.file}, ${origin.text || origin.line}`
+    const nth = named.get(name) ?? 0
+    named.set(name, nth + 1)
+    const piece = `${name}, ${nth}`
+    if (skipped.has(piece)) {
+      reports.push({ kind: mutant.kind, piece, ...origin, fate: 'skipped', why: '' })
+      continue
+    }
     const judged = await campaign.judge(mutant, driveWithin)
-    const report = reportOf(image, judged, given)
+    const report = reportOf(judged, origin, piece, given)
     reports.push(report)
     if (flags.out !== undefined && judged.result?.violation) saveTrace(`${flags.out}/mutant-${reports.length}.xmt`, imageOf(image, mutant), model, judged.result)
     if (!flags.json) printMutant(report)
@@ -73,8 +87,29 @@ async function mutate(paths: readonly string[], flags: Flags): Promise<void> {
   process.exitCode = wasInterrupted() ? EXIT.interrupted : unexplained > 0 ? EXIT.violated : counts.undecided > 0 ? EXIT.open : EXIT.complete
 }
 
+/** The check of the program. Where all of its executions end, that is asked of the mutants too. */
+async function strongest(image: MachineImage, model: Model, options: CheckOptions): Promise<{ readonly whole: CheckResult; readonly options: CheckOptions }> {
+  if (options.liveness === 'auto' || options.liveness === undefined) {
+    const ending: CheckOptions = { ...options, liveness: 'termination' }
+    const whole = options.engine === 'graph' || options.engine === 'auto' ? await drive(startCheck(image, model, ending), () => {}) : null
+    if (whole?.verdict === 'holds') return { whole, options: ending }
+  }
+  return { whole: await drive(startCheck(image, model, options), () => {}), options }
+}
+
 /** Of the user's, or of this package. */
 const sourceText = (path: string) => readSource(path) ?? readSource(packageFile(path))
+
+/** @throws UsageError where the file is no JSON list of texts */
+function readList(path: string): string[] {
+  try {
+    const list: unknown = JSON.parse(new TextDecoder().decode(readFile(path)))
+    if (Array.isArray(list) && list.every((one) => typeof one === 'string')) return list
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error
+  }
+  throw new UsageError(`${path}: a JSON list of pieces is wanted, as 'piece' in the output of --json`)
+}
 
 /** A check, left where it has taken so many events. */
 function driveWithin(check: Check, eventsMax: number): Promise<CheckResult> {
@@ -83,14 +118,13 @@ function driveWithin(check: Check, eventsMax: number): Promise<CheckResult> {
   })
 }
 
-function reportOf(image: MachineImage, { mutant, fate, why }: Judged, given: ReturnType<typeof givenReasons>): MutantReport {
-  const origin = originOf(image, mutant.place.address)
+function reportOf({ mutant, fate, why }: Judged, origin: Origin, piece: string, given: readonly GivenReason[]): MutantReport {
   const word = fate === 'survived' && why === '' ? given.find((one) => fits(one, mutant.kind, origin)) : undefined
-  return { kind: mutant.kind, ...origin, fate, why: word?.reason ?? why, ...(word === undefined ? {} : { given: true }) }
+  return { kind: mutant.kind, piece, ...origin, fate, why: word?.reason ?? why, ...(word === undefined ? {} : { given: true }) }
 }
 
 function printMutant({ kind, function: name, offset, file, line, fate, why }: MutantReport): void {
-  const color = { noticed: chalk.green, equal: chalk.dim, survived: why === '' ? chalk.red : chalk.yellow, undecided: chalk.yellow }[fate]
+  const color = { noticed: chalk.green, equal: chalk.dim, skipped: chalk.dim, survived: why === '' ? chalk.red : chalk.yellow, undecided: chalk.yellow }[fate]
   const where = `${name}+0x${offset.toString(16)}${file && ` (${file}:${line})`}`
   process.stdout.write(`${color(fate.padEnd(10))} ${kind.padEnd(26)} ${where.padEnd(40)} ${fate === 'survived' && why === '' ? 'no reason is known' : why}\n`)
 }

@@ -1,0 +1,54 @@
+// What docs/mutants.md says is said of the objects that are there: a program that has changed since is named here. To bring it up to date:
+// node scripts/buildMutants.mjs
+import { execFileSync } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { Command } from 'commander'
+import { beforeAll, describe, expect, it } from 'vitest'
+import { addModelFlags, knobsOf, type ModelFlags } from '../../src/cli/common.ts'
+import { loadObjects } from '../../src/guest/loadObjects.ts'
+import { programKey } from '../../src/mutation/key.ts'
+import { makeModel } from '../../src/smp/model.ts'
+
+interface Form {
+  readonly id: string
+  readonly label: string
+  readonly object: string
+  readonly options: readonly string[]
+}
+type Results = Readonly<Record<string, { readonly key: string }>>
+
+const root = fileURLToPath(new URL('../..', import.meta.url))
+const script = (name: string) => import(join(root, 'scripts', name)) as Promise<unknown>
+const text = (path: string) => readFileSync(join(root, path), 'utf8')
+
+let forms: Form[]
+let page: { pageOf(root: string, forms: readonly Form[], results: Results): string; locksOf(text: string, forms: readonly Form[], results: Results): string }
+const results = JSON.parse(text('catalogue/mutants.json')) as Results
+
+beforeAll(async () => {
+  const { fixedForms, lockForms } = (await script('fixedForms.mjs')) as { fixedForms(entries: readonly { file: string | null }[]): Form[]; lockForms(text: string): Form[] }
+  const listing = execFileSync(process.execPath, [join(root, 'bin/xmcheck.mjs'), 'catalogue', '--list', '--json'], { cwd: root, encoding: 'utf8', maxBuffer: 1 << 26 })
+  const { entries } = JSON.parse(listing) as { entries: { file: string | null }[] }
+  forms = [...fixedForms(entries.filter((entry) => entry.file !== null)), ...lockForms(text('examples/locks/check.c'))]
+  page = (await script('mutantsPage.mjs')) as typeof page
+})
+
+/** The key of the program as it is now. */
+function keyOf({ object, options }: Form): string {
+  const command = addModelFlags(new Command()).allowUnknownOption().allowExcessArguments()
+  const image = loadObjects([{ name: object, bytes: new Uint8Array(readFileSync(join(root, object))) }], { title: object })
+  return programKey(image, makeModel(knobsOf(command.parse([...options], { from: 'user' }).opts<ModelFlags>())))
+}
+
+describe('docs/mutants.md', () => {
+  it('is of the programs that are there', () => {
+    const stale = forms.filter((form) => results[`${form.id} ${form.label}`]?.key !== keyOf(form)).map((form) => `${form.id} ${form.label}`)
+    expect(stale).toEqual([])
+  })
+  it('is what the results and the reasons in the sources make of it, and every reason fits a survivor', () => {
+    expect(text('docs/mutants.md')).toBe(page.pageOf(root, forms, results))
+    expect(text('docs/locks.md')).toBe(page.locksOf(text('docs/locks.md'), forms, results))
+  })
+})
