@@ -6,6 +6,7 @@
  *
  *  xm_lazy_enter(mode)  XM_LAZY_MMU or XM_LAZY_CPU      xm_lazy_leave(mode)      xm_lazy_flush()
  *  xm_set_pte(p, v)  xm_set_descriptor(p, low, high)  xm_write_cr3_lazy(v)  xm_set_ts(on)  xm_set_iopl(n)  xm_invlpg_lazy(a)
+ *  XM_LAZY_ENDS()       at file scope: in the end no mode is on and nothing is queued
  *  XM_LAZY_MODE()       where defined before the include: what a queueing operation `op` takes for the mode (default: xm_lazy.mode)
  *  XM_ISSUE(calls, n)   where defined before the include: how a batch gets to the hypervisor (default: a call)
  *
@@ -108,5 +109,10 @@ __attribute__((unused, noinline)) static void xm_map_on(void)
 			     : "memory");
 }
 #endif
+
+/* At file scope: when all has ended, no mode is on and nothing is queued. */
+#define XM_LAZY_ENDS()                                                                                                 \
+	static void xm_lazy_ended(void) { XM_ASSERT(XM_LAZY_SELF.count == 0 && XM_LAZY_SELF.mode == XM_LAZY_NONE); }   \
+	XM_FINAL(xm_lazy_ended)
 
 #endif /* XMLAZY_H */

@@ -5,7 +5,7 @@ import { fits, givenReasons } from '../dist/index.js'
 
 /** What counts of several forms of a piece: the first of these that one of them comes to. */
 const FATES = ['noticed', 'undecided', 'survived', 'equal', 'skipped']
-const SECTIONS = { A: 'live patching', B: 'locks', C: 'shootdown', D: 'lazy modes', E: 'attributes', L: 'locks of the headers' }
+const SECTIONS = { A: 'live patching', B: 'locks', C: 'shootdown', D: 'lazy modes', E: 'attributes', P: 'paravirtual operations', L: 'locks of the headers' }
 
 /**
  * The pieces of one entry, each once however many of its fixed forms have it: what one form notices is noticed; what none does and one leaves

@@ -59,3 +59,4 @@ static void context_switch(void)
 }
 
 XM_VCPU(context_switch);
+XM_LAZY_ENDS();

@@ -33,6 +33,8 @@ static void context_switch(void)
 #endif
 	xm_set_descriptor(xm_tls_entry(0), 0, 0); /* the next task has no TLS */
 	flush_through_hypervisor();
+	XM_ASSERT(xm_tls_entry(0)[0] == 0 && xm_tls_entry(0)[1] == 0);
 }
 
 XM_VCPU(context_switch);
+XM_LAZY_ENDS();

@@ -38,3 +38,4 @@ static void zap_pte_range(void)
 }
 
 XM_VCPU(zap_pte_range);
+XM_LAZY_ENDS();

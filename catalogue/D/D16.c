@@ -37,3 +37,4 @@ static void device(void) { arrived = 1; }
 
 XM_VCPU(guest);
 XM_VCPU(device);
+XM_LAZY_ENDS();

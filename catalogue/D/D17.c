@@ -48,5 +48,6 @@ static void unmapper(void)
 	issue();
 	XM_UNMAPPED(PAGE, 4096);
 	xm_try_load(PAGE, 0);
+	XM_ASSERT(xm_load(&table[0]) == 0);
 }
 XM_VCPU(unmapper);

@@ -34,3 +34,4 @@ static void context_switch(void)
 }
 
 XM_VCPU(context_switch);
+XM_LAZY_ENDS();

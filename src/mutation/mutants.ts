@@ -50,6 +50,8 @@ export interface Origin {
   readonly text: string
 }
 
+/** What the names of regions begin with that every program finds (guest/environment.ts). */
+const ENVIRONMENT = 'xm:'
 const NOP = 0x90
 const DS_PREFIX = 0x3e
 const LOCK_PREFIX = 0xf0
@@ -111,8 +113,9 @@ export function originOf(image: MachineImage, address: number): Origin {
   }
 }
 
-/** It is neither rewritten while it may run, nor part of the property. */
+/** It is the program's own, neither rewritten while it may run nor part of the property. */
 function isPiece(image: MachineImage, { touched }: Observation, { address, bytes }: Place): boolean {
+  if (image.regions.some(({ name, start, sizeBytes }) => name.startsWith(ENVIRONMENT) && address >= start && address < start + sizeBytes)) return false
   if (image.sites.some((site) => address < site.address + site.sizeBytes && site.address < address + bytes.length)) return false
   for (let b = 0; b < bytes.length; b++) if ((touched.get(address + b)?.writers ?? 0) !== 0) return false
   const { file, line } = originOf(image, address)
