@@ -44,6 +44,13 @@ describe.each(['sc', 'tso'])('reference programs under %s', (memory) => {
   })
 })
 
+it('reverses what was planned together where nothing decided its order', () => {
+  const text = '.vcpu p0\np0:\n mov dword [y], 1\n ret\n.vcpu p1\np1:\n mov dword [x], 1\n ret\n.vcpu p2\np2:\n mov dword [x], 3\n mov eax, [y]\n ret\n'
+  const search = explore(assembleImage(`${text}section .data\nalign 4\nx: dd 0\ny: dd 0\n`, { title: 'orders' }), makeModel())
+  // Either order of the stores to x, and of y and its load.
+  expect(search.counts()).toEqual({ complete: 4, cut: 0, discarded: 0, redundant: 0, endless: 0 })
+})
+
 describe('loops', () => {
   const wait = (body: string, setter = 'mov dword [x], 1', head = '') =>
     explore(
