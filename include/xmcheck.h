@@ -465,6 +465,9 @@ XM_INLINE_ void xm_irq_restore(unsigned int flags)
 #define XM_HYPERCALL_(what, operations) ((void)0)
 #endif
 
+/* In code of a hypervisor that takes the calling vCPU off its pCPU: here it is off. `xmcheck cost` comes to it by the vCPU's XM_NMI. */
+#define XM_OFF_CPU() XM_LOG("off cpu", 0)
+
 /*
  * ---- Memory types and caches ----
  *

@@ -11,7 +11,11 @@
  *  xm_switch_mm(mm)              to another one, or back to the one that was borrowed
  *  xm_enter_lazy()               from here on a kernel thread runs, on whatever address space is loaded
  *  xm_flush_page(mm, linear)     no vCPU uses an old translation of the page when it returns; XM_ALL: of any page
- *  xm_leave()                    the calling vCPU is done; it takes no IPIs any more
+ *  xm_leave()                    the calling vCPU is done, or goes offline; it takes no IPIs any more
+ *  xm_come_online(mm)            it is there again: loads mm anew
+ *
+ *  XM_ONE_PAGE(n)                at file scope: what most programs begin with: vCPUs 0 .. n-1, an address space `mm` of `directory` and
+ *                                `table`, in which `page` is at linear address XM_USER, faults that are fixed up
  *
  * This is the protocol of Linux 2.6.20 on i386 (arch/i386/kernel/smp.c), one access for one access: a request block under
  * a lock, a mask of who has still to answer, an IPI, lazy TLB with leave_mm.
@@ -151,7 +155,13 @@ __attribute__((unused, noinline)) static void xm_do_flush(unsigned int self)
 		XM_LEAVE_MM(self, mm);
 }
 
-#define XM_SHOOTDOWN(n)                                                                                                \
+/* Tells the vCPUs in `mask`, which are not the caller, and waits until they have answered. */
+static void xm_flush_others(unsigned int mask, struct xm_mm *mm, unsigned int linear);
+
+#define XM_SHOOTDOWN(n) XM_SHOOTDOWN_BY(n, xm_flush_others)
+
+/* `others` instead of xm_flush_others (xmpvmm.h). */
+#define XM_SHOOTDOWN_BY(n, others)                                                                                     \
 	static void xm_shootdown_interrupt(struct xm_frame *frame)                                                     \
 	{                                                                                                              \
 		const unsigned int self = xm_vcpu();                                                                   \
@@ -182,7 +192,7 @@ __attribute__((unused, noinline)) static void xm_do_flush(unsigned int self)
 			xm_flush_local(linear);                                                                        \
 		mask = mm->vcpus & ~(1u << self);                                                                      \
 		if (mask)                                                                                              \
-			xm_flush_others(mask, mm, linear);                                                             \
+			others(mask, mm, linear);                                                                      \
 	}
 
 /* ---- What a vCPU runs on ---- */
@@ -231,5 +241,32 @@ XM_INLINE_ void xm_leave(void)
 	xm_unlock(&xm_flush_lock);
 	xm_cli();
 }
+
+/* Nobody asked it meanwhile, so nothing that it has cached can be trusted. */
+XM_INLINE_ void xm_come_online(struct xm_mm *mm)
+{
+	xm_lock(&xm_flush_lock);
+	xm_gone_vcpus &= ~(1u << xm_vcpu());
+	xm_unlock(&xm_flush_lock);
+	xm_use_mm(mm);
+	xm_sti();
+}
+
+/* ---- A page ---- */
+
+#define XM_USER 0x400000u
+#define XM_ONE_PAGE(n) XM_ONE_PAGE_BY(XM_SHOOTDOWN(n))
+/* `shootdown`: XM_SHOOTDOWN or another that has its place. */
+#define XM_ONE_PAGE_BY(shootdown)                                                                                      \
+	static unsigned int directory[1024] XM_PAGE, table[1024] XM_PAGE, page[1024] XM_PAGE;                          \
+	static struct xm_mm mm = { directory, 0 };                                                                     \
+	static void xm_one_page(void)                                                                                  \
+	{                                                                                                              \
+		xm_map_low(directory);                                                                                 \
+		xm_map(directory, table, XM_USER, page, XM_PTE_KERNEL);                                                \
+	}                                                                                                              \
+	XM_INIT(xm_one_page);                                                                                          \
+	XM_FIXUPS();                                                                                                   \
+	shootdown
 
 #endif /* XMMM_H */

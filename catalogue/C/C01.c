@@ -21,44 +21,32 @@
 #endif
 #include "xmmm.h"
 
-#define PAGE 0x400000u
-
-static unsigned int directory[1024] XM_PAGE, table[1024] XM_PAGE, page[1024] XM_PAGE;
-static struct xm_mm mm = { directory, 0 };
-XM_SHOOTDOWN(2)
-XM_FIXUPS();
-
-static void setup(void)
-{
-	xm_map_low(directory);
-	xm_map(directory, table, PAGE, page, XM_PTE_KERNEL);
-}
-XM_INIT(setup);
+XM_ONE_PAGE(2)
 
 static void shooter(void)
 {
 	xm_use_mm(&mm);
 	xm_store(&table[0], 0);
 #ifdef NO_WAIT
-	xm_invlpg(PAGE);
+	xm_invlpg(XM_USER);
 	if (mm.vcpus & 2) {
 		xm_flush_mm = &mm;
-		xm_flush_linear = PAGE;
+		xm_flush_linear = XM_USER;
 		xm_set_mask(&xm_flush_vcpus, 2);
 		XM_IPI(1, XM_SHOOTDOWN_VECTOR);
 	}
 #else
-	xm_flush_page(&mm, PAGE);
+	xm_flush_page(&mm, XM_USER);
 #endif
-	XM_UNMAPPED(PAGE, 4096);
+	XM_UNMAPPED(XM_USER, 4096);
 }
 
 static void user(void)
 {
 	xm_use_mm(&mm);
 	xm_sti();
-	xm_try_load(PAGE, 0);
-	xm_try_load(PAGE, 0);
+	xm_try_load(XM_USER, 0);
+	xm_try_load(XM_USER, 0);
 	xm_leave();
 }
 XM_VCPU(shooter);

@@ -12,19 +12,7 @@
  */
 #include "xmmm.h"
 
-#define PAGE 0x400000u
-
-static unsigned int directory[1024] XM_PAGE, table[1024] XM_PAGE, page[1024] XM_PAGE;
-static struct xm_mm mm = { directory, 0 };
-XM_SHOOTDOWN(2)
-XM_FIXUPS();
-
-static void setup(void)
-{
-	xm_map_low(directory);
-	xm_map(directory, table, PAGE, page, XM_PTE_KERNEL);
-}
-XM_INIT(setup);
+XM_ONE_PAGE(2)
 
 static void shooter(void)
 {
@@ -36,16 +24,16 @@ static void shooter(void)
 #ifdef FENCE
 	xm_lock_fence();
 #endif
-	xm_flush_page(&mm, PAGE);
-	XM_UNMAPPED(PAGE, 4096);
+	xm_flush_page(&mm, XM_USER);
+	XM_UNMAPPED(XM_USER, 4096);
 }
 
 static void switcher(void)
 {
 	xm_use_mm(&mm); /* sets its bit, loads CR3 */
 	xm_sti();
-	xm_try_load(PAGE, 0);
-	xm_try_load(PAGE, 0);
+	xm_try_load(XM_USER, 0);
+	xm_try_load(XM_USER, 0);
 	xm_leave();
 }
 XM_VCPU(shooter);

@@ -10,22 +10,11 @@
  */
 #include "xmmm.h"
 
-#define PAGE 0x400000u
+XM_ONE_PAGE(3)
 #define TURNS 20
 
-static unsigned int directory[1024] XM_PAGE, table[1024] XM_PAGE, page[1024] XM_PAGE;
-static struct xm_mm mm = { directory, 0 };
-XM_SHOOTDOWN(3)
-XM_FIXUPS();
 
 static volatile unsigned int users, over;
-
-static void setup(void)
-{
-	xm_map_low(directory);
-	xm_map(directory, table, PAGE, page, XM_PTE_KERNEL);
-}
-XM_INIT(setup);
 
 static void shooter(void)
 {
@@ -37,7 +26,7 @@ static void shooter(void)
 			xm_barrier();
 		xm_store(&table[0], n & 1 ? (unsigned int)page | 3 : 0);
 		XM_BEGIN("shootdown");
-		xm_flush_page(&mm, PAGE);
+		xm_flush_page(&mm, XM_USER);
 		XM_END("shootdown");
 		XM_PROGRESS();
 	}

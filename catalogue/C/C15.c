@@ -7,24 +7,16 @@
  * nobody.
  *
  * variant ipi:
- * variant hypercall: -DHYPERCALL
- * variant rcu-freeing: -DHYPERCALL -DRCU
+ * variant hypercall: -DBACKEND=xen
+ * variant rcu-freeing: -DBACKEND=xen -DRCU
  */
-#include "xmmm.h"
+#include "xmpvmm.h"
 
-#define PAGE 0x400000u
-
-static unsigned int directory[1024] XM_PAGE, table[1024] XM_PAGE, page[1024] XM_PAGE;
-static struct xm_mm mm = { directory, 0 };
+#ifndef BACKEND
+#define BACKEND ipi
+#endif
+XM_ONE_PAGE_BY(XM_PV_SHOOTDOWN(2, BACKEND))
 static volatile unsigned int quiet;
-XM_SHOOTDOWN(2)
-
-static void setup(void)
-{
-	xm_map_low(directory);
-	xm_map(directory, table, PAGE, page, XM_PTE_KERNEL);
-}
-XM_INIT(setup);
 
 static void quiet_interrupt(struct xm_frame *frame)
 {
@@ -36,9 +28,7 @@ XM_HANDLER(0xf1, quiet_interrupt);
 static void unmapper(void)
 {
 	xm_xchg(&directory[1], 0);
-#ifndef HYPERCALL
 	xm_flush_page(&mm, XM_ALL);
-#endif
 #ifdef RCU
 	XM_IPI(1, 0xf1);
 	while (!quiet)

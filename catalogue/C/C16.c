@@ -8,21 +8,11 @@
  */
 #include "xmmm.h"
 
-#define OLD 0x400000u
-#define NEW 0x401000u
+#define OLD XM_USER
+#define NEW (XM_USER + 4096)
 
-static unsigned int directory[1024] XM_PAGE, table[1024] XM_PAGE, page[1024] XM_PAGE;
-static struct xm_mm mm = { directory, 0 };
+XM_ONE_PAGE(3)
 static volatile unsigned int page_lock, moved;
-XM_SHOOTDOWN(3)
-XM_FIXUPS();
-
-static void setup(void)
-{
-	xm_map_low(directory);
-	xm_map(directory, table, OLD, page, XM_PTE_KERNEL);
-}
-XM_INIT(setup);
 
 static void mover(void)
 {

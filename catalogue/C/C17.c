@@ -11,20 +11,8 @@
  */
 #include "xmmm.h"
 
-#define PAGE 0x400000u
-
-static unsigned int directory[1024] XM_PAGE, table[1024] XM_PAGE, page[1024] XM_PAGE;
-static struct xm_mm mm = { directory, 0 };
+XM_ONE_PAGE(3)
 static volatile unsigned int entry_lock, dirty, written_out;
-XM_SHOOTDOWN(3)
-XM_FIXUPS();
-
-static void setup(void)
-{
-	xm_map_low(directory);
-	xm_map(directory, table, PAGE, page, XM_PTE_KERNEL);
-}
-XM_INIT(setup);
 
 static void zapper(void)
 {
@@ -32,13 +20,13 @@ static void zapper(void)
 	xm_lock(&entry_lock);
 	old = xm_xchg(&table[0], 0);
 #ifdef FIXED
-	xm_flush_page(&mm, PAGE);
+	xm_flush_page(&mm, XM_USER);
 #endif
 	if (old & XM_PTE_D)
 		dirty = 1;
 	xm_unlock(&entry_lock);
 #ifndef FIXED
-	xm_flush_page(&mm, PAGE);
+	xm_flush_page(&mm, XM_USER);
 #endif
 }
 
@@ -47,7 +35,7 @@ static void writeback(void)
 	xm_lock(&entry_lock);
 	if (table[0] & XM_PTE_P) {
 		const unsigned int old = xm_xchg(&table[0], xm_pte(page, XM_PTE_P | XM_PTE_A));
-		xm_flush_page(&mm, PAGE);
+		xm_flush_page(&mm, XM_USER);
 		if (old & XM_PTE_D)
 			dirty = 1;
 	}
@@ -60,7 +48,7 @@ static void user(void)
 {
 	xm_use_mm(&mm);
 	xm_sti();
-	xm_try_store(PAGE, 1);
+	xm_try_store(XM_USER, 1);
 	xm_leave();
 }
 

@@ -11,20 +11,8 @@
  */
 #include "xmmm.h"
 
-#define PAGE 0x400000u
-
-static unsigned int directory[1024] XM_PAGE, table[1024] XM_PAGE, page[1024] XM_PAGE;
-static struct xm_mm mm = { directory, 0 };
+XM_ONE_PAGE(3)
 static volatile unsigned int entry_lock, batched;
-XM_SHOOTDOWN(3)
-XM_FIXUPS();
-
-static void setup(void)
-{
-	xm_map_low(directory);
-	xm_map(directory, table, PAGE, page, XM_PTE_KERNEL);
-}
-XM_INIT(setup);
 
 static void reclaim(void)
 {
@@ -49,15 +37,15 @@ static void protect(void)
 	}
 	xm_unlock(&entry_lock);
 	if (changed)
-		xm_flush_page(&mm, PAGE);
-	XM_UNMAPPED(PAGE, 4096);
+		xm_flush_page(&mm, XM_USER);
+	XM_UNMAPPED(XM_USER, 4096);
 }
 
 static void user(void)
 {
 	xm_use_mm(&mm);
 	xm_sti();
-	xm_try_store(PAGE, 1);
+	xm_try_store(XM_USER, 1);
 	xm_leave();
 }
 XM_VCPU(reclaim);

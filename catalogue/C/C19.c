@@ -8,19 +8,7 @@
  */
 #include "xmmm.h"
 
-#define PAGE 0x400000u
-
-static unsigned int directory[1024] XM_PAGE, table[1024] XM_PAGE, page[1024] XM_PAGE;
-static struct xm_mm mm = { directory, 0 };
-XM_SHOOTDOWN(2)
-XM_FIXUPS();
-
-static void setup(void)
-{
-	xm_map_low(directory);
-	xm_map(directory, table, PAGE, page, XM_PTE_KERNEL);
-}
-XM_INIT(setup);
+XM_ONE_PAGE(2)
 
 static void unmapper(void)
 {
@@ -28,7 +16,7 @@ static void unmapper(void)
 #ifdef FREE_FIRST
 	XM_FREE(page, 4);
 #endif
-	xm_flush_page(&mm, PAGE);
+	xm_flush_page(&mm, XM_USER);
 #ifndef FREE_FIRST
 	XM_FREE(page, 4);
 #endif
@@ -38,7 +26,7 @@ static void user(void)
 {
 	xm_use_mm(&mm);
 	xm_sti();
-	xm_try_load(PAGE, 0);
+	xm_try_load(XM_USER, 0);
 	xm_leave();
 }
 XM_VCPU(unmapper);

@@ -4,11 +4,12 @@
  * same program, same table, same numbers. Stores reach memory at once.
  *
  * The hypervisor of the run is a round-robin scheduler: a vCPU that blocks or halts gives its pCPU up, one that was
- * woken queues at the end, a timeslice ends by preemption where others wait.
+ * woken queues at the end, a timeslice ends by preemption where others wait. A vCPU with an XM_NMI takes it then, and leaves
+ * its pCPU where the handler says XM_OFF_CPU, or at its end: guest code that plays the hypervisor tells others who runs.
  */
 import { opcodeGroup } from './opcodeGroup.ts'
 import type { CostTable } from './table.ts'
-import { choiceKind, choiceVcpu, DRAIN, INTERRUPT, NMI, packChoice, RUN } from '../smp/choice.ts'
+import { choiceArgument, choiceKind, choiceVcpu, DRAIN, INTERRUPT, NMI, packChoice, RUN } from '../smp/choice.ts'
 import type { MachineEvent } from '../smp/events.ts'
 import type { MachineImage } from '../smp/image.ts'
 import { Machine } from '../smp/machine.ts'
@@ -95,6 +96,11 @@ export function runCost(image: MachineImage, options: CostOptions): CostResult {
   }
 }
 
+/** A declared NMI: an exit to the guest's hypervisor, at the end of a timeslice. */
+function isExit(choice: number): boolean {
+  return choiceKind(choice) === NMI && choiceArgument(choice) > 0
+}
+
 interface PhysicalCpu {
   /** Its clock, in cycles. */
   time: number
@@ -119,6 +125,8 @@ class CostRun {
   readonly #intervals: Interval[] = []
   readonly #lineShift: number
   readonly #debts: number[]
+  /** vCPUs whose timeslice is over and whose hypervisor runs (`exit`), or has said that they are off their pCPU. */
+  readonly #leaving = new Map<number, 'exit' | 'off'>()
   #events = 0
   /** Cycles of the step at work. */
   #charge = 0
@@ -167,12 +175,22 @@ class CostRun {
       this.#release(next)
       return true
     }
-    if (next.time >= next.sliceEnds && this.#queue.some((one) => one.since <= next.time)) {
-      this.#preempt(next)
-      return true
-    }
-    this.#take(next, choice)
+    const leaving = this.#leaving.get(next.vcpu)
+    if (leaving === 'off' || (leaving === 'exit' && this.#machine.cpus[next.vcpu].canTakeNmi())) this.#preempt(next)
+    else if (leaving === undefined && next.time >= next.sliceEnds && this.#queue.some((one) => one.since <= next.time)) this.#endSlice(next, choice, count)
+    else this.#take(next, choice)
     return true
+  }
+
+  /** The timeslice is over: the vCPU's hypervisor runs first where it has one, as soon as it can. */
+  #endSlice(cpu: PhysicalCpu, choice: number, count: number): void {
+    const { vcpu } = cpu
+    const hasHypervisor = this.#machine.image.interrupts.some((source) => source.nmi && source.vcpu === vcpu)
+    if (!hasHypervisor || cpu.time >= cpu.sliceEnds + this.#options.quantum) return this.#preempt(cpu)
+    const exit = this.#choices.subarray(0, count).find((one) => choiceVcpu(one) === vcpu && isExit(one))
+    if (exit === undefined) return this.#take(cpu, choice)
+    this.#leaving.set(vcpu, 'exit')
+    this.#take(cpu, exit)
   }
 
   #take(cpu: PhysicalCpu, choice: number): void {
@@ -180,7 +198,7 @@ class CostRun {
     this.#charge = 0
     this.#now = cpu.time
     const kind = choiceKind(choice)
-    if (kind === INTERRUPT || kind === NMI) {
+    if ((kind === INTERRUPT || kind === NMI) && !isExit(choice)) {
       counters.interrupts++
       this.#charge += this.#options.table.interrupt
     }
@@ -200,7 +218,7 @@ class CostRun {
     let run = -1
     for (let k = 0; k < count; k++) {
       const choice = this.#choices[k]
-      if (choiceVcpu(choice) !== vcpu) continue
+      if (choiceVcpu(choice) !== vcpu || isExit(choice)) continue
       const kind = choiceKind(choice)
       if (kind === INTERRUPT || kind === NMI || kind === DRAIN) return choice
       if (kind === RUN && run < 0 && this.#machine.canContinue(vcpu)) run = choice
@@ -251,6 +269,7 @@ class CostRun {
 
   #preempt(cpu: PhysicalCpu): void {
     this.#counters[cpu.vcpu].preemptions++
+    this.#leaving.delete(cpu.vcpu)
     this.#queue.push({ vcpu: cpu.vcpu, since: cpu.time })
     cpu.vcpu = -1
   }
@@ -315,6 +334,10 @@ class CostRun {
       counters.hypercalls++
       counters.operations += value
       this.#charge += this.#options.table.hypercall
+    }
+    if (text === 'off cpu' && this.#leaving.has(vcpu)) {
+      this.#leaving.set(vcpu, 'off')
+      this.#machine.pause()
     }
     const match = /^(begin|end) (.+)$/.exec(text)
     if (match === null) return

@@ -3,6 +3,7 @@ import type { MachineImage } from '../smp/image.ts'
 import { bar, formatCount, formatTable, sparkline } from './format.ts'
 import { histogram, lockTimes, quantiles } from './lockTimes.ts'
 import { runCost, type CostResult } from './run.ts'
+import { SHOOTDOWN } from './shootdown.ts'
 import { barsSvg } from './svg.ts'
 import { COST_TABLES, type CostTable } from './table.ts'
 
@@ -142,6 +143,7 @@ export const STUDIES: Readonly<Record<string, Study>> = {
       return barsSvg(['context switch', 'remap loop'].map(chartOf))
     },
   },
+  shootdown: SHOOTDOWN,
   locks: {
     title: `What a descheduled vCPU does to a lock: ${LOCK_VCPUS} vCPUs over fewer pCPUs, timeslices of ${LOCK_QUANTUM} cycles`,
     runs: LOCKS.flatMap(([label, object]) =>

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { beforeAll, describe, expect, it } from 'vitest'
+import { latencies } from '../../src/cost/shootdown.ts'
 import { histogram, lockTimes } from '../../src/cost/lockTimes.ts'
 import { quantile } from '../../src/cost/quantile.ts'
 import { runCost, type CostOptions, type CostResult } from '../../src/cost/run.ts'
@@ -84,13 +85,15 @@ describe('the scheduler', () => {
   })
 })
 
+const bundledRow = () => importBundled(fileURLToPath(new URL('studyRow.ts', import.meta.url))) as Promise<typeof import('./studyRow.ts')>
+
 describe('locks', () => {
   const study = STUDIES.locks
   const rows = new Map<string, StudyRow>()
   const runOf = (label: string, pcpus: number) => rows.get(`${label} ${pcpus}`)!
   beforeAll(async () => {
-    const { lockRow } = (await importBundled(fileURLToPath(new URL('lockRow.ts', import.meta.url)))) as typeof import('./lockRow.ts')
-    for (const label of ['ticket', 'byte', 'pv queued']) for (const pcpus of [4, 2]) rows.set(`${label} ${pcpus}`, lockRow(label, pcpus))
+    const { studyRow } = await bundledRow()
+    for (const label of ['ticket', 'byte', 'pv queued']) for (const pcpus of [4, 2]) rows.set(`${label} ${pcpus}`, studyRow('locks', label, pcpus))
   }, 60_000)
   const times = (label: string, pcpus: number) => lockTimes(runOf(label, pcpus).result.intervals)
 
@@ -125,6 +128,75 @@ describe('locks', () => {
     const all = [interval('wait', 0, 0, 1), interval('hold', 0, 1, 11), interval('wait', 1, 5, 41), interval('hold', 1, 41, 61), interval('wait', 0, 100, 101), interval('hold', 0, 101, 131)]
     expect(lockTimes(all)).toEqual({ waits: [1, 36, 1], held: 20, handOver: 30 })
     expect(histogram([1, 16, 31, 32, 1e9], 4, 6)).toEqual([3, 1, 1])
+  })
+})
+
+describe('shootdowns', () => {
+  const study = STUDIES.shootdown
+  const labels = [...new Set(study.runs.map((one) => one.label))]
+  const [ipi, xen, kvm] = labels
+  const rows = new Map<string, StudyRow>()
+  beforeAll(async () => {
+    const { studyRow } = await bundledRow()
+    for (const label of labels) for (const pcpus of [4, 2]) rows.set(`${label} ${pcpus}`, studyRow('shootdown', label, pcpus))
+  }, 60_000)
+  const row = (label: string, pcpus: number) => rows.get(`${label} ${pcpus}`)!
+  const median = (label: string, pcpus: number) => latencies(row(label, pcpus))[0]
+
+  it('end, and tell every vCPU that runs each time; nobody is preempted where nothing is overcommitted', () => {
+    for (const label of labels) {
+      const { result, operations } = row(label, 4)
+      expect([label, result.ended, result.violation, result.progress]).toEqual([label, true, null, operations])
+      expect(result.total).toMatchObject({ preemptions: 0, contextSwitches: 0, waiting: 0, ipis: 3 * operations, interrupts: 3 * operations, hypercalls: label === xen ? operations : 0 })
+    }
+    // Without overcommitment a look at who runs is all that flushing at entry costs.
+    expect(median(kvm, 4)).toBeLessThan(1.1 * median(ipi, 4))
+  })
+  it('by IPI wait for timeslices of those that do not run; others do not', () => {
+    expect(row(ipi, 2).result.total.preemptions).toBeGreaterThan(10)
+    expect(median(ipi, 2)).toBeGreaterThan(2 * row(ipi, 2).quantum)
+    for (const label of [xen, kvm]) {
+      expect(median(label, 2)).toBeLessThan(row(label, 2).quantum)
+      expect(row(label, 2).result.total.ipis).toBeLessThan(2 * row(label, 2).operations)
+    }
+  })
+  it('are drawn', () => {
+    const some = [row(ipi, 4), row(kvm, 2)]
+    expect(study.print(some).split('\n').filter((line) => line.includes('█'))).toHaveLength(2)
+    expect(study.draw(some).match(/<rect[^>]*><title>/g)).toHaveLength(3 * some.length)
+  })
+})
+
+describe('the end of a timeslice', () => {
+  // vCPU `two` runs only while `one` does not: it must always find that said.
+  const source = (mark: string) => `.vcpu one
+.vcpu two
+.nmi 0, handler, 0
+one: ${loop(400, 'nop').replace(/ret$/, 'mov dword [over], 1\nret')}
+two: mov ecx, 100
+more: mov eax, [off]
+or eax, [over]
+assert "is said to be off"
+dec ecx
+jnz more
+ret
+handler: pusha
+mov dword [off], 1
+${mark}
+mov dword [off], 0
+popa
+iret
+section .data
+off: dd 1
+over: dd 0`
+  const one = (mark: string) => run(source(mark), only({ instruction: 1 }), { pcpus: 1, quantum: 200 })
+  it('is an exit to the hypervisor of a vCPU that has one, and off its pCPU is where that says so', () => {
+    const { violation, ended, total } = one('log 0, "off cpu"')
+    expect([violation, ended, total.interrupts]).toEqual([null, true, 0])
+    expect(total.preemptions).toBeGreaterThan(4)
+  })
+  it('comes at its end where it says nothing', () => {
+    expect(one('nop').violation?.kind).toBe('assertion')
   })
 })
 

@@ -1,0 +1,47 @@
+/** What a TLB shootdown waits for where the vCPUs that have to be told are more than the pCPUs (cost/shootdown.c). */
+import { bar, formatCount, formatTable } from './format.ts'
+import { quantiles } from './lockTimes.ts'
+import type { Study, StudyRow } from './studies.ts'
+import { barsSvg } from './svg.ts'
+
+const VCPUS = 4
+/** Shootdowns of one run. */
+const TURNS = 10
+const QUANTUM = 6000
+const BACKENDS: readonly (readonly [string, string])[] = [
+  ['IPI', 'shootdown-BACKEND_ipi.o'],
+  ['hypercall (Xen)', 'shootdown-BACKEND_xen.o'],
+  ['IPI or flush at entry (KVM)', 'shootdown-BACKEND_kvm.o'],
+]
+const PCPUS = [4, 3, 2, 1]
+
+/** Median, 99 % and longest, in cycles; of the shooter from the store to the entry until nobody uses the old translation. */
+export const latencies = ({ result }: StudyRow): number[] => quantiles(result.intervals.filter(({ name }) => name === 'shootdown').map(({ from, to }) => to - from))
+
+export const SHOOTDOWN: Study = {
+  title: `What a shootdown waits for: ${VCPUS} vCPUs over fewer pCPUs, timeslices of ${QUANTUM} cycles`,
+  runs: BACKENDS.flatMap(([label, object]) => PCPUS.map((pcpus) => ({ label, object, table: 'p6', pcpus, quantum: QUANTUM, operations: TURNS }))),
+  print(rows) {
+    const header = ['told by', 'pCPUs', 'median', '99 %', 'longest', 'IPIs', 'interrupts', 'hypercalls', 'spins', 'switches', 'preempted', 'cycles in all']
+    const lines = rows.map((row) => {
+      const { total, cycles } = row.result
+      return [row.label, String(row.pcpus), ...[...latencies(row), total.ipis, total.interrupts, total.hypercalls, total.pauses, total.contextSwitches, total.preemptions, cycles].map(formatCount)]
+    })
+    const most = Math.max(...rows.map((row) => latencies(row)[0]))
+    const bars = rows.map((row) => [`${row.label}, ${row.pcpus} pCPUs`, formatCount(latencies(row)[0]), bar(latencies(row)[0], most, 40).padEnd(40)])
+    return `${formatTable([header, ...lines])}\n\n${LEGEND}\n\ncycles of a shootdown, median\n${formatTable(bars)}`
+  },
+  draw(rows) {
+    return barsSvg(
+      ['median', '99 %', 'longest'].map((name, k) => ({
+        title: SHOOTDOWN.title,
+        axis: `cycles of a shootdown, ${name}`,
+        groups: PCPUS.map((pcpus) => ({ name: `${pcpus} pCPUs`, bars: rows.filter((row) => row.pcpus === pcpus).map((row) => ({ label: row.label, value: latencies(row)[k] })) })),
+      })),
+    )
+  },
+}
+
+const LEGEND =
+  'Cycles of one shootdown, from the store to the entry until nobody uses the old translation. IPIs: sent by guest or hypervisor.\n' +
+  'The hypervisor is guest code (include/xmpvmm.h): it says who runs, and flushes those that do not when they run again.'
