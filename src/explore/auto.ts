@@ -1,7 +1,7 @@
 /**
  * Chooses an engine by letting them show what they can do: no measure of a program tells beforehand whether it has few states or few
  * classes of executions. Graph goes first, then dpor, with ever larger budgets in turns: whoever comes to an end first has
- * spent at most half of the time. Where the time is short, the rest of it is for samples.
+ * spent a third of the time or more. Where the time is short, the rest of it is for samples.
  */
 import type { Progress, Search } from './explorable.ts'
 import type { Verdict } from './verdict.ts'
@@ -13,6 +13,8 @@ const EXHAUSTIVE_SHARE = 0.75
 
 export interface Contender {
   readonly name: string
+  /** How long an event of it takes, beside those of others; default 1. */
+  readonly eventCost?: number
   readonly start: () => Search
 }
 
@@ -28,6 +30,7 @@ export interface AutoOptions {
 interface Running {
   readonly name: string
   readonly search: Search
+  readonly eventCost: number
   /** Its verdict where it is over, and no answer. */
   failed: Verdict | null
 }
@@ -68,7 +71,7 @@ export class AutoSearch implements Search {
       return true
     }
     if (contender.search.advance()) {
-      if (contender.search.progress().events >= this.#until) this.#next()
+      if (contender.search.progress().events * contender.eventCost >= this.#until) this.#next()
       return true
     }
     const verdict = contender.search.verdict()
@@ -100,7 +103,10 @@ export class AutoSearch implements Search {
   /** The engine whose turn it is; null: none can go on. */
   #present(): Running | null {
     const { exhaustive } = this.#options
-    if (this.#turn < exhaustive.length && this.#running.length === this.#turn) this.#running.push({ name: exhaustive[this.#turn].name, search: exhaustive[this.#turn].start(), failed: null })
+    if (this.#turn < exhaustive.length && this.#running.length === this.#turn) {
+      const { name, start, eventCost = 1 } = exhaustive[this.#turn]
+      this.#running.push({ name, search: start(), eventCost, failed: null })
+    }
     const open = this.#running.filter((one) => one.failed === null)
     return open.length === 0 && this.#running.length === exhaustive.length ? null : this.#running[this.#turn % this.#running.length]
   }
@@ -141,7 +147,7 @@ export class AutoSearch implements Search {
   }
 
   #startSampling({ name, start }: Contender, why: string): void {
-    this.#sampling = { name, search: start(), failed: null }
+    this.#sampling = { name, search: start(), eventCost: 1, failed: null }
     this.#why = why
   }
 
