@@ -244,10 +244,6 @@ export class Pass {
     let choice = node.act.choice & ~FORKED
     const planned = node.act.touched !== UNKNOWN
     const below = node.child
-    if (below === null) {
-      this.#path.plannedFrom = node.origin
-      this.#path.plannedTo = node.origin < 0 ? -1 : d
-    }
     tree.free(node)
     if (this.#sleep.sleepsSinceBegin(d, choice)) {
       // That way lies another task; what was planned may also be reached by another.
@@ -362,7 +358,6 @@ export class Pass {
     if (path.trail.events[d].real) this.#machine.undo()
     path.unhalt(vcpu, d)
     path.trail.pop()
-    path.plannedTo = Math.min(path.plannedTo, d - 1)
     this.#returns.backTo(d)
   }
 

@@ -23,9 +23,6 @@ export class Path {
   /** Per vCPU: it goes no further in this execution, since event d (-1: it does). */
   readonly stopped: Int32Array
   stoppedCount = 0
-  /** Events planned from .. to were taken as they stood in a wakeup tree, planned all at once from node `plannedFrom`. */
-  plannedFrom = 0
-  plannedTo = -1
   /** Events at the end that the machine has not carried out (lastLoads.ts). */
   foreseen = 0
   violation: Violation | null = null

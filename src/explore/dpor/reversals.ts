@@ -86,7 +86,7 @@ export class Reversals {
     // A load may have had to wait for the own drain.
     const own = (act.process & 1) === 0 && earlier === act.process + 1
     const blocked = blockable || !real || own
-    if (!blocked && ((!varies && sequence.isSettled(e, d)) || sequence.isKnown(e, d))) return true
+    if (!blocked && sequence.isKnown(e, d)) return true
     sequence.reverse(e, d)
     if (blocked && !this.#reaches(e)) return false
     // What sleeps there may depend on what d comes to touch.

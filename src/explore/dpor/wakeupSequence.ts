@@ -75,16 +75,6 @@ export class WakeupSequence {
     this.add(events[d])
   }
 
-  /**
-   * Events e and d stood in what was planned from node `plannedFrom` on when another event was there, d in what comes before the last of it or as that.
-   * Executions that begin with that other event are all explored, those with d before e among them: what has to be explored here in that order was planned
-   * from them, at that node. For what is the same in whatever order it comes.
-   */
-  isSettled(e: number, d: number): boolean {
-    const { trail, plannedFrom, plannedTo } = this.#path
-    return e >= plannedFrom && d <= plannedTo && !this.#tree.anyForked && !trail.anyOwn && trail.before(d, plannedTo)
-  }
-
   /** As `isExplored` would find of the reversal of race (e, d), where that is seen at once. */
   isKnown(e: number, d: number): boolean {
     const { trail } = this.#path
@@ -126,7 +116,7 @@ export class WakeupSequence {
         break
       }
       if (matched === null) {
-        const rest = this.#chain(e)
+        const rest = this.#chain()
         if (last !== null) last.next = rest
         else if (parent !== null) parent.child = rest
         else tree.first[e] = rest
@@ -139,14 +129,13 @@ export class WakeupSequence {
     }
   }
 
-  /** What is left, as nodes of a tree, planned from node e. */
-  #chain(e: number): TreeNode | null {
+  /** What is left, as nodes of a tree. */
+  #chain(): TreeNode | null {
     let below: TreeNode | null = null
     for (let k = this.length - 1; k >= this.#begin; k--) {
       const x = this.events[k]
       if (x === null) continue
       const node = this.#tree.make(x.act)
-      if (below === null) node.origin = e
       node.child = below
       below = node
     }

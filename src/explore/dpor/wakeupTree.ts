@@ -10,8 +10,6 @@ export interface TreeNode {
   /** First child and next sibling. */
   child: TreeNode | null
   next: TreeNode | null
-  /** Where it ends a sequence: the node of the execution from which that was planned; -1: it ends none. */
-  origin: number
 }
 
 export class WakeupTree {
@@ -23,12 +21,11 @@ export class WakeupTree {
 
   make(act: Act): TreeNode {
     const node = this.#free
-    if (node === null) return { act, child: null, next: null, origin: -1 }
+    if (node === null) return { act, child: null, next: null }
     this.#free = node.next
     node.act = act
     node.child = null
     node.next = null
-    node.origin = -1
     return node
   }
 
