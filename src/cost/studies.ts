@@ -14,6 +14,8 @@ export interface StudyRun {
   readonly object: string
   /** Cost table; the user's replaces all of them. */
   readonly table: string
+  /** The first so many of the program; absent: all. */
+  readonly vcpus?: number
   readonly pcpus: number
   readonly quantum: number
   /** What the counts are divided by: operations of the guest. */
@@ -37,11 +39,12 @@ export function runStudy(study: Study, imageOf: (object: string) => MachineImage
   return runs.map((run) => {
     const table = costs ?? COST_TABLES[run.table]
     const options = { table, pcpus: run.pcpus, quantum: run.quantum, cyclesMax: 1e10, eventsMax: 20_000_000 }
-    return { ...run, table: table.name, result: runCost(imageOf(run.object), options) }
+    const image = imageOf(run.object)
+    return { ...run, table: table.name, result: runCost({ ...image, vcpus: image.vcpus.slice(0, run.vcpus) }, options) }
   })
 }
 
-const same = (a: StudyRun, b: StudyRun) => a.label === b.label && a.object === b.object && a.pcpus === b.pcpus && a.quantum === b.quantum
+const same = (a: StudyRun, b: StudyRun) => a.label === b.label && a.object === b.object && a.vcpus === b.vcpus && a.pcpus === b.pcpus && a.quantum === b.quantum
 
 const CLASSES = Object.keys(COST_TABLES)
 const PATCHING_PASSES = 250
@@ -85,6 +88,22 @@ const LOCKS: readonly (readonly [string, string])[] = [
 /** Waits are shown from 2^4 cycles to 2^18. */
 const WAITS_FROM = 4
 const WAITS_TO = 18
+/** vCPUs, and the pCPUs that they share: all of the table first, then fewer vCPUs. */
+const LOCK_SWEEP = [4, 3, 2, 1].flatMap((vcpus) => Array.from({ length: vcpus }, (_, k) => [vcpus, vcpus - k] as const))
+const placeOf = ({ vcpus, pcpus }: StudyRow) => `${vcpus} on ${pcpus}`
+/** Those of the rows, fewest vCPUs first. */
+const sweepOf = (rows: readonly StudyRow[]) => [...new Set([...rows].sort((a, b) => a.vcpus! - b.vcpus! || b.pcpus - a.pcpus).map(placeOf))]
+
+/** A table of one value: a line a lock, a column for each number of vCPUs on pCPUs. */
+function sweep(title: string, rows: readonly StudyRow[], value: (row: StudyRow) => number): string {
+  const places = sweepOf(rows)
+  const lines = [...new Set(rows.map(({ label }) => label))].map((label) => [
+    label,
+    ...places.map((place) => rows.filter((row) => row.label === label && placeOf(row) === place).map((row) => formatCount(value(row))).join()),
+  ])
+  return `${title}\n${formatTable([['lock', ...places], ...lines])}`
+}
+
 const throughput = ({ result }: StudyRow) => (result.progress / result.cycles) * 1e6
 
 /** Values of one operation, by label and cost table, what the run `empty` has taken off. */
@@ -147,9 +166,10 @@ export const STUDIES: Readonly<Record<string, Study>> = {
   locks: {
     title: `What a descheduled vCPU does to a lock: ${LOCK_VCPUS} vCPUs over fewer pCPUs, timeslices of ${LOCK_QUANTUM} cycles`,
     runs: LOCKS.flatMap(([label, object]) =>
-      [4, 3, 2, 1].map((pcpus) => ({ label, object, table: 'p6', pcpus, quantum: LOCK_QUANTUM, operations: LOCK_VCPUS * LOCK_SECTIONS })),
+      LOCK_SWEEP.map(([vcpus, pcpus]) => ({ label, object, table: 'p6', vcpus, pcpus, quantum: LOCK_QUANTUM, operations: vcpus * LOCK_SECTIONS })),
     ),
-    print(rows) {
+    print(all) {
+      const rows = all.filter(({ vcpus }) => vcpus === LOCK_VCPUS)
       const header = [
         'lock', 'pCPUs', 'sections/Mcycle', 'wait median', '99 %', 'longest', `waits 2^${WAITS_FROM}..2^${WAITS_TO}`, 'held', 'handed over in', 'spins', 'kicks', 'blocks',
         'switches', 'preempted',
@@ -166,9 +186,22 @@ export const STUDIES: Readonly<Record<string, Study>> = {
       const legend =
         'held: cycles of a section, those without a pCPU included (lock-holder preemption). handed over in: cycles from a release to the\n' +
         'next entry where somebody waited already (the convoy behind a waiter without a pCPU). Means. spins: PAUSEs that were executed.'
-      return `${formatTable([header, ...lines])}\n\n${legend}\n\n${chart('critical sections in a million cycles', bars)}`
+      const sweeps = [
+        sweep('critical sections in a million cycles, by vCPUs on pCPUs', all, throughput),
+        sweep('cycles that 99 % of the waits take at most', all, ({ result }) => quantiles(lockTimes(result.intervals).waits)[1]),
+      ]
+      const enough = all.filter(({ vcpus, pcpus }) => vcpus! <= pcpus)
+      const lost = enough.reduce((sum, { result }) => sum + result.total.preemptions, 0)
+      const control = `Control: in the ${enough.length} runs with a pCPU for each vCPU, ${lost === 0 ? 'nobody was preempted' : `vCPUs were preempted ${lost} times`}.`
+      return [formatTable([header, ...lines]), legend, chart('critical sections in a million cycles', bars), ...sweeps, control].join('\n\n')
     },
-    draw(rows) {
+    draw(all) {
+      const rows = all.filter(({ vcpus }) => vcpus === LOCK_VCPUS)
+      const swept = {
+        title: 'The same load, by how many vCPUs share how many pCPUs',
+        axis: 'critical sections in a million cycles',
+        groups: sweepOf(all).map((name) => ({ name, bars: all.filter((row) => placeOf(row) === name).map((row) => ({ label: row.label, value: throughput(row) })) })),
+      }
       const chartOf = (axis: string, value: (row: StudyRow) => number) => ({
         title: this.title,
         axis,
@@ -182,6 +215,7 @@ export const STUDIES: Readonly<Record<string, Study>> = {
         chartOf('cycles that the lock is held, mean', (row) => lockTimes(row.result.intervals).held),
         chartOf('cycles from a release to the next entry where somebody waited, mean', (row) => lockTimes(row.result.intervals).handOver),
         chartOf('cycles of the longest wait', (row) => quantiles(lockTimes(row.result.intervals).waits)[2]),
+        swept,
       ])
     },
   },

@@ -94,6 +94,7 @@ describe('locks', () => {
   beforeAll(async () => {
     const { studyRow } = await bundledRow()
     for (const label of ['ticket', 'byte', 'pv queued']) for (const pcpus of [4, 2]) rows.set(`${label} ${pcpus}`, studyRow('locks', label, pcpus))
+    rows.set('ticket 1', studyRow('locks', 'ticket', 1, 1))
   }, 60_000)
   const times = (label: string, pcpus: number) => lockTimes(runOf(label, pcpus).result.intervals)
 
@@ -111,6 +112,12 @@ describe('locks', () => {
     expect(times('ticket', 2).held).toBeLessThan(1.5 * times('ticket', 4).held)
     expect(times('ticket', 2).handOver).toBeGreaterThan(10 * times('ticket', 4).handOver)
   })
+  it('of one vCPU alone wait for nobody, and do what their instructions cost', () => {
+    const alone = runOf('ticket', 1)
+    expect(alone.result.total).toMatchObject({ lineTransfers: 0, preemptions: 0, contextSwitches: 0, pauses: 0 })
+    expect([alone.result.progress, times('ticket', 1).handOver]).toEqual([alone.operations, 0])
+    expect(times('ticket', 1).held).toBeLessThan(times('ticket', 4).held)
+  })
   it('that sleep and steal waste few turns', () => {
     expect(runOf('pv queued', 2).result.total.pauses * 5).toBeLessThan(runOf('ticket', 2).result.total.pauses)
     expect(runOf('pv queued', 2).result.total.kicks).toBeGreaterThan(0)
@@ -119,8 +126,11 @@ describe('locks', () => {
   it('are drawn', () => {
     const some = [runOf('ticket', 4), runOf('ticket', 2), runOf('byte', 4), runOf('byte', 2)]
     expect(study.print(some).split('\n').filter((line) => line.includes('█')).length).toBeGreaterThanOrEqual(4)
+    const printed = study.print([...some, runOf('ticket', 1)])
+    expect(printed).toMatch(/lock +1 on 1 +4 on 4 +4 on 2\n/)
+    expect(printed).toContain('Control: in the 3 runs with a pCPU for each vCPU, nobody was preempted.')
     const svg = study.draw(some)
-    expect(svg.match(/<rect[^>]*><title>/g)!.length).toBe(4 * some.length)
+    expect(svg.match(/<rect[^>]*><title>/g)!.length).toBe(5 * some.length)
     for (const tag of ['g', 'text', 'svg', 'title']) expect(svg.split(`<${tag}`).length).toBe(svg.split(`</${tag}>`).length)
   })
   it('are judged by intervals: the lock is free and waited for from a release to the next entry', () => {
