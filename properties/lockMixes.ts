@@ -1,6 +1,7 @@
 /** examples/locks/mix.c with other scripts and kinds of locks; bundled by locks.test.ts, as exploring from sources takes ten times as long. */
 import { readFileSync } from 'node:fs'
 import { checkImage } from '../src/explore/check.ts'
+import { assembleImage } from '../src/guest/asm/index.ts'
 import { loadObjects } from '../src/guest/loadObjects.ts'
 import type { MachineImage } from '../src/smp/image.ts'
 import { makeModel } from '../src/smp/model.ts'
@@ -42,8 +43,34 @@ function mixImage({ kinds, scripts }: Mix): MachineImage {
   return { ...image, regions }
 }
 
-/** `holds`, the kind of the violation, or why neither can be said. */
-export function judgeMix(mix: Mix, preemptions?: number): string {
-  const { verdict, violation, reasons } = checkImage(mixImage(mix), makeModel(), { limits: { states: 300_000, ...(preemptions === undefined ? {} : { preemptions }) } })
-  return violation?.kind ?? (verdict === 'holds' ? verdict : `${verdict}: ${reasons.join('; ')}`)
+/** The same of tickets and bytes in a few instructions of assembly: what an interrupt may come between is few states then. */
+function assembledMix({ kinds, scripts }: Mix): MachineImage {
+  let labels = 0
+  const take = (k: number) => {
+    const label = `wait${labels++}`
+    if (kinds[k] === TICKET) return `mov eax, 0x10000\nlock xadd [locks + ${k * 4}], eax\nshr eax, 16\n${label}: cmp [locks + ${k * 4}], ax\njne ${label}`
+    return `${label}: mov eax, 1\nxchg [locks + ${k * 4}], eax\ntest eax, eax\njnz ${label}`
+  }
+  const give = (k: number) => (kinds[k] === TICKET ? `inc word [locks + ${k * 4}]` : `mov dword [locks + ${k * 4}], 0`)
+  const lower = ([op, k]: Op) => ({ take: take(k), give: give(k), off: 'cli', on: 'sti\nnop', work: `inc dword [data + ${k * 4}]` })[op]
+  const vcpus = scripts.slice(0, 3).flatMap((script, v) => (script.length === 0 ? [] : [v]))
+  const works = (some: Mix['scripts'], lock: number) => some.flat().filter(([op, k]) => op === 'work' && k === lock).length
+  const right = [0, 1].map((k) => `imul ecx, [taken], ${works([scripts[3]], k)}\nadd ecx, ${works(scripts.slice(0, 3), k)}\nxor eax, eax\ncmp [data + ${k * 4}], ecx\nsete al\nassert eax`)
+  const text = [
+    ...vcpus.map((v) => `.vcpu v${v}`),
+    '.irq 0, 0x40, handler, 1\n.final check',
+    ...vcpus.map((v) => `v${v}:\n${scripts[v].map(lower).join('\n')}\ncli\nret`),
+    `handler:\npush eax\nmov dword [taken], 1\n${scripts[3].map(lower).join('\n')}\npop eax\niretd`,
+    `check:\n${right.join('\n')}\nret`,
+    'section .data\nlocks: dd 0, 0\ndata: dd 0, 0\ntaken: dd 0',
+  ]
+  return assembleImage(text.join('\n'), { title: 'mix' })
+}
+const TICKET = 0
+
+/** `holds`, the kind of the violation, or why neither can be said. @param assembled as assembly, with an interrupt of vCPU 0 */
+export function judgeMix(mix: Mix, pcpus: number, assembled: boolean): string {
+  const image = assembled ? assembledMix(mix) : mixImage(mix)
+  const { verdict, strength, violation, reasons } = checkImage(image, makeModel({ pcpus }), { limits: { states: 300_000 } })
+  return violation?.kind ?? (verdict === 'holds' && strength === 'complete' ? verdict : `${verdict} ${strength}: ${reasons.join('; ')}`)
 }

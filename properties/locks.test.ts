@@ -71,28 +71,43 @@ const mix: fc.Arbitrary<Mix> = fc.oneof(
   fc.tuple(kinds(all), script, script).map(([chosen, a, b]): Mix => ({ kinds: chosen, scripts: [a, b, [], []] })),
   fc.tuple(kinds([0, 1, 2]), script, script, lock).map(([chosen, a, b, k]): Mix => ({ kinds: chosen, scripts: [a, b, section(k), []] })),
 )
-/** One vCPU and its interrupt: interrupts are on all the time, or off where it holds a lock, or on too early. */
-const interrupted: fc.Arbitrary<Mix> = fc.tuple(kinds(all), lock, lock, fc.constantFrom('open', 'guarded', 'early')).map(([chosen, a, c, how]): Mix => {
-  const body: Op[] = how === 'open' ? section(a) : [['off', 0], ['take', a], ['work', a], ...(how === 'early' ? ([['on', 0], ['give', a]] as const) : ([['give', a], ['on', 0]] as const))]
-  return { kinds: chosen, scripts: [[['on', 0], ...body], [], [], section(c)] }
-})
+const HOW = ['open', 'guarded', 'early'] as const
+/** What a vCPU with interrupts does: they are on all the time, or off where it holds a lock, or on too early. */
+function body(how: (typeof HOW)[number], k: number, inner: readonly Op[] = []): Op[] {
+  if (how === 'open') return [['on', 0], ...section(k, inner)]
+  const last: Op[] = how === 'early' ? [['on', 0], ['give', k]] : [['give', k], ['on', 0]]
+  return [['on', 0], ['off', 0], ['take', k], ...inner, ['work', k], ...last]
+}
+/** One vCPU and its interrupt. */
+const interrupted: fc.Arbitrary<Mix> = fc.tuple(kinds(all), lock, lock, fc.constantFrom(...HOW)).map(([chosen, a, c, how]): Mix => ({ kinds: chosen, scripts: [body(how, a), [], [], section(c)] }))
+/** Two vCPUs and an interrupt of one, any of which may take one lock inside the other. */
+const nested = fc.tuple(lock, fc.boolean()).map(([k, both]) => ({ k, inner: both ? section(1 - k) : [] }))
+const crossed: fc.Arbitrary<Mix> = fc
+  .tuple(kinds([0, 2]), fc.constantFrom(...HOW), nested, nested, nested)
+  .map(([chosen, how, a, b, c]): Mix => ({ kinds: chosen, scripts: [body(how, a.k, a.inner), section(b.k, b.inner), [], section(c.k, c.inner)] }))
 
 const KNOWN: ReadonlySet<string> = new Set(['deadlock', 'lost-wakeup'])
 const outcomes = { holds: 0, deadlock: 0 }
-function judged(one: Mix): void {
-  const found = judgeMix(one)
+function judged(one: Mix, pcpus: number = 0, assembled: boolean = false): void {
+  const found = judgeMix(one, pcpus, assembled)
   const expected = canDeadlock(one) ? 'deadlock' : 'holds'
   outcomes[expected]++
   expect(KNOWN.has(found) ? 'deadlock' : found).toBe(expected)
 }
 
 it('mixes of locks deadlock where a queue for each lock says so, and nowhere else', () => {
-  assertProperty('locks', fc.property(mix, judged), { seed: 2008, numRuns: Number(process.env.XMCHECK_RUNS ?? 25) }, () => null)
+  assertProperty('locks', fc.property(mix, fc.constantFrom(0, 1), (one, pcpus) => judged(one, pcpus)), { seed: 2008, numRuns: Number(process.env.XMCHECK_RUNS ?? 25) }, () => null)
   expect([outcomes.holds > 3, outcomes.deadlock > 1]).toEqual([true, true])
 })
 
 it('with an interrupt that takes locks too', () => {
   outcomes.holds = outcomes.deadlock = 0
-  assertProperty('locks with interrupts', fc.property(interrupted, judged), { seed: 2009, numRuns: Number(process.env.XMCHECK_RUNS ?? 10) }, () => null)
+  assertProperty('locks with interrupts', fc.property(interrupted, (one) => judged(one)), { seed: 2009, numRuns: Number(process.env.XMCHECK_RUNS ?? 10) }, () => null)
+  expect([outcomes.holds > 0, outcomes.deadlock > 0]).toEqual([true, true])
+})
+
+it('with an interrupt that takes locks which another vCPU takes too, in either order', () => {
+  outcomes.holds = outcomes.deadlock = 0
+  assertProperty('crossed locks', fc.property(crossed, fc.constantFrom(0, 1), (one, pcpus) => judged(one, pcpus, true)), { seed: 2010, numRuns: Number(process.env.XMCHECK_RUNS ?? 12) }, () => null)
   expect([outcomes.holds > 0, outcomes.deadlock > 0]).toEqual([true, true])
 })
