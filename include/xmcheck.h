@@ -500,4 +500,15 @@ XM_INLINE_ void xm_clflush(const volatile void *p)
 #define XM_CALL_YIELD 26
 #define XM_YIELD() ((void)XM_CALL_(XM_CALL_YIELD, 0, 0))
 
+/*
+ * ---- Updates that are queued ----
+ *
+ *  XM_PENDING(ptr, bytes)  an update of these words (an entry of a page table, a descriptor) is queued: reading, walking, loading from or
+ *                       writing them is a violation (`pending-write`), until XM_SETTLED(ptr, bytes), which whoever carries it out says first
+ */
+#define XM_CALL_PENDING 27
+#define XM_CALL_SETTLED 28
+#define XM_PENDING(pointer, bytes) ((void)XM_CALL_(XM_CALL_PENDING, pointer, bytes))
+#define XM_SETTLED(pointer, bytes) ((void)XM_CALL_(XM_CALL_SETTLED, pointer, bytes))
+
 #endif /* XMCHECK_H */

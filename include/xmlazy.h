@@ -8,6 +8,7 @@
  *  xm_set_pte(p, v)  xm_set_descriptor(p, low, high)  xm_write_cr3_lazy(v)  xm_set_ts(on)  xm_set_iopl(n)  xm_invlpg_lazy(a)
  *  XM_LAZY_ENDS()       at file scope: in the end no mode is on and nothing is queued
  *  XM_LAZY_MODE()       where defined before the include: what a queueing operation `op` takes for the mode (default: xm_lazy.mode)
+ *  XM_LAZY_MARKS        where defined before the include: who touches a word whose update is queued is caught (pending-write)
  *  XM_ISSUE(calls, n)   where defined before the include: how a batch gets to the hypervisor (default: a call)
  *
  *  xm_map_on()       turns paging on: the first 4 MB stand where they are, XM_MAP_BASE (8 MB) is mapped by the 1024 entries of
@@ -44,11 +45,23 @@ static struct xm_lazy_state xm_lazy __attribute__((unused));
 #define XM_LAZY_MODE() (XM_LAZY_SELF.mode)
 #endif
 
+#ifdef XM_LAZY_MARKS
+#define XM_LAZY_MARK_(mark, call)                                                                                      \
+	do {                                                                                                           \
+		if ((call).op == XM_OP_STORE || (call).op == XM_OP_DESCRIPTOR)                                         \
+			mark((call).a, (call).op == XM_OP_STORE ? 4 : 8);                                              \
+	} while (0)
+#else
+#define XM_LAZY_MARK_(mark, call) ((void)(call))
+#endif
+
 __attribute__((unused, noinline)) static void xm_lazy_flush(void)
 {
 	const unsigned int flags = xm_irq_save();
 	const unsigned int count = XM_LAZY_SELF.count;
 	if (count != 0) {
+		for (unsigned int n = 0; n < count; n++)
+			XM_LAZY_MARK_(XM_SETTLED, XM_LAZY_SELF.calls[n]);
 		XM_LAZY_SELF.count = 0;
 		XM_ISSUE(XM_LAZY_SELF.calls, count);
 	}
@@ -78,6 +91,7 @@ __attribute__((unused, noinline)) static void xm_operation(unsigned int op, unsi
 	}
 	if (XM_LAZY_SELF.count == XM_LAZY_CALLS)
 		xm_lazy_flush();
+	XM_LAZY_MARK_(XM_PENDING, now);
 	XM_LAZY_SELF.calls[XM_LAZY_SELF.count++] = now;
 	xm_irq_restore(flags);
 }

@@ -47,6 +47,7 @@ export function runStudy(study: Study, imageOf: (object: string) => MachineImage
 const same = (a: StudyRun, b: StudyRun) => a.label === b.label && a.object === b.object && a.vcpus === b.vcpus && a.pcpus === b.pcpus && a.quantum === b.quantum
 
 const CLASSES = Object.keys(COST_TABLES)
+/** Passes of cost/patching.c and cost/calls.c. */
 const PATCHING_PASSES = 250
 /** Operations of one pass: save, disable, restore, enable. */
 const PATCHING_OPERATIONS = 4
@@ -57,6 +58,19 @@ const FORMS: readonly (readonly [string, string])[] = [
   ['pv_ops patched to native, padded with NOPs', 'patching-PATCHED.o'],
   ['the same, padded with one-byte NOPs', 'patching-PATCHED-ONE_BYTE.o'],
   ['native, compiled in', 'patching-NATIVE.o'],
+]
+
+const CALLS: readonly (readonly [string, string])[] = [
+  ['empty loop', 'calls-EMPTY.o'],
+  ['lock: function with an indirect call', 'calls-LOCK-INDIRECT.o'],
+  ['lock: function with a direct call', 'calls-LOCK-DIRECT.o'],
+  ['lock: merged, one call', 'calls-LOCK-MERGED.o'],
+  ['lock: inline', 'calls-LOCK-INLINE.o'],
+  ['identity: indirect call', 'calls-VALUE-INDIRECT.o'],
+  ['identity: patched to direct call', 'calls-VALUE-DIRECT.o'],
+  ['identity: patched to a NOP', 'calls-VALUE-PATCHED.o'],
+  ['identity: patched to one-byte NOPs', 'calls-VALUE-PATCHED-ONE_BYTE.o'],
+  ['identity: nothing', 'calls-VALUE-INLINE.o'],
 ]
 
 /** Passes of cost/lazy.c. */
@@ -114,27 +128,32 @@ function byTable(rows: readonly StudyRow[], empty: string) {
   return { tables, of }
 }
 
-export const STUDIES: Readonly<Record<string, Study>> = {
-  patching: {
-    title: 'Is patching worth it? Cycles of one interrupt-flag operation (save, disable, restore, enable), by the form that it takes',
-    runs: FORMS.flatMap(([label, object]) =>
-      CLASSES.map((table) => ({ label, object, table, pcpus: 0, quantum: 1e9, operations: PATCHING_PASSES * PATCHING_OPERATIONS })),
-    ),
+/** Forms of the same work, the empty loop first: instructions and cycles of one operation, of which a pass has `operations`. */
+function forms(title: string, of: readonly (readonly [string, string])[], operations: number): Study {
+  const [[empty], ...labels] = of
+  return {
+    title,
+    runs: of.flatMap(([label, object]) => CLASSES.map((table) => ({ label, object, table, pcpus: 0, quantum: 1e9, operations: PATCHING_PASSES * operations }))),
     print(rows) {
-      const { tables, of } = byTable(rows, FORMS[0][0])
-      const lines = FORMS.slice(1).map(([label]) => [
+      const { tables, of: value } = byTable(rows, empty)
+      const lines = labels.map(([label]) => [
         label,
-        formatCount(of(label, tables[0], ({ total }) => total.instructions)),
-        ...tables.map((table) => formatCount(of(label, table, ({ cycles }) => cycles))),
+        formatCount(value(label, tables[0], ({ total }) => total.instructions)),
+        ...tables.map((table) => formatCount(value(label, table, ({ cycles }) => cycles))),
       ])
       return formatTable([['form', 'instructions', ...tables], ...lines])
     },
     draw(rows) {
-      const { tables, of } = byTable(rows, FORMS[0][0])
-      const groups = tables.map((name) => ({ name, bars: FORMS.slice(1).map(([label]) => ({ label, value: of(label, name, ({ cycles }) => cycles) })) }))
-      return barsSvg([{ title: this.title, axis: 'cycles of one operation', groups }])
+      const { tables, of: value } = byTable(rows, empty)
+      const groups = tables.map((name) => ({ name, bars: labels.map(([label]) => ({ label, value: value(label, name, ({ cycles }) => cycles) })) }))
+      return barsSvg([{ title, axis: 'cycles of one operation', groups }])
     },
-  },
+  }
+}
+
+export const STUDIES: Readonly<Record<string, Study>> = {
+  patching: forms('Is patching worth it? Cycles of one interrupt-flag operation (save, disable, restore, enable), by the form that it takes', FORMS, PATCHING_OPERATIONS),
+  calls: forms('Calls within calls, and calls for nothing: cycles of taking a free lock, and of the value of a page-table entry', CALLS, 1),
   lazy: {
     title: 'Is a richer interface worth it? A context switch (7 updates) and a remap loop (64 page-table entries), by how the hypervisor is asked',
     runs: [[LAZY_EMPTY, 'lazy-NOTHING-UNBATCHED.o'] as const, ...LAZY].flatMap(([label, object]) =>

@@ -58,6 +58,10 @@ export const GUEST_CALLS = {
   built: 25,
   /** The vCPU gives up its pCPU, where others wait for one (pcpus.ts); its stores are in memory before. */
   yield: 26,
+  /** EAX = address, EDX = size in bytes: an update of these words is queued; reading, walking or writing them is a violation `pending-write`. */
+  pending: 27,
+  /** EAX = address, EDX = size in bytes: it is carried out, or about to be. */
+  settled: 28,
 } as const
 
 /** High half of the displacement that marks a call to the checker ("XM"). */

@@ -15,6 +15,8 @@ const LIFETIME_BYTES_MAX = 1 << 20
 
 /** Calls that change nothing: a loop that makes one may still be a wait. */
 const QUIET_CALLS: ReadonlySet<number> = new Set([GUEST_CALLS.assert, GUEST_CALLS.assume, GUEST_CALLS.reach, GUEST_CALLS.vcpu, GUEST_CALLS.log])
+/** Calls about a stretch of memory. */
+const SPANS: ReadonlySet<number> = new Set([GUEST_CALLS.free, GUEST_CALLS.alloc, GUEST_CALLS.building, GUEST_CALLS.built, GUEST_CALLS.pending, GUEST_CALLS.settled])
 /** Calls that concern nobody but the vCPU (stepMemo.ts). */
 const LOCAL_CALLS: ReadonlySet<number> = new Set([...QUIET_CALLS, GUEST_CALLS.exit, GUEST_CALLS.choose, GUEST_CALLS.progress])
 
@@ -73,12 +75,13 @@ export function callGuest(machine: Board, vcpu: number, bus: VcpuBus, call: numb
     case GUEST_CALLS.mapped:
     case GUEST_CALLS.building:
     case GUEST_CALLS.built:
+    case GUEST_CALLS.pending:
+    case GUEST_CALLS.settled:
     case GUEST_CALLS.free:
     case GUEST_CALLS.alloc: {
-      const spans = call === GUEST_CALLS.free || call === GUEST_CALLS.alloc || call === GUEST_CALLS.building || call === GUEST_CALLS.built
-      if (spans) {
+      if (SPANS.has(call)) {
         if (edx >>> 0 > LIFETIME_BYTES_MAX || !machine.noteLifetime(vcpu, eax, edx >>> 0)) {
-          machine.violate('bad-call', vcpu, `frees, allocates or builds ${edx >>> 0} bytes at ${machine.symbolize(eax)}: not memory, or more than ${LIFETIME_BYTES_MAX} bytes`)
+          machine.violate('bad-call', vcpu, `frees, allocates, builds or queues ${edx >>> 0} bytes at ${machine.symbolize(eax)}: not memory, or more than ${LIFETIME_BYTES_MAX} bytes`)
           return 0
         }
       }

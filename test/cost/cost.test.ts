@@ -237,6 +237,16 @@ describe('xmcheck cost', () => {
     expect(dear.rows).toHaveLength(6)
     expect(dear.rows.find((row) => row.label.startsWith('pv_ops: indirect'))!.cycles).toBeGreaterThan(1_000_000)
   })
+  it('calls: what is merged or left out costs less', () => {
+    const dir = mkdtempSync(join(tmpdir(), 'xmcheck-'))
+    writeFileSync(join(dir, 'costs.json'), '{"base": "p6"}')
+    const { rows } = JSON.parse(cli('cost', 'calls', '--json', '--costs', join(dir, 'costs.json'))) as { rows: { label: string; cycles: number }[] }
+    for (const part of ['lock', 'identity']) {
+      const cycles = rows.filter(({ label }) => label.startsWith(part) && !label.includes('one-byte')).map((row) => row.cycles)
+      expect(cycles).toHaveLength(4)
+      expect(cycles).toEqual(cycles.toSorted((a, b) => b - a))
+    }
+  })
   it('lazy: what a batch saves is hypercalls, and what is left is counted instructions', () => {
     const dir = mkdtempSync(join(tmpdir(), 'xmcheck-'))
     const run = (costs: object) => {

@@ -8,6 +8,7 @@ import { Lifetime } from './lifetime.ts'
 import { LockOrder } from './lockOrder.ts'
 import { MutualExclusion } from './mutualExclusion.ts'
 import { PatchSites } from './patchSite.ts'
+import { PendingWrites } from './pendingWrite.ts'
 import { SavedEips } from './savedEip.ts'
 import { Unmapped } from './unmapped.ts'
 
@@ -21,6 +22,7 @@ export const MONITORS: readonly { readonly name: string; readonly doc: string; r
   { name: 'fifo-order', doc: 'XM_ARRIVE and XM_QUEUED: who was in the queue before another came enters before it', make: (image) => new LockOrder(image) },
   { name: 'last-access', doc: 'access-after-release: XM_RELEASE is followed by no access once another has entered', make: (image) => new LastAccess(image) },
   { name: 'lifetime', doc: 'use-after-free, double-free: XM_FREE and XM_ALLOC', make: () => new Lifetime() },
+  { name: 'pending-write', doc: 'XM_PENDING words, which have an update queued, are not accessed until XM_SETTLED', make: () => new PendingWrites() },
   { name: 'unmapped', doc: 'stale-translation: XM_UNMAPPED pages are not accessed through a cached translation', make: () => new Unmapped() },
   { name: 'cache-alias', doc: 'cache-alias: what is accessed uncached (PCD, PWT, PAT) is held by no cache', make: () => new CacheAlias() },
 ]

@@ -53,6 +53,8 @@ export const CALL_SYNTAX: Readonly<Record<CallName, CallSyntax>> = {
   building: call('address, size'),
   built: call('address, size'),
   yield: call(''),
+  pending: call('address, size'),
+  settled: call('address, size'),
 }
 
 /** Calls whose names are instructions too, with the number of operands that these have. */

@@ -109,6 +109,7 @@
  * | `patched site, bytes` | from here on nobody may execute anything but these bytes at the site; `patched site, 0` ends it |
  * | `unmapped address, size`; `mapped address, size` | the old translations of these pages are gone everywhere; ends it |
  * | `building address, size`; `built address, size` | code that is being written, and may not be executed; it is complete |
+ * | `pending address, size`; `settled address, size` | an update of these words is queued, and nobody may touch them; it is carried out |
  * | `block`; `kick vcpu` | waits for a kick; kicks |
  * | `halt` | waits for a kick, or for an interrupt |
  * | `yield` | gives up its pCPU, where others wait for one; its stores are in memory before |
