@@ -80,7 +80,7 @@ const use = fc.oneof(
   { weight: 3, arbitrary: step(OPS.read, number(ENTRIES)) },
   { weight: 2, arbitrary: step(OPS.loadFs, number(TLS)) },
   step(OPS.useFpu, none), step(OPS.seeCr3, none), step(OPS.seeIopl, none), step(OPS.seeStack, none),
-  step(OPS.change, number(2 * ENTRIES), fc.constant(0x10)), step(OPS.interrupt, number(PAGES + 1), fc.constant(1)),
+  step(OPS.change, number(2 * ENTRIES), fc.constant(0x200)), step(OPS.interrupt, number(PAGES + 1), fc.constant(1)),
 )
 /** An update and, at once, what depends on it: all others mostly miss each other. */
 const USE_OF: Readonly<Record<number, number>> = {

@@ -58,7 +58,7 @@ static volatile struct step script[STEPS] = {
 #if WITHOUT != 3
 	{ FLUSH, 0, 0 },
 #endif
-	{ CHANGE, 0, 0x10 },
+	{ CHANGE, 0, 0x200 },
 #if WITHOUT == 4
 	{ INTERRUPT, 2, 0 },
 #else
