@@ -5,7 +5,7 @@
  * queued, and leaving the mode (or a flush) makes one multicall of all. The hypervisor's side is code too (xmops.h).
  *
  *  xm_lazy_enter(mode)  XM_LAZY_MMU or XM_LAZY_CPU      xm_lazy_leave(mode)      xm_lazy_flush()
- *  xm_set_pte(p, v)  xm_set_descriptor(p, low, high)  xm_write_cr3_lazy(v)  xm_set_ts(on)  xm_set_iopl(n)  xm_invlpg_lazy(a)
+ *  xm_set_pte(p, v)  xm_set_descriptor(p, low, high)  xm_write_cr3_lazy(v)  xm_set_ts(on)  xm_set_iopl(n)  xm_invlpg_lazy(a)  xm_set_dr7(v)
  *  XM_LAZY_ENDS()       at file scope: in the end no mode is on and nothing is queued
  *  XM_LAZY_MODE()       where defined before the include: what a queueing operation `op` takes for the mode (default: xm_lazy.mode)
  *  XM_LAZY_MARKS        where defined before the include: who touches a word whose update is queued is caught (pending-write)
@@ -100,6 +100,7 @@ __attribute__((unused, noinline)) static void xm_operation(unsigned int op, unsi
 #define xm_write_cr3_lazy(value) xm_operation(XM_OP_CR3, value, 0, 0)
 #define xm_set_ts(on) xm_operation(XM_OP_TS, on, 0, 0)
 #define xm_set_iopl(level) xm_operation(XM_OP_IOPL, level, 0, 0)
+#define xm_set_dr7(value) xm_operation(XM_OP_DR7, value, 0, 0)
 #define xm_invlpg_lazy(linear) xm_operation(XM_OP_INVLPG, (unsigned int)(linear), 0, 0)
 
 /* ---- Paging ---- */

@@ -16,7 +16,7 @@
 #define XM_HV_VCPUS 4
 #endif
 
-enum { XM_OP_STORE, XM_OP_DESCRIPTOR, XM_OP_CR3, XM_OP_TS, XM_OP_IOPL, XM_OP_INVLPG };
+enum { XM_OP_STORE, XM_OP_DESCRIPTOR, XM_OP_CR3, XM_OP_TS, XM_OP_IOPL, XM_OP_INVLPG, XM_OP_DR7 };
 struct xm_call {
 	unsigned int op, a, b, c;
 	int result; /* 0, or negative */
@@ -61,6 +61,9 @@ XM_INLINE_ void xm_carry_out(struct xm_call *call)
 		break;
 	case XM_OP_INVLPG:
 		xm_invlpg(call->a);
+		break;
+	case XM_OP_DR7:
+		__asm__ __volatile__("movl %0, %%db7" : : "r"(call->a) : "memory");
 		break;
 	}
 	call->result = 0;

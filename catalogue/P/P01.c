@@ -16,6 +16,7 @@
  * variant clts-in-the-batch-restored-before-the-flush: -DORDER=4 -DCLTS_QUEUED
  * variant user-memory-before-the-flush: -DORDER=6
  * variant not-left: -DORDER=7
+ * variant debug-registers-left-out: -DORDER=8
  */
 #define XM_WITH_PAGING
 #include "xmlazy.h"
@@ -54,6 +55,7 @@ static void tls(void)
 		xm_set_descriptor(xm_tls_entry(n), XM_TLS_LOW(&next.tls[n]), XM_TLS_HIGH(&next.tls[n]));
 }
 static void iopl(void) { xm_set_iopl(next.iopl); }
+static void extra(void) { xm_set_dr7(0x400); } /* __switch_to_xtra(): the task before had a watchpoint */
 static void leave(void) { xm_lazy_leave(XM_LAZY_CPU); }
 static void clear_ts(void)
 {
@@ -70,21 +72,23 @@ static void user(void) { seen_user_word = *(volatile unsigned int *)XM_MAP_BASE;
 
 static void (*volatile order[])(void) = {
 #if ORDER == 1
-	mm, stack, unlazy, tls, iopl, enter, leave, clear_ts, restore, fs, gs, user,
+	mm, stack, unlazy, tls, iopl, extra, enter, leave, clear_ts, restore, fs, gs, user,
 #elif ORDER == 2
-	enter, mm, stack, unlazy, tls, iopl, fs, gs, leave, clear_ts, restore, user,
+	enter, mm, stack, unlazy, tls, iopl, extra, fs, gs, leave, clear_ts, restore, user,
 #elif ORDER == 3
-	enter, mm, stack, unlazy, tls, iopl, gs, leave, clear_ts, restore, fs, user,
+	enter, mm, stack, unlazy, tls, iopl, extra, gs, leave, clear_ts, restore, fs, user,
 #elif ORDER == 4
-	enter, mm, stack, unlazy, tls, iopl, clear_ts, restore, leave, fs, gs, user,
+	enter, mm, stack, unlazy, tls, iopl, extra, clear_ts, restore, leave, fs, gs, user,
 #elif ORDER == 5
-	enter, mm, stack, unlazy, clear_ts, tls, iopl, leave, restore, fs, gs, user,
+	enter, mm, stack, unlazy, clear_ts, tls, iopl, extra, leave, restore, fs, gs, user,
 #elif ORDER == 6
-	enter, mm, stack, unlazy, tls, iopl, user, leave, clear_ts, restore, fs, gs,
+	enter, mm, stack, unlazy, tls, iopl, extra, user, leave, clear_ts, restore, fs, gs,
 #elif ORDER == 7
-	leave, mm, stack, unlazy, tls, iopl, enter, clear_ts, restore, fs, gs, user,
-#else
+	leave, mm, stack, unlazy, tls, iopl, extra, enter, clear_ts, restore, fs, gs, user,
+#elif ORDER == 8
 	enter, mm, stack, unlazy, tls, iopl, leave, clear_ts, restore, fs, gs, user,
+#else
+	enter, mm, stack, unlazy, tls, iopl, extra, leave, clear_ts, restore, fs, gs, user,
 #endif
 };
 
@@ -105,6 +109,13 @@ static void protection(struct xm_frame *frame)
 	xm_end();
 }
 XM_HANDLER(13, protection);
+
+static void watched(struct xm_frame *frame)
+{
+	(void)frame;
+	XM_FAIL(); /* #DB: where the task before was waiting for it */
+}
+XM_HANDLER(1, watched);
 
 static void in_user_mode(void)
 {
@@ -149,6 +160,8 @@ static void before(void)
 		xm_load_gs(0);
 	}
 	xm_set_iopl(prev.iopl);
+	__asm__ __volatile__("movl %0, %%db0" : : "r"(&next.tls[1]));
+	xm_set_dr7(0x000f0401); /* 4 bytes, read or written, of this task */
 	xm_map_on();
 }
 
