@@ -52,7 +52,7 @@ static void patcher(void)
 	xm_store(&memory.site, (unsigned char *)site);
 	xm_store(&memory.bytes, call_tracer);
 	current = &memory;
-	XM_TEXT_POKE_(site, call_tracer, 5, STEPS);
+	xm_text_poke_write(site, call_tracer, 5, STEPS);
 	current = 0;
 	XM_FREE(&memory, sizeof memory); /* "patched": the caller frees what was needed for it */
 }

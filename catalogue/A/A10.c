@@ -63,7 +63,8 @@ __attribute__((noinline)) static void text_poke(void)
 		while (descriptor.references != 0)
 			xm_pause();
 #ifdef FIXED
-	xm_store(&descriptor.site, REUSED); /* the next batch */
+	/* the next batch */
+	xm_store(&descriptor.site, REUSED);
 #else
 	XM_FREE(&descriptor, sizeof descriptor); /* the frame is gone */
 #endif
@@ -76,5 +77,5 @@ XM_VCPU(patcher);
 XM_VCPU(probed);
 
 /*
- * survivor store removed, text_poke, `xm_store(&descriptor.site, REUSED); /* the next batch */`: it marks the reuse that the property looks for
+ * survivor store removed, text_poke, `xm_store(&descriptor.site, REUSED);`: it marks the reuse that the property looks for
  */

@@ -29,7 +29,7 @@ __attribute__((used)) static void breakpoint(struct xm_int3_frame *frame)
 }
 XM_INT3_ENTRY(int3_entry, breakpoint);
 
-static void patcher(void) { XM_TEXT_POKE_(site, call_new, 5, XM_SYNC1 | XM_SYNC2 | XM_SYNC3); }
+static void patcher(void) { xm_text_poke_write(site, call_new, 5, XM_SYNC1 | XM_SYNC2 | XM_SYNC3); }
 
 static void executor(void)
 {

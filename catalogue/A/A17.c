@@ -6,7 +6,7 @@
  * variant buggy: --fetch coherent
  * variant fixed: -DFIXED --fetch coherent
  */
-#include "xmpatch.h"
+#include "xmnmi.h"
 
 static volatile unsigned int arrived, released;
 
@@ -18,21 +18,15 @@ XM_FORM_CALL(call_old, site, old_function);
 XM_FORM_CALL(call_new, site, new_function);
 XM_FORMS(site, 5, call_old, call_new);
 
-#ifdef FIXED
-static volatile unsigned int in_nmi, helping;
-#endif
-
 static void nmi(struct xm_frame *frame)
 {
 	(void)frame;
 #ifdef FIXED
-	xm_lock_inc(&in_nmi);
-	if (helping)
-		xm_copy((void *)site, call_new, 5); /* the same bytes, all of them, before the site is executed */
+	xm_nmi_enter();
 #endif
 	call_it();
 #ifdef FIXED
-	xm_lock_dec(&in_nmi);
+	xm_nmi_exit();
 #endif
 }
 XM_NMI(1, nmi, 1);
@@ -42,18 +36,9 @@ static void patcher(void)
 	while (!arrived)
 		xm_pause();
 #ifdef FIXED
-	helping = 1;
-	xm_lock_fence();
-	while (in_nmi)
-		xm_pause();
-#endif
+	xm_nmi_write(site, call_new, 5);
+#else
 	xm_copy((void *)site, call_new, 5);
-#ifdef FIXED
-	xm_lock_fence();
-	helping = 0;
-	xm_lock_fence();
-	while (in_nmi)
-		xm_pause();
 #endif
 	released = 1;
 }

@@ -24,7 +24,7 @@ XM_TIMER(0, 1);
 static void bring_up(void)
 {
 	xm_cli();
-	xm_store(site, 0xf0);
+	xm_set_prefix(site, 0xf0);
 	xm_sync_core();
 	online = 1;
 	xm_sti();

@@ -9,41 +9,33 @@
  * variant buggy:
  * variant fixed: -DFIXED
  */
-#include "xmpatch.h"
+#include "xmprobe.h"
 
 /* Two instructions (inc %eax; 4-byte nop) that become one jump to the detour, which does the same and comes back. */
-void probed(void);
-__asm__(".text\nprobed:\n.globl site\nsite: incl %eax\n\t.byte 0x0f, 0x1f, 0x40, 0x00\n\tret\n"
-	"detour: incl %eax\n\t.byte 0x0f, 0x1f, 0x40, 0x00\n\tjmp site + 5\n.skip 0x201, 0x90\n");
+static void hit(void) { xm_barrier(); }
+__asm__(".text\nprobed:\n.globl site\nsite: incl %eax\n\t.byte 0x0f, 0x1f, 0x40, 0x00\n\tret\n");
+XM_PROBE(probe, site, 5, hit);
+XM_GAP(0x201);
 XM_FORM_BYTES(original, "0x40, 0x0f, 0x1f, 0x40, 0x00");
-XM_FORM_JMP(jump, site, detour);
+XM_FORM_JMP(jump, site, probe_detour);
 XM_FORMS_INT3(site, 5, original, jump);
-extern const char detour[];
+XM_BREAKPOINTS(xm_probe_bp(frame, &probe));
 XM_SYNC_GROUP(2)
-
-__attribute__((used)) static void breakpoint(struct xm_int3_frame *frame) { frame->eip = (unsigned int)detour; }
-XM_INT3_ENTRY(int3_entry, breakpoint);
 
 static volatile unsigned int elsewhere; /* quiescent states of the executor */
 
 static void optimizer(void)
 {
-	unsigned char *const to = (unsigned char *)site;
-	unsigned int before;
-
-	xm_store(to, XM_INT3); /* arm_kprobe() */
 #ifdef FIXED
-	xm_sync_others();
+	xm_probe_arm(&probe, XM_SYNC1);
 #else
+	xm_probe_arm(&probe, 0);
 	xm_lock_fence();
 #endif
-	before = elsewhere;
+	const unsigned int before = elsewhere;
 	while (!xm_gone[1] && elsewhere == before) /* synchronize_rcu_tasks() */
 		xm_pause();
-	xm_copy(to + 1, jump + 1, 4);
-	xm_sync_others();
-	xm_store(to, jump[0]);
-	xm_sync_others();
+	xm_probe_optimize(&probe, XM_SYNC2 | XM_SYNC3);
 }
 
 static void executor(void)
@@ -56,5 +48,7 @@ static void executor(void)
 	xm_offline();
 }
 
+static void prepare(void) { xm_probe_prepare(&probe, XM_PROBE_BOOSTED); }
+XM_INIT(prepare);
 XM_VCPU(optimizer);
 XM_VCPU(executor);

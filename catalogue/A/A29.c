@@ -6,37 +6,32 @@
  * variant buggy:
  * variant fixed: -DFIXED
  */
-#include "xmpatch.h"
+#include "xmprobe.h"
 #include "xmtask.h"
 
-void probed(void);
-__asm__(".text\nprobed:\n.globl site\nsite: incl %eax\n\tret\n"
-	"slot: incl %eax\n\tjmp site + 1\nslot_end:\n");
-extern unsigned char slot[], slot_end[];
+static void hit(void) { xm_barrier(); }
+__asm__(".text\nprobed:\n.globl site\nsite: incl %eax\n\tret\n");
 XM_FORM_BYTES(original, "0x40");
 XM_FORMS_INT3(site, 1, original);
+XM_PROBE(probe, site, 1, hit);
+XM_BREAKPOINTS(xm_probe_bp(frame, &probe));
 XM_TASKS(1)
 XM_TIMER(0, 1);
 
-/* Boosted: no trap at the end of the slot, a jump leads back. */
-__attribute__((used)) static void breakpoint(struct xm_int3_frame *frame) { frame->eip = (unsigned int)slot; }
-XM_INT3_ENTRY(int3_entry, breakpoint);
-
 static void unregister(void)
 {
-	xm_store((unsigned char *)site, original[0]);
-	xm_sync_core();
+	xm_probe_disarm(&probe, XM_SYNC3);
 #ifdef FIXED
 	xm_tasks_quiesce();
 #endif
-	XM_FREE(slot, (unsigned int)(slot_end - slot));
+	XM_FREE(probe.slot, XM_PROBE_SLOT_BYTES);
 }
 
 static void executor(void)
 {
 	const unsigned int other = xm_task(unregister);
-	xm_store((unsigned char *)site, XM_INT3);
-	xm_sync_core();
+	xm_probe_prepare(&probe, XM_PROBE_BOOSTED);
+	xm_probe_arm(&probe, XM_SYNC1);
 	xm_sti();
 	__asm__ __volatile__("call probed" : : : "eax", "memory", "cc");
 	xm_cli();

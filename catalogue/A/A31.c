@@ -13,10 +13,9 @@
 #define TEXT_(n) #n
 #define TEXT(n) TEXT_(n)
 void call_it(void);
-__asm__(".text\n.balign 64\n.fill " TEXT(BEFORE) ", 1, 0x90\n.globl site\ncall_it:\nsite: call stub\n\tret\n"
-	".globl stub\nstub: movl (%esp), %edx\n\tmovl slot, %eax\n\tmovl %eax, %ecx\n\tsubl %edx, %ecx\n\tmovl %ecx, -4(%edx)\n\tjmp *%eax\n"
-	".skip 0x10300, 0x90\n");
-void stub(void);
+__asm__(".text\n.balign 64\n.fill " TEXT(BEFORE) ", 1, 0x90\n.globl site\ncall_it:\nsite: call stub\n\tret\n");
+XM_LAZY_STUB(stub, slot);
+XM_GAP(0x10300);
 
 static volatile unsigned int newer[2]; /* the vCPU has been in the second handler */
 

@@ -24,7 +24,7 @@ XM_SYNC_GROUP(2)
 static void installer(void)
 {
 	ready = 1;
-	xm_store((unsigned int *)(site + 1), *(const unsigned int *)(call_new + 1));
+	xm_relink(site, call_new);
 #ifdef GRACE
 	/* Nobody fetches the old call any more; then, who was in the old handler has left it. Neither is enough alone. */
 	xm_sync_others();

@@ -30,9 +30,7 @@ static void patcher(void)
 {
 	for (int n = 0; n < REPEAT; n++) {
 		const unsigned char *const bytes = n & 1 ? call_old : call_new;
-		xm_store((unsigned int *)site, *(const unsigned int *)guard);
-		xm_store((unsigned char *)site + 4, bytes[4]);
-		xm_store((unsigned int *)site, *(const unsigned int *)bytes);
+		xm_poke_guarded(site, bytes, 5);
 	}
 	done = 1;
 }

@@ -6,9 +6,8 @@
  * variant naive:
  * variant fixed: -DFIXED
  */
-#include "xmpatch.h"
+#include "xmnmi.h"
 
-static volatile unsigned int state; /* 0: no NMI, 1: running, 2: another came meanwhile */
 static volatile unsigned int inside, came, served;
 
 static void breakpoint(struct xm_frame *frame) { (void)frame; }
@@ -24,22 +23,19 @@ static void body(void)
 	inside = 0;
 }
 
-static void nmi(struct xm_frame *frame)
+#ifdef FIXED
+XM_NMI_LATCHED(latched, body)
+#else
+static void latched(struct xm_frame *frame)
 {
 	(void)frame;
-	came = came + 1;
-#ifdef FIXED
-	if (state != 0) {
-		state = 2;
-		return;
-	}
-	do {
-		state = 1;
-		body();
-	} while (xm_cmpxchg(&state, 1, 0) != 1);
-#else
 	body();
+}
 #endif
+static void nmi(struct xm_frame *frame)
+{
+	came = came + 1;
+	latched(frame);
 }
 XM_NMI(0, nmi, 2);
 

@@ -6,7 +6,7 @@
  * variant shrink: -DBEFORE=indirect -DAFTER=direct -DINDIRECT=1
  * variant grow: -DBEFORE=direct -DAFTER=indirect -DINDIRECT=0
  */
-#include "xmpatch.h"
+#include "xmstatic.h"
 #include "xmtask.h"
 
 #define TEXT_(n) #n
@@ -18,8 +18,8 @@ void caller(void);
 __asm__(".text\ncaller:\n.globl site\nsite:\n"
 	".if " TEXT(INDIRECT) "\n\tcall *pv_op\n.else\n\tcall operation\n\tnop\n.endif\n\tret\n"
 	"operation: pushal\n\tint $0x81\n\tpopal\n\tret\n");
-XM_FORM(indirect, ".byte 0xff, 0x15\n\t.long pv_op");
-XM_FORM(direct, ".byte 0xe8\n\t.long operation - site - 5\n\t.byte 0x90");
+XM_FORM_PV(indirect, pv_op);
+XM_FORM_PV_DIRECT(direct, site, operation);
 XM_FORMS(site, 6, BEFORE, AFTER);
 XM_TASKS(1)
 

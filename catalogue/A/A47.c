@@ -8,7 +8,7 @@
  * variant site-by-site-native-default: -DNATIVE
  * variant table-default-then-sites:
  */
-#include "xmpatch.h"
+#include "xmstatic.h"
 
 static volatile unsigned int masked; /* the virtual interrupt flag */
 
@@ -29,10 +29,9 @@ void pv_restore(void);
 #define SITE(name) "op_" #name ":\n.globl site_" #name "\nsite_" #name ": call *table_" #name "\n\tret\n"
 #endif
 __asm__(".text\n" SITE(save) SITE(disable) SITE(restore));
-#define DIRECT(name) XM_FORM(direct_##name, ".byte 0xe8\n\t.long pv_" #name " - site_" #name " - 5\n\t.byte 0x90")
-DIRECT(save);
-DIRECT(disable);
-DIRECT(restore);
+XM_FORM_PV_DIRECT(direct_save, site_save, pv_save);
+XM_FORM_PV_DIRECT(direct_disable, site_disable, pv_disable);
+XM_FORM_PV_DIRECT(direct_restore, site_restore, pv_restore);
 extern unsigned char site_save[], site_disable[], site_restore[];
 #ifndef NATIVE
 __attribute__((used)) static void (*volatile table_save)(void) = native_save;

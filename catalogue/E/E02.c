@@ -7,7 +7,7 @@
  * variant live/torn: -DNOP=XM_P6_NOP6
  * variant live/parked: -DNOP=TWO_NOPS -DPARKED
  */
-#include "xmpatch.h"
+#include "xmstatic.h"
 #include "xmtask.h"
 
 #define TWO_NOPS "0x0f, 0x1f, 0x00, 0x0f, 0x1f, 0x00" /* several instructions inside the old call */
@@ -19,7 +19,7 @@
 __asm__(".text\nidentity: ret\npv_pte_val:\n.globl site\nsite: call *pte_val_op\n\tret\n");
 void identity(void);
 __attribute__((used)) void (*volatile pte_val_op)(void) = identity;
-XM_FORM(indirect, ".byte 0xff, 0x15\n\t.long pte_val_op");
+XM_FORM_PV(indirect, pte_val_op);
 XM_FORM_NOP(native, NOP);
 #ifdef BOOT
 XM_FORMS(site, 6, native);

@@ -7,20 +7,21 @@ import { parsePlacement } from '../guest/elf/placement.ts'
 import { parseVcpus } from '../guest/linkOptions.ts'
 import { loadObjects } from '../guest/loadObjects.ts'
 import { formatLadder, type Ladder } from '../patching/ladder.ts'
+import { formatProfiles, knobsUnder, type ProfileVerdict } from '../patching/profiles.ts'
 import { runSchedule } from '../replay/record.ts'
 import { parseScheduleLine } from '../replay/schedule.ts'
 import { parseSharing } from '../replay/sharingText.ts'
 import { encodeTrace, type Trace } from '../replay/trace.ts'
 import { describeCycle, formatTimeline, timelineOf } from '../replay/timeline.ts'
 import type { MachineImage } from '../smp/image.ts'
-import { assumesMoreThanMeasured, makeModel, parseRung, type Model } from '../smp/model.ts'
+import { assumesMoreThanMeasured, makeModel, parseRung, type KnobValue, type Model } from '../smp/model.ts'
 import {
   addModelFlags, addOutputFlags, addSearchFlags, checkOptionsOf, drive, exitCodeOf, knobsOf, livenessFlag, saveTrace, verdictJson, wasInterrupted,
   memoryUsed, type ModelFlags, type OutputFlags, type SearchFlags, type TaskFlags,
 } from './common.ts'
 import { DivergedError, EXIT, UsageError } from './errors.ts'
 import { readFile, readSource, writeFile } from './files.ts'
-import { climb } from './ladder.ts'
+import { climb, tryProfiles } from './ladder.ts'
 import { addTaskFlags, asMistake, keeper, reading, withTasks } from './tasks.ts'
 
 interface Flags extends ModelFlags, OutputFlags, SearchFlags, TaskFlags {
@@ -42,7 +43,7 @@ export function addCheck(program: Command): void {
     .addOption(livenessFlag())
     .option('--out <dir>', 'where the trace of a violation goes', 'out/check')
     .option('--schedule <line>', 'run this one schedule, as xmcheck explain prints it, instead of exploring')
-    .option('--ladder', 'also say on which rungs of the fetch ladder it holds and on which it is violated')
+    .option('--ladder', 'also say on which rungs of the fetch ladder, and under which profiles (xmcheck list), it holds and on which it is violated')
     .addOption(new Option('--expect <verdict>', 'exit 0 if this is the verdict, 1 otherwise').choices(['holds', 'violated']))
   addOutputFlags(addModelFlags(addTaskFlags(addSearchFlags(command)))).action(check)
 }
@@ -68,35 +69,41 @@ async function check(paths: readonly string[], flags: Flags): Promise<void> {
     throw asMistake(flags.resume ?? '', error)
   })
   if (progress) process.stderr.write('\n')
-  /** A trace of each rung that was found violated. */
+  /** A trace of each rung and profile that was found violated. */
   const traces = new Map<string, string>()
-  const onRung = (rung: string, other: CheckResult) => {
+  const keep = (name: string, knobs: Readonly<Record<string, KnobValue>>, other: CheckResult) => {
     if (other.verdict !== 'violated') return
-    const path = `${tracePath(paths, flags).slice(0, -'.xmt'.length)}-${rung.replace(':', '-')}.xmt`
-    saveTrace(path, image, makeModel({ ...knobsOf(flags), fetch: rung }), other)
-    traces.set(rung, path)
+    const path = `${tracePath(paths, flags).slice(0, -'.xmt'.length)}-${name.replace(':', '-')}.xmt`
+    saveTrace(path, image, makeModel(knobs), other)
+    traces.set(name, path)
   }
   const path = found.verdict === 'violated' ? tracePath(paths, flags) : null
   const trace = path === null ? null : saveTrace(path, image, model, found)
   // What is reported is the execution of the trace: a minimised one can end with another vCPU.
   const result = trace === null || trace.violation === null ? found : { ...found, violation: trace.violation, schedule: [...trace.schedule] }
-  const climbed = flags.ladder && !wasInterrupted() ? await climb(image, knobsOf(flags), options, found, onRung) : null
-  const ladder = climbed === null ? {} : { ladder: climbed }
+  const knobs = knobsOf(flags)
+  const climbed = flags.ladder && !wasInterrupted() ? await climb(image, knobs, options, found, (rung, other) => keep(rung, { ...knobs, fetch: rung }, other)) : null
+  const profiles = climbed !== null && !wasInterrupted() ? await tryProfiles(image, knobs, options, climbed, (name, other) => keep(name, knobsUnder(name, knobs), other)) : []
+  const ladder = climbed === null ? {} : { ladder: climbed, profiles }
   if (flags.json) process.stdout.write(`${JSON.stringify({ version: 1, command: 'check', ...verdictJson(result, image, path), ...ladder })}\n`)
   else {
     print(result)
-    if (climbed !== null) printLadder(climbed, traces)
+    if (climbed !== null) printLadder(climbed, profiles, traces)
     if (trace !== null) printTrace(trace, path!)
   }
   process.exitCode = flags.expect === undefined ? exitCodeOf(result) : result.verdict === flags.expect ? EXIT.complete : EXIT.violated
 }
 
-function printLadder(ladder: Ladder, traces: ReadonlyMap<string, string>): void {
-  process.stdout.write(`fetch ladder: ${formatLadder(ladder)}\n`)
-  for (const { rung, verdict, derived } of ladder.rungs) {
-    const trace = traces.get(rung)
-    process.stdout.write(`  ${rung.padEnd(16)}${verdict}${derived ? ' (follows)' : ''}${trace === undefined ? '' : `  xmcheck explain ${trace}`}\n`)
+function printLadder(ladder: Ladder, profiles: readonly ProfileVerdict[], traces: ReadonlyMap<string, string>): void {
+  const rows = (title: string, all: readonly { readonly name: string; readonly verdict: string; readonly derived: boolean }[]) => {
+    process.stdout.write(`${title}\n`)
+    for (const { name, verdict, derived } of all) {
+      const trace = traces.get(name)
+      process.stdout.write(`  ${name.padEnd(16)}${verdict}${derived ? ' (follows)' : ''}${trace === undefined ? '' : `  xmcheck explain ${trace}`}\n`)
+    }
   }
+  rows(`fetch ladder: ${formatLadder(ladder)}`, ladder.rungs.map((one) => ({ ...one, name: one.rung })))
+  rows(`profiles: ${formatProfiles(profiles)}`, profiles.map((one) => ({ ...one, name: one.profile })))
 }
 
 /** One line: how far, how fast, and how much there may be. */

@@ -1,6 +1,7 @@
 /*
- * The blocks of xmpatch.h, one patcher each; which vCPUs run is said by blocks.test.ts. Compiled by
- * node scripts/buildCatalogue.mjs's compiler: node -e "import('./scripts/compiler.mjs').then((c) => c.compile('test/patching/blocks.c', 'test/patching/blocks.o', []))"
+ * The blocks of xmpatch.h, one patcher each; which vCPUs run is said by blocks.test.ts.
+ *
+ * object:
  */
 #include "xmpatch.h"
 
