@@ -24,6 +24,10 @@ export function elementTexts(schedule: readonly number[], lines: readonly Timeli
       const what = element.kind === 'switch' ? `vCPU ${element.to} runs` : `the hypervisor takes the pCPU of vCPU ${element.of} away`
       if (line !== undefined) return `${what} after ${quoted(line)} of vCPU ${element.vcpu}`
     }
+    if (element.kind === 'choose') {
+      const line = lineOf({ actor: 'events', vcpu: element.vcpu, count: element.events + 1 })
+      if (line !== undefined && isStale(line)) return `vCPU ${element.vcpu} goes by the ${quoted(line)}`
+    }
     if (element.kind === 'hold') {
       const store = storeAt(accesses, element.vcpu, element.drains)
       const line = element.until === null ? undefined : lineOf(element.until)
@@ -34,4 +38,6 @@ export function elementTexts(schedule: readonly number[], lines: readonly Timeli
   }
 }
 
+/** A translation, directory entry or instruction that memory no longer holds. */
+export const isStale = ({ text }: TimelineLine) => /^(fetch )?STALE /.test(text)
 export const quoted = ({ text, source }: TimelineLine) => `\`${text}\`${source === '' ? '' : ` (${source})`}`

@@ -60,6 +60,9 @@ export function explain(trace: Trace): Explanation {
     // Where stores overtake, that is the story, whatever decides.
     for (const one of [{ element, step }, ...texts.filter(({ element: { kind } }) => kind === 'overtake')])
       short ??= inShort(accesses, lines, one.element, one.step)
+    // That a translation is old is allowed by itself: what was still buffered belongs to the story.
+    const held = element.kind === 'choose' && short !== null ? texts.find((one) => one.element.kind === 'hold') : undefined
+    if (held !== undefined) short = [inShort(accesses, lines, held.element, held.step), short].filter((sentence) => sentence !== null).join(' ')
     deciding = { text, step, passing, ended: run.ended, steps: run.schedule.length }
     break
   }

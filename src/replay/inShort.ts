@@ -20,7 +20,7 @@ export function inShort(accesses: readonly Access[], lines: readonly TimelineLin
     case 'deschedule':
       return descheduled(lines, element.of, step)
     case 'choose':
-      return interrupted(lines, element.vcpu, element.choice, step)
+      return interrupted(lines, element.vcpu, element.choice, step) ?? walkedAhead(lines, element.vcpu, step)
   }
 }
 
@@ -72,6 +72,15 @@ function interrupted(lines: readonly TimelineLine[], vcpu: number, choice: numbe
   const before = eventsOf(lines, vcpu).findLast((line) => line.step <= step)
   if ((kind !== INTERRUPT && kind !== NMI) || before === undefined) return null
   return `vCPU ${vcpu} takes ${kind === NMI ? 'an NMI' : `interrupt ${choiceArgument(choice) & 0xff}`} behind ${quoted(before)}.`
+}
+
+function walkedAhead(lines: readonly TimelineLine[], vcpu: number, step: number): string | null {
+  const own = eventsOf(lines, vcpu)
+  const use = own.find((line) => line.step > step)
+  if (use === undefined || !use.text.startsWith('STALE translation')) return null
+  const flush = own.findLast((line) => line.step <= step && line.text.startsWith('invalidates'))
+  const since = flush === undefined ? 'since it turned paging on' : `since ${quoted(flush)}`
+  return `vCPU ${vcpu} goes by a translation that the tables no longer hold. The page walk that gave it is a load, which it may have made at any time ${since}, ahead of all accesses.`
 }
 
 const eventsOf = (lines: readonly TimelineLine[], vcpu: number) => lines.filter((line) => line.vcpu === vcpu && isOwn(line))

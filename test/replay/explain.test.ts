@@ -40,3 +40,10 @@ it('a store that overtakes is named, with the one that it overtook', () => {
 it('a preemption is named by what it comes between', () => {
   expect(explained('B15.mutants.no-recheck').short).toMatch(/^vCPU \d is preempted between `.+` .*and `.+`.*, and vCPU \d runs there\.$/)
 })
+
+it('a translation that was fetched ahead is a load, and what was buffered meanwhile belongs to it', () => {
+  const { short, elements } = explained('C05.buggy-plus-plain-pte-store')
+  expect(short).toMatch(/^vCPU 0 loads mm\+0x4 \(C05\.c:\d+\) while its older store to table \(C05\.c:\d+\) is still in its store buffer/)
+  expect(short).toMatch(/vCPU 1 goes by a translation that the tables no longer hold\. The page walk that gave it is a load, .* since `invalidates all translations` \(xmcheck\.h:\d+\)/)
+  expect(elements.at(-1)?.text).toMatch(/^vCPU 1 goes by the `STALE translation of 0x400000 to frame 0x\w+ \(rw dirty\)` \(xmmm\.h:\d+\)$/)
+})
