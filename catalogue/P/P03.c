@@ -59,9 +59,9 @@ static void flush(void)
 static void by_rom(void)
 {
 	xm_vmi_disable();
-	xm_sti(); /* the machine's; the guest's is what the ROM keeps */
 	xm_vmi_set_deferred_mode(XM_VMI_MMU);
 	xm_vmi(XM_OP_STORE, (unsigned int)&xm_map_table[0], XM_PTE(page), 0);
+	xm_sti(); /* the machine's; the guest's is what the ROM keeps. From here on the device may come */
 #ifdef EXPLICIT
 #ifndef UNCHECKED
 	if (!xm_vmi_attach(1, 1)) { /* of an older version it knows that delivery is implicit */
@@ -95,7 +95,7 @@ static void guest(void)
 	else
 		native();
 #endif
-	XM_ASSERT(handled || !xm_vmi_state.pending);
+	XM_ASSERT(handled <= 1 && (handled || !xm_vmi_state.pending));
 }
 
 XM_VCPU(guest);

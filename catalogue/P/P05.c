@@ -9,6 +9,8 @@
  * variant xen-multicall: -DXEN
  * variant kvm-mmu-op: -DKVM
  * variant vmi-deferred-calls: -DVMI
+ * variant vmi-one-class-deferred: -DVMI -DCALLS=5
+ * variant vmi-both-classes-deferred: -DVMI -DCALLS=1
  * variant function-in-ring-0: -DDIRECT
  * variant number-of-another-abi: -DKVM -DNUMBER_OF_XEN
  */
@@ -40,6 +42,16 @@ XM_VMI_DEVICE(0, interrupt, 0);
 #define BEGIN(mode, class) xm_lazy_enter(mode)
 #define END(mode) xm_lazy_leave(mode)
 #define UPDATE(op, a, b, c) xm_operation(op, (unsigned int)(a), b, c)
+#endif
+
+/* Hypercalls: one for each part; with the first class deferred throughout, a flush and one for each of the other; one for both. */
+#ifndef CALLS
+#define CALLS 2
+#endif
+#if CALLS == 1
+#define FIRST (XM_VMI_MMU | XM_VMI_CPU)
+#else
+#define FIRST XM_VMI_MMU
 #endif
 
 static volatile unsigned int first[1024] XM_PAGE, second[1024] XM_PAGE, next_table[1024] XM_PAGE, next_directory[1024] XM_PAGE;
@@ -74,13 +86,15 @@ static void kernel(void)
 {
 	volatile unsigned int *const mapped = (volatile unsigned int *)XM_MAP_BASE;
 	XM_ASSERT(mapped[0] == 1);
-	BEGIN(XM_LAZY_MMU, XM_VMI_MMU);
+	BEGIN(XM_LAZY_MMU, FIRST);
 	UPDATE(XM_OP_STORE, &xm_map_table[0], xm_pte(second, XM_PTE_KERNEL), 0);
 	UPDATE(XM_OP_INVLPG, mapped, 0, 0);
 	UPDATE(XM_OP_STORE, &xm_map_table[1], xm_pte(first, XM_PTE_KERNEL), 0);
+#if CALLS == 2
 	END(XM_LAZY_MMU);
 	XM_ASSERT(mapped[0] == 2 && mapped[1024] == 1);
 	BEGIN(XM_LAZY_CPU, XM_VMI_CPU);
+#endif
 	UPDATE(XM_OP_CR3, next_directory, 0, 0);
 	UPDATE(XM_OP_DESCRIPTOR, xm_tls_entry(0), XM_TLS_LOW(&tls_of_next), XM_TLS_HIGH(&tls_of_next));
 	UPDATE(XM_OP_TS, 1, 0, 0);
@@ -91,7 +105,8 @@ static void kernel(void)
 	XM_ASSERT(mapped[0] == 2);
 	XM_ASSERT(status() & 8);
 	XM_ASSERT((flags() >> 12 & 3) == 3);
-	XM_ASSERT(xm_hypercalls == 2);
+	XM_ASSERT(xm_map_table[0] == xm_pte(second, XM_PTE_KERNEL));
+	XM_ASSERT(xm_hypercalls == CALLS);
 	xm_end();
 }
 

@@ -143,7 +143,7 @@ static volatile struct step script[STEPS] = {
 	{ 0, 0 }, { 1, 0 }, { 5, 0x5063 }, { PATCH, 0 }, { 6, 1 }, { 3, 0 }, { 0, 0 }, { 7, 0 }, { 0, 0 }, { 4, 0x107063 }, { 5, 0x9063 }, { 6, 2 }, { 2, 0 }, { 0, 0 }, { PATCH + 1, 0 },
 };
 #define CHOICE 0xff
-/* Form of each site; CHOICE first: any two forms, the second from the first, the fourth or the seventh site on. */
+/* Form of each site; CHOICE first: any form, and another from the first, the fourth or the seventh site on. */
 static volatile unsigned int forms[SITES] = { CHOICE };
 
 static volatile unsigned int ptes[PTES], seen[2][STEPS], count, patched;
@@ -239,7 +239,7 @@ static void guest(void)
 		forms[n] = XM_PV_DIRECT;
 #else
 	if (forms[0] == CHOICE) {
-		const unsigned int first = XM_CHOOSE(3), second = (first + 1 + XM_CHOOSE(2)) % 3, from = 3 * XM_CHOOSE(3);
+		const unsigned int first = XM_CHOOSE(3), second = (first + 1) % 3, from = 3 * XM_CHOOSE(3);
 		for (unsigned int n = 0; n < SITES; n++)
 			forms[n] = n < from ? first : second;
 	}
