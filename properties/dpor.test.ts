@@ -11,6 +11,7 @@ import { PageMap } from '../src/smp/memory.ts'
 import type { Model } from '../src/smp/model.ts'
 import { Sharing } from '../src/smp/sharing.ts'
 import { classOf } from '../test/explore/classOf.ts'
+import { compareWide, wideProgram } from './fuzz/wide.ts'
 
 const RUNS = Number(process.env.XMCHECK_RUNS ?? 40)
 /** On the 486 accesses are split, in either order: alternatives that are no interleavings. */
@@ -43,6 +44,13 @@ function compare(text: string, model: Model, options: DporOptions = {}): Compari
 }
 
 describe('dpor on generated programs', () => {
+  it('makes one execution a class of programs too wide for brute force', () => {
+    for (let seed = 1640; seed < 1648; seed++) {
+      const { classes, executions, redundant } = compareWide(wideProgram(seed))
+      if (classes !== null) expect([seed, executions, redundant]).toEqual([seed, classes, 0])
+    }
+  })
+
   it('does the same whether or not somebody looks at the ends', () => {
     fc.assert(
       fc.property(smallProgram(), fc.constantFrom(...models), (text, model) => {

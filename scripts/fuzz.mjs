@@ -1,5 +1,5 @@
-// npm run fuzz -- N [SEED]: compares the engines with brute force on N random programs; `-- faults` times how soon a broken
-// engine is noticed. One bundle, for the speed of it.
+// npm run fuzz -- N [SEED]: compares the engines with brute force on N random programs; `-- wide N [SEED]`: dpor with a count of classes on
+// wider ones; `-- faults` times how soon a broken engine is noticed. One bundle, for the speed of it.
 import { spawnSync } from 'node:child_process'
 import { build } from 'esbuild'
 

@@ -1,7 +1,8 @@
-/** `npm run fuzz -- N [FROM]`: N programs, from seed FROM on; stops at the first difference. `npm run fuzz -- faults`. */
+/** `npm run fuzz -- N [FROM]`: N programs, from seed FROM on; stops at the first difference. `npm run fuzz -- faults`; `npm run fuzz -- wide N [FROM]`. */
 import { compare, FAULTS, type EngineFault, type Outcome } from './compare.ts'
 import { beyond, BEYOND_PROGRAMS } from './beyond.ts'
 import { randomProgram, smaller, textOf, type Program } from './program.ts'
+import { compareWide, wideProgram } from './wide.ts'
 
 const outcomeOf = (program: Program, fault: EngineFault | null): Outcome => {
   try {
@@ -66,5 +67,22 @@ function faults(): void {
   }
 }
 
+/** Executions and classes of wide programs. */
+function wide(count: number, from: number): void {
+  let [compared, sum] = [0, 0]
+  for (let seed = from; seed < from + count; seed++) {
+    const { classes, executions, redundant } = compareWide(wideProgram(seed))
+    if (classes === null) continue
+    compared++
+    sum += classes
+    if (executions === classes && redundant === 0) continue
+    process.stdout.write(`seed ${seed}: ${executions} executions, ${redundant} redundant, of ${classes} classes\n${wideProgram(seed)}`)
+    process.exitCode = 1
+    return
+  }
+  process.stdout.write(`${compared} of ${count} wide programs compared, no difference; ${sum} classes\n`)
+}
+
 if (process.argv[2] === 'faults') faults()
+else if (process.argv[2] === 'wide') wide(Number(process.argv[3] ?? 1000), Number(process.argv[4] ?? 1))
 else run(Number(process.argv[2] ?? 1000), Number(process.argv[3] ?? 1))
