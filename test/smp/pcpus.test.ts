@@ -79,6 +79,9 @@ describe('a schedule', () => {
   })
   it('is found by samplers, and dpor says that it does not look for it', () => {
     expect(checkImage(image, modelOf(1), { engine: 'portfolio', executions: 200 }).violation?.kind).toBe('assertion')
+    const right = program('.vcpu a\n.vcpu b\na: inc dword [x]\nret\nb: inc dword [x]\nret')
+    const promises = [0, 1].map((pcpus) => checkImage(right, modelOf(pcpus), { engine: 'pct', executions: 50 }).guarantees !== undefined)
+    expect(promises).toEqual([true, false])
     const dpor = checkImage(image, modelOf(1), { engine: 'dpor' })
     expect([dpor.verdict, dpor.reasons.join()]).toEqual(['unknown', 'dpor does not handle fewer pCPUs than vCPUs (pcpus=1); use --engine graph'])
     expect(checkImage(image, modelOf(1), { engine: 'auto' }).violation?.kind).toBe('assertion')
