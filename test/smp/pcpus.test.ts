@@ -23,7 +23,7 @@ describe('one pCPU', () => {
     expect(judge(counts('mov eax, [x]\ninc eax\nmov [x], eax'), 1)).toMatch(/^assertion/)
   })
   it('lets nobody see a store late: it is in memory before another runs', () => {
-    const code = '.vcpu a\n.vcpu b\n.final f\na: mov dword [x], 1\nmov eax, [y]\nmov [r], eax\nret\nb: mov dword [y], 1\nmov eax, [x]\nmov [r+4], eax\nret\nf: mov eax, [r]\nor eax, [r+4]\nassert eax\nret'
+    const code = '.vcpu a\n.vcpu b\n.final f\na: mov dword [x], 1\nmov eax, [y]\nmov [r], eax\nmov eax, [y]\nret\nb: mov dword [y], 1\nmov eax, [x]\nmov [r+4], eax\nmov eax, [x]\nret\nf: mov eax, [r]\nor eax, [r+4]\nassert eax\nret'
     expect([judge(code, 2), judge(code, 1)]).toEqual([expect.stringMatching(/^assertion/), 'holds complete'])
   })
   it('a holder that lost it gets it again, however long the waiter spins', () => {
@@ -79,7 +79,7 @@ describe('a schedule', () => {
   })
   it('is found by samplers, and dpor says that it does not look for it', () => {
     expect(checkImage(image, modelOf(1), { engine: 'portfolio', executions: 200 }).violation?.kind).toBe('assertion')
-    const right = program('.vcpu a\n.vcpu b\na: inc dword [x]\nret\nb: inc dword [x]\nret')
+    const right = program('.vcpu a\n.vcpu b\na: inc dword [x]\ninc dword [x]\nret\nb: inc dword [x]\ninc dword [x]\nret')
     const promises = [0, 1].map((pcpus) => checkImage(right, modelOf(pcpus), { engine: 'pct', executions: 50 }).guarantees !== undefined)
     expect(promises).toEqual([true, false])
     const dpor = checkImage(image, modelOf(1), { engine: 'dpor' })
