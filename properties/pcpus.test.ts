@@ -14,11 +14,12 @@ const RUNS = Number(process.env.XMCHECK_RUNS ?? 16)
 const LOADS_MAX = 4
 const STATES_MAX = 4000
 
-/** `inc` and `xadd` add 1, `xadd` at once; `await` loads until it finds other than 0; `kick` is for the vCPU of that number. */
-type Op = readonly ['store' | 'load' | 'inc' | 'xadd' | 'await', number, number] | readonly ['kick' | 'block' | 'yield' | 'fence', number]
+/** `pop` stores what it takes from the stack, `iret` is a fence that does too; `inc` and `xadd` add 1, `xadd` at once; `await` loads until it finds other than 0; `kick` is for the vCPU of that number. */
+type Op = readonly ['store' | 'pop' | 'load' | 'inc' | 'xadd' | 'await', number, number] | readonly ['kick' | 'block' | 'yield' | 'fence' | 'iret', number]
 
 const CODE: Readonly<Record<Op[0], (op: Op, label: string, result: string) => string>> = {
   store: ([, at, value]) => `mov dword [words+${at * 4}], ${value}`,
+  pop: ([, at, value]) => `push ${value}\npop dword [words+${at * 4}]`,
   load: ([, at], _, result) => `mov eax, [words+${at * 4}]\nmov [${result}], eax`,
   inc: ([, at]) => `inc dword [words+${at * 4}]`,
   xadd: ([, at]) => `lock inc dword [words+${at * 4}]`,
@@ -27,6 +28,7 @@ const CODE: Readonly<Record<Op[0], (op: Op, label: string, result: string) => st
   block: () => 'block',
   yield: () => 'yield',
   fence: () => 'mfence',
+  iret: (_, label) => `pushf\npush cs\npush ${label}\niret\n${label}:`,
 }
 const textOf = (scripts: readonly (readonly Op[])[]) =>
   [
@@ -75,13 +77,13 @@ function interpret(scripts: readonly (readonly Op[])[], pcpus: number, sc: boole
       const read = (at: number) => buffer.findLast(([place]) => place === at)?.[1] ?? words[at]
       // Sequential consistency: a store is in memory before anything follows.
       if (sc && !empty) return
-      if (op[0] === 'store') become({ ...done, buffer: [...buffer, [op[1], op[2]]] })
+      if (op[0] === 'store' || op[0] === 'pop') become({ ...done, buffer: [...buffer, [op[1], op[2]]] })
       else if (op[0] === 'load') become(done, { results: results.map((old, k) => (k === v * LOADS_MAX + pc ? read(op[1]) : old)) })
       else if (op[0] === 'inc') become(one.mid < 0 ? { mid: read(op[1]), holds: true } : { ...done, buffer: [...buffer, [op[1], one.mid + 1]] })
       else if (op[0] === 'xadd') empty && become(done, { words: put(op[1], words[op[1]] + 1) })
       else if (op[0] === 'await') become(read(op[1]) === 0 ? { holds: true } : done)
       else if (op[0] === 'block') become({ ...done, kicked: false })
-      else if (op[0] === 'fence' || op[0] === 'yield') empty && become({ ...done, holds: op[0] === 'fence' })
+      else if (op[0] === 'fence' || op[0] === 'iret' || op[0] === 'yield') empty && become({ ...done, holds: op[0] !== 'yield' })
       else if (empty) become(done, { vcpus: vcpus.map((other, u) => (u === op[1] ? { ...other, kicked: true } : other)) })
     })
     if (next.length === 0 && vcpus.every(({ pc }, v) => pc === scripts[v].length)) ends.add([...words, ...results].join())
@@ -101,11 +103,11 @@ function interpret(scripts: readonly (readonly Op[])[], pcpus: number, sc: boole
 const anyOp = (vcpus: number): fc.Arbitrary<Op> => {
   const at = fc.integer({ min: 0, max: 1 })
   return fc.oneof(
-    { weight: 6, arbitrary: fc.tuple(fc.constantFrom('store' as const), at, fc.integer({ min: 1, max: 2 })) },
+    { weight: 6, arbitrary: fc.tuple(fc.constantFrom('store' as const, 'pop' as const), at, fc.integer({ min: 1, max: 2 })) },
     { weight: 5, arbitrary: fc.tuple(fc.constantFrom('load' as const, 'inc' as const, 'xadd' as const), at, fc.constant(0)) },
     { weight: 2, arbitrary: fc.tuple(fc.constantFrom('await' as const), at, fc.constant(0)) },
     { weight: 2, arbitrary: fc.tuple(fc.constantFrom('kick' as const), fc.integer({ min: 0, max: vcpus - 1 })) },
-    { weight: 2, arbitrary: fc.tuple(fc.constantFrom('block' as const, 'yield' as const, 'fence' as const), fc.constant(0)) },
+    { weight: 2, arbitrary: fc.tuple(fc.constantFrom('block' as const, 'yield' as const, 'fence' as const, 'iret' as const), fc.constant(0)) },
   )
 }
 const anyProgram = fc.integer({ min: 2, max: 3 }).chain((vcpus) =>

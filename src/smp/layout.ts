@@ -36,8 +36,10 @@ export const NMI_PENDING = STATUS + 2
 export const IRR = STATUS + 3
 /** Parked where the next event can go several ways: its PENDING value, else 0. Part of the state, as it decides what can be chosen. */
 export const POSED = IRR + 8
+/** Where vCPUs share pCPUs: the instruction in progress has made an event. */
+export const ACTED = POSED + 1
 /** The instruction in progress: bytes fetched for it (0: not by a visible fetch), then 16 bytes in 4 words. */
-export const FETCHED_LENGTH = POSED + 1
+export const FETCHED_LENGTH = ACTED + 1
 export const FETCHED_BYTES = FETCHED_LENGTH + 1
 /** Answers already given to the instruction in progress. */
 export const ANSWER_COUNT = FETCHED_BYTES + 4

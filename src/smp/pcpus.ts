@@ -7,7 +7,7 @@
 import type { Board } from './board.ts'
 import { DESCHEDULE, packChoice, RUN } from './choice.ts'
 import type { Choices } from './choices.ts'
-import { ON_PCPU } from './layout.ts'
+import { ACTED, FETCHED_LENGTH, ON_PCPU } from './layout.ts'
 
 export class Pcpus {
   readonly #board: Board
@@ -46,8 +46,8 @@ export class Pcpus {
     if (!this.#matters || this.#someFree()) return count
     const waiting = this.#someWaiting()
     for (let v = 0; v < this.#board.vcpuCount && waiting; v++)
-      // A VM exit comes between two instructions; before another vCPU runs there, the hypervisor's LOCKed instructions have emptied the buffer.
-      if (this.holds(v) && this.#board.atBoundary(v) && this.#board.buffered(v) === 0) out[count++] = packChoice(DESCHEDULE, v)
+      // A VM exit comes between two instructions, and what one has done that nobody can see might as well come behind it; before another vCPU runs there, the hypervisor's LOCKed instructions have emptied the buffer.
+      if (this.holds(v) && this.#board.wordOf(v, ACTED) === 0 && this.#board.wordOf(v, FETCHED_LENGTH) === 0 && this.#board.buffered(v) === 0) out[count++] = packChoice(DESCHEDULE, v)
     return count
   }
 

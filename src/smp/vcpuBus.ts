@@ -16,7 +16,7 @@ import type { EventKind } from './events.ts'
 import { FP_FENCE, FP_MEMORY_READ, FP_READ, FP_RESOURCE_READ, FP_VARIES, FP_WRITE, RESOURCE_HISTORY } from './footprint.ts'
 import { READ, WRITE } from './image.ts'
 import {
-  ANSWERS, ANSWERS_MAX, ANSWER_COUNT, AT_BOUNDARY, AT_FENCE, AT_FETCH, AT_LOAD, AT_LOCAL, AT_LOCKED, AT_SERIALIZE, AT_STORE, AT_TRANSLATE, PHASE, PHASE_RUN,
+  ACTED, ANSWERS, ANSWERS_MAX, ANSWER_COUNT, AT_BOUNDARY, AT_FENCE, AT_FETCH, AT_LOAD, AT_LOCAL, AT_LOCKED, AT_SERIALIZE, AT_STORE, AT_TRANSLATE, PHASE, PHASE_RUN,
 } from './layout.ts'
 import type { Board } from './board.ts'
 import { WALKER } from './sharing.ts'
@@ -108,6 +108,7 @@ export class VcpuBus implements Bus {
   /** The instruction completed, or faulted: the record is cleared. */
   clearAnswers(): void {
     const store = this.#machine.store
+    if (store.w[this.#base + ACTED] !== 0) store.set(this.#base + ACTED, 0)
     const count = store.w[this.#base + ANSWER_COUNT]
     if (count === 0) return
     for (let k = 0; k < count; k++) store.set(this.#base + ANSWERS + k, 0)
@@ -428,6 +429,7 @@ export class VcpuBus implements Bus {
     this.#granted = false
     this.#machine.captureEvent(this.#vcpu, this.#untouched())
     this.#acted = true
+    if (this.#machine.sharesPcpus) this.#machine.setWord(this.#vcpu, ACTED, 1)
     this.way = ways === 1 ? 0 : this.#argument
     return true
   }
