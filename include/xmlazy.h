@@ -131,3 +131,9 @@ __attribute__((unused, noinline)) static void xm_map_on(void)
 	XM_FINAL(xm_lazy_ended)
 
 #endif /* XMLAZY_H */
+
+/*
+ * survivor branch always taken, xm_operation, `if (XM_LAZY_MODE() == XM_LAZY_NONE) {`: what is done at once need not be queued
+ * survivor branch always taken, xm_operation, `if (XM_LAZY_SELF.count == XM_LAZY_CALLS)`: a flush more does no harm
+ * survivor store removed, xm_operation, `XM_LAZY_SELF.calls[XM_LAZY_SELF.count++] = now;`: a word of the call that no operation here uses, or that is 0 as it was
+ */

@@ -270,3 +270,9 @@ XM_INLINE_ void xm_come_online(struct xm_mm *mm)
 	shootdown
 
 #endif /* XMMM_H */
+
+/*
+ * survivor store removed, xm_flush_others, `XM_SHOOTDOWN(2)`: a request that is over is not looked at: its mask is empty
+ * survivor branch always taken, xm_flush_page, `XM_SHOOTDOWN(2)`: a request to nobody is over at once
+ * survivor store removed, xm_switch_mm, `tlb->mm = next;`: nobody asks about the address space that is entered
+ */

@@ -79,3 +79,7 @@ __attribute__((unused, noinline)) static void xm_multicall(struct xm_call *calls
 }
 
 #endif /* XMOPS_H */
+
+/*
+ * survivor store removed, xm_multicall, `xm_hypercalls++;`: only measurements read it
+ */

@@ -90,3 +90,7 @@ XM_INLINE_ unsigned int xm_ring_of(const struct xm_frame *frame) { return frame-
 XM_INLINE_ void xm_end(void) { (void)XM_CALL_(XM_CALL_EXIT, 0, 0); }
 
 #endif /* XMRING_H */
+
+/*
+ * survivor store removed, xm_rings_on, `xm_tss_[xm_vcpu()]...`: only who enters another ring or does I/O there needs it
+ */

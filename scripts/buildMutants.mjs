@@ -1,6 +1,7 @@
 // What becomes of the mutants of every fixed form of the catalogue and of every lock (xmcheck mutate): runs those whose programs have changed
 // since, two at a time, keeps the results in catalogue/mutants.json and writes docs/mutants.md and the table of docs/locks.md from them.
-// node scripts/buildMutants.mjs [ID|SECTION|L ...] [--page: run nothing] [--fresh: run what has not changed too] [--jobs N]
+// node scripts/buildMutants.mjs [ID|SECTION|L ...] [--page: run nothing] [--fresh: run what has not changed too]
+// [--blocks-once: leave out lines of building blocks that another entry has noticed already] [--jobs N]
 import { execFileSync, spawn } from 'node:child_process'
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -15,6 +16,7 @@ const words = process.argv.slice(2)
 const option = (name) => words.includes(name) && words.splice(words.indexOf(name), 1).length > 0
 const onlyPage = option('--page')
 const fresh = option('--fresh')
+const blocksOnce = option('--blocks-once')
 const jobsAt = words.indexOf('--jobs')
 const jobs = jobsAt < 0 ? 2 : Number(words.splice(jobsAt, 2)[1])
 
@@ -35,6 +37,9 @@ const temporary = mkdtempSync(join(tmpdir(), 'mutants-'))
 function skippedBy({ id, label }) {
   const before = forms.filter((one) => one.id === id).map(nameOf)
   const noticed = before.slice(0, before.indexOf(nameOf({ id, label }))).flatMap((name) => piecesIn(results[name]).filter((one) => one.fate === 'noticed').map((one) => one.piece))
+  if (blocksOnce)
+    for (const form of forms.filter((one) => one.id !== id))
+      for (const { kind, file, text, fate } of piecesIn(results[nameOf(form)])) if (fate === 'noticed' && file.endsWith('.h')) noticed.push(`${kind}, ${file}, ${text}`)
   const path = join(temporary, nameOf({ id, label }).replace(/\W/g, '-'))
   writeFileSync(path, JSON.stringify(noticed))
   return path

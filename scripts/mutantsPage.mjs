@@ -67,11 +67,11 @@ const columns = [
   ['equal', has('equal')],
   ['noticed', has('noticed')],
   ['proven', survived((one) => one.why !== '' && one.by === 'proof')],
-  ['noticed elsewhere', survived((one) => one.by === 'other')],
+  ['noticed elsewhere', (pieces) => has('skipped')(pieces) + survived((one) => one.by === 'other')(pieces)],
   ['explained', survived((one) => one.by === 'word')],
   ['open', survived((one) => one.why === '')],
   ['undecided', has('undecided')],
-  ['score', (pieces) => percent(has('noticed')(pieces), pieces.length - has('equal')(pieces))],
+  ['score', (pieces) => percent(has('noticed')(pieces), pieces.length - has('equal')(pieces) - has('skipped')(pieces))],
 ]
 const percent = (part, whole) => (whole === 0 ? '' : `${Math.round((100 * part) / whole)} %`)
 const row = (cells) => `| ${cells.join(' | ')} |\n`

@@ -54,7 +54,5 @@ XM_VCPU(user);
 
 /*
  * survivor store removed, shooter, `xm_store(&table[0], 0);`: of a page that stays mapped no translation is stale
- * survivor store removed, xm_flush_others, `XM_SHOOTDOWN(2)`: a request that is over is not looked at: its mask is empty
- * survivor branch always taken, xm_flush_page, `XM_SHOOTDOWN(2)`: a request to nobody is over at once
  * survivor LOCK removed, user, `__asm__ __volatile__("lock orl...`: what it may lose is the bit of the shooter, who asks nobody to ask itself
  */

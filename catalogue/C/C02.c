@@ -54,3 +54,7 @@ static void user(void)
 }
 XM_VCPU(shooter);
 XM_VCPU(user);
+
+/*
+ * survivor XCHG: only its load, shooter, `__asm__ __volatile__("xchgl...`: of a page that stays mapped no translation is stale
+ */

@@ -82,4 +82,5 @@ XM_VCPU(switcher);
 /*
  * survivor store removed, switcher, `current = queued;`: the exiter takes the old tables for loaded and asks once too often
  * survivor store removed, switcher, `queued = 0;`: the new tables are loaded once more
+ * survivor CLI removed, switcher, `XM_INLINE_ void xm_cli...`: the interrupt issues the same batch, and what is then done again loads the same tables
  */

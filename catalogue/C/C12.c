@@ -47,3 +47,8 @@ static void rmap(void)
 }
 XM_VCPU(pinner);
 XM_VCPU(rmap);
+
+/*
+ * survivor XCHG: only its load, pinner, `__asm__ __volatile__("xchgl...`: a table that stays writable for the kernel faults nowhere
+ * survivor store removed, rmap, `XM_INLINE_ void xm_unlock...`: who comes second is the last
+ */

@@ -66,3 +66,7 @@ static void shooter(void)
 }
 XM_VCPU(shooter);
 XM_VCPU(emulator);
+
+/*
+ * survivor branch never taken, shooter, `if (xm_cmpxchg(&steal, PREEMPTED, PREEMPTED | FLUSH) != PREEMPTED) {`: it asks too where the flush on entry would do
+ */

@@ -58,3 +58,8 @@ static void kernel_thread(void)
 }
 XM_VCPU(exit_mmap);
 XM_VCPU(kernel_thread);
+
+/*
+ * survivor store removed, xm_switch_mm, `tlb->state = XM_TLB_OK;`: who is taken for lazy leaves the tables instead of flushing
+ * survivor call removed, kernel_thread, `xm_switch_mm(previous);`: it stays on tables that nobody frees
+ */

@@ -45,3 +45,9 @@ static void user(void)
 }
 XM_VCPU(unmapper);
 XM_VCPU(user);
+
+/*
+ * survivor store removed, xm_flush_others, `XM_SHOOTDOWN(2)`: INVLPG of any page drops the cached directory entries; and a request that is over is not looked at
+ * survivor store removed, user, `xm_gone_vcpus |= 1u << xm_vcpu();`: nobody asks after it
+ * survivor store removed, user, `XM_INLINE_ void xm_unlock...`: nobody takes the lock after it
+ */

@@ -47,6 +47,7 @@ static void context_switch(void)
 #elif RIGHT == 1
 	xm_set_ts(1);
 	xm_lazy_leave(XM_LAZY_CPU);
+	XM_ASSERT(task_switched());
 	clts();
 	frstor();
 #else
@@ -60,3 +61,9 @@ static void context_switch(void)
 
 XM_VCPU(context_switch);
 XM_LAZY_ENDS();
+
+/*
+ * survivor store removed, context_switch, `__asm__ __volatile__("fninit\n\tfnsave...`: the state that is saved is that of a fresh unit
+ * survivor call removed, xm_lazy_flush, `XM_ISSUE(XM_LAZY_SELF.calls, count);`: what the first call of this batch does the second undoes
+ * survivor call removed, context_switch, `xm_set_ts(1);`: the next call undoes it
+ */

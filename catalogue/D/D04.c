@@ -106,3 +106,10 @@ static void task(void)
 }
 
 XM_VCPU(task);
+
+/*
+ * survivor store removed, preempted, `remembered = 0;`: the next switch sets it anew
+ * survivor branch always taken, task, `if (when == 1)`: the other choices preempt too
+ * survivor branch never taken, task, `if (when == 2)`: the other choices preempt too
+ * survivor call removed, task, `preempted();`: the other choices preempt too
+ */

@@ -38,3 +38,7 @@ static void device(void) { arrived = 1; }
 XM_VCPU(guest);
 XM_VCPU(device);
 XM_LAZY_ENDS();
+
+/*
+ * survivor store removed, guest, `arrived = 0;`: nobody enables interrupts again
+ */

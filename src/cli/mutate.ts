@@ -37,7 +37,7 @@ export function addMutate(program: Command): void {
     .description('take pieces out of the machine code (stores, fences, LOCK, synchronisations, IPIs, checks) and see whether check notices; say why what holds does (docs/mutants.md)')
     .argument('<objects...>', 'object files, linked together')
     .option('--out <dir>', 'also write a trace of every mutant that is violated')
-    .option('--skip <file>', 'leave out the pieces that a JSON list names as --json does: another form of the program has noticed them')
+    .option('--skip <file>', 'leave out the pieces that a JSON list names as --json does, or as KIND, FILE, SOURCE LINE: another program has noticed them')
     .option('--unless <key>', 'do nothing where the program is the one that --json gave this key')
   addOutputFlags(addModelFlags(addSearchFlags(command))).action(mutate)
 }
@@ -64,7 +64,7 @@ async function mutate(paths: readonly string[], flags: Flags): Promise<void> {
     const nth = named.get(name) ?? 0
     named.set(name, nth + 1)
     const piece = `${name}, ${nth}`
-    if (skipped.has(piece)) {
+    if (skipped.has(piece) || skipped.has(`${mutant.kind}, ${origin.file}, ${origin.text}`)) {
       reports.push({ kind: mutant.kind, piece, ...origin, fate: 'skipped', why: '' })
       continue
     }
