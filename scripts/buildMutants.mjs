@@ -1,6 +1,6 @@
 // What becomes of the mutants of every fixed form of the catalogue and of every lock (xmcheck mutate): runs those whose programs have changed
 // since, two at a time, keeps the results in catalogue/mutants.json and writes docs/mutants.md and the table of docs/locks.md from them.
-// node scripts/buildMutants.mjs [ID|SECTION|L ...] [--page: run nothing] [--fresh: run what has not changed too]
+// node scripts/buildMutants.mjs [ID|SECTION|L ...] [--page: run nothing] [--fresh: run what has not changed too] [--prune: drop what has changed, run nothing]
 // [--blocks-once: leave out lines of building blocks that another entry has noticed already] [--jobs N]
 import { execFileSync, spawn } from 'node:child_process'
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -16,6 +16,7 @@ const words = process.argv.slice(2)
 const option = (name) => words.includes(name) && words.splice(words.indexOf(name), 1).length > 0
 const onlyPage = option('--page')
 const fresh = option('--fresh')
+const prunes = option('--prune')
 const blocksOnce = option('--blocks-once')
 const jobsAt = words.indexOf('--jobs')
 const jobs = jobsAt < 0 ? 2 : Number(words.splice(jobsAt, 2)[1])
@@ -45,13 +46,13 @@ function skippedBy({ id, label }) {
   return path
 }
 
-function mutate(form, key) {
+/** What `xmcheck mutate` writes about a form. */
+function mutate(form, ...words) {
   return new Promise((resolve) => {
-    const words = ['mutate', form.object, ...form.options, '--json', '--skip', skippedBy(form), ...(key === undefined ? [] : ['--unless', key])]
-    const child = spawn('nice', ['-n', '19', process.execPath, xmcheck, ...words], { cwd: root, stdio: ['ignore', 'pipe', 'inherit'] })
+    const child = spawn('nice', ['-n', '19', process.execPath, xmcheck, 'mutate', form.object, ...form.options, ...words], { cwd: root, stdio: ['ignore', 'pipe', 'inherit'] })
     let out = ''
     child.stdout.on('data', (part) => (out += part))
-    child.on('close', () => resolve(out === '' ? null : JSON.parse(out)))
+    child.on('close', () => resolve(out))
   })
 }
 
@@ -62,15 +63,16 @@ async function work() {
 
 async function run(form) {
   const name = nameOf(form)
-  const result = await mutate(form, fresh ? undefined : results[name]?.key)
-  if (result === null) {
-    console.error(`${name}: no result`)
-    process.exitCode = 1
-    delete results[name]
-  } else if (!result.unchanged) {
-    const { key, instructions, unreached, unseen, mutants } = result
+  if (!fresh && (await mutate(form, '--key')).trim() === results[name]?.key) return
+  delete results[name]
+  const out = prunes ? '' : await mutate(form, '--json', '--skip', skippedBy(form))
+  if (out !== '') {
+    const { key, instructions, unreached, unseen, mutants, noticed, equal, survived, unexplained, undecided } = JSON.parse(out)
     results[name] = { key, instructions, unreached, unseen, rows: mutants.map(rowOf) }
-    console.log(`${name}: ${result.noticed} noticed, ${result.equal} equal, ${result.survived} survived (${result.unexplained} without a reason), ${result.undecided} undecided`)
+    console.log(`${name}: ${noticed} noticed, ${equal} equal, ${survived} survived (${unexplained} without a reason), ${undecided} undecided`)
+  } else {
+    console.log(`${name}: ${prunes ? 'has changed' : 'no result'}`)
+    process.exitCode = 1
   }
   write()
 }

@@ -91,7 +91,9 @@ export function pageOf(root, forms, results) {
     if (pieces.length > 0) page += row([[section === 'L' ? '' : `${section}:`, SECTIONS[section] ?? ''].join(' ').trim(), ...columns.map(([, count]) => count(pieces))])
   }
   const all = entries.flatMap((entry) => entry.pieces)
+  const missing = forms.filter((form) => results[nameOf(form)] === undefined).map(nameOf)
   page += row(['all', ...columns.map(([, count]) => count(all))])
+  if (missing.length > 0) page += `\nNot run yet, or changed since: ${missing.join('; ')}.\n`
   for (const { id, of, pieces } of entries) {
     const run = of.filter((form) => results[nameOf(form)] !== undefined)
     if (run.length === 0) continue

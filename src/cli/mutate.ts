@@ -15,7 +15,7 @@ import { packageFile, readFile, readSource } from './files.ts'
 
 interface Flags extends ModelFlags, OutputFlags, SearchFlags {
   readonly out?: string
-  readonly unless?: string
+  readonly key?: boolean
   readonly skip?: string
 }
 
@@ -38,7 +38,7 @@ export function addMutate(program: Command): void {
     .argument('<objects...>', 'object files, linked together')
     .option('--out <dir>', 'also write a trace of every mutant that is violated')
     .option('--skip <file>', 'leave out the pieces that a JSON list names as --json does, or as KIND, FILE, SOURCE LINE: another program has noticed them')
-    .option('--unless <key>', 'do nothing where the program is the one that --json gave this key')
+    .option('--key', 'print a key of the program, which changes where what it does changes, and do nothing else')
   addOutputFlags(addModelFlags(addSearchFlags(command))).action(mutate)
 }
 
@@ -46,10 +46,7 @@ async function mutate(paths: readonly string[], flags: Flags): Promise<void> {
   const image = loadObjects(paths.map((path) => ({ name: path, bytes: readFile(path) })), { title: paths.join(' '), readSource: sourceText })
   const model = makeModel(knobsOf(flags))
   const key = programKey(image, model)
-  if (flags.unless === key) {
-    if (flags.json) process.stdout.write(`${JSON.stringify({ version: 2, command: 'mutate', key, unchanged: true })}\n`)
-    return
-  }
+  if (flags.key) return void process.stdout.write(`${key}\n`)
   const { whole, options } = await strongest(image, model, checkOptionsOf(flags))
   if (whole.verdict !== 'holds') throw new UsageError(`${paths.join(' ')}: the program itself does not hold (${whole.violation?.message ?? whole.reasons.join('; ')}): there is nothing to take away`)
   const campaign = new Campaign(image, model, options, whole)

@@ -2,6 +2,7 @@
 // does not notice facts about all executions say why.
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
+import { EIP } from '../../src/cpu/registers.ts'
 import { checkImage } from '../../src/explore/check.ts'
 import { finish } from '../../src/explore/explorable.ts'
 import { assembleImage } from '../../src/guest/asm/index.ts'
@@ -80,8 +81,10 @@ describe('mutants', () => {
     const functions = new Set(mutants(image).map((one) => originOf(image, one.place.address).function))
     expect(functions).toEqual(new Set(['cpu']))
     expect(instructionsOf(image).some((one) => originOf(image, one.address).function === 'all_counted')).toBe(true)
-    const asserts = assembleImage(`.vcpu v\nv: mov eax, [x]\ncmp eax, 0\nsete al\nassert "none"\nmov [x], eax\nret${DATA}`, { title: 'asserts' })
-    expect(mutants(asserts).map((one) => one.kind)).toEqual(['store removed'])
+    const one = program('mov [x], eax')
+    const at = (line: number): MachineImage => ({ ...one, lines: [{ address: one.vcpus[0].registers[EIP], file: 'a/b.c', line: 7 }], points: [{ id: 1, kind: 'assert', text: 'x', file: 'c/b.c', line }] })
+    expect(mutants(at(8)).map((found) => found.kind)).toEqual(['store removed'])
+    expect(mutants(at(7)), 'the line of an assertion').toEqual([])
   })
 
   it('are not made of code that is rewritten', () => {
@@ -155,7 +158,14 @@ describe('reasons that people give', () => {
 it('the key of a program is that of what it does', () => {
   const image = object('examples/locks/objects/check-TICKET.o')
   const key = programKey(image, makeModel())
-  expect(programKey({ ...image, points: image.points.map((point) => ({ ...point, line: point.line + 1 })), lines: [] }, makeModel())).toBe(key)
+  const changed = (offset: number): MachineImage => ({
+    ...image,
+    points: image.points.map((point) => ({ ...point, line: point.line + 1 })),
+    regions: image.regions.map((region) => ({ ...region, bytes: region.bytes.map((byte, k) => (region.start + k === image.points[0].id + offset ? byte ^ 1 : byte)) })),
+  })
+  const [LINE, OBJECT] = [16, 20]
+  expect(programKey(changed(LINE), makeModel())).toBe(key)
+  expect(programKey(changed(OBJECT), makeModel())).not.toBe(key)
   expect(programKey(image, makeModel({ memory: 'sc' }))).not.toBe(key)
   for (const mutant of mutants(image)) expect(programKey(imageOf(image, mutant), makeModel())).not.toBe(key)
 })
