@@ -22,7 +22,7 @@ const jobsAt = words.indexOf('--jobs')
 const jobs = jobsAt < 0 ? 2 : Number(words.splice(jobsAt, 2)[1])
 
 const xmcheck = join(root, 'bin', 'xmcheck.mjs')
-const { entries } = JSON.parse(execFileSync(process.execPath, [xmcheck, 'catalogue', '--list', '--json'], { cwd: root, maxBuffer: 1 << 26 }))
+const { entries } = JSON.parse(execFileSync(process.execPath, [xmcheck, 'catalogue', '--list', '--json', '--keys'], { cwd: root, maxBuffer: 1 << 26 }))
 const forms = [...fixedForms(entries.filter((entry) => entry.file !== null)), ...lockForms(readFileSync(join(root, 'examples/locks/check.c'), 'utf8'))]
 const nameOf = ({ id, label }) => `${id} ${label}`
 const old = existsSync(kept) ? JSON.parse(readFileSync(kept, 'utf8')) : {}
@@ -63,7 +63,8 @@ async function work() {
 
 async function run(form) {
   const name = nameOf(form)
-  if (!fresh && (await mutate(form, '--key')).trim() === results[name]?.key) return
+  if (!fresh && results[name] !== undefined && (form.key ?? (await mutate(form, '--key')).trim()) === results[name].key) return
+  if (prunes && results[name] === undefined) return
   delete results[name]
   const out = prunes ? '' : await mutate(form, '--json', '--skip', skippedBy(form))
   if (out !== '') {

@@ -4,7 +4,7 @@
  * Variants that hold, each program once. Code that is violated under other options is the fixed form only of an entry that has no other.
  *
  * @param entries of `xmcheck catalogue --list --json`
- * @returns {{ id: string, title: string, label: string, file: string, object: string, options: string[] }[]}
+ * @returns {{ id: string, title: string, label: string, file: string, object: string, options: string[], key?: string }[]}
  */
 export function fixedForms(entries) {
   return entries.flatMap(({ id, title, file, expected, variants }) => {
@@ -18,7 +18,7 @@ export function fixedForms(entries) {
       if (seen.has(program)) return []
       seen.add(program)
       const label = one.case ? `${one.name}/${one.case}` : one.name
-      return [{ id, title, label, file: `catalogue/${file}`, object: `catalogue/${one.object}`, options: one.options }]
+      return [{ id, title, label, file: `catalogue/${file}`, object: `catalogue/${one.object}`, options: one.options, ...(one.key === undefined ? {} : { key: one.key }) }]
     })
   })
 }

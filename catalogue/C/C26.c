@@ -58,3 +58,8 @@ static void user(void)
 }
 XM_VCPU(vmalloc);
 XM_VCPU(user);
+
+/*
+ * survivor branch always taken, fault, `if (kernel[1] != 0 && process[1] != kernel[1])`: the load is left out instead of tried again
+ * survivor store removed, vmalloc, `xm_store(&kernel[1], xm_pte(table2, XM_PTE_KERNEL));`: of a region that is mapped no more nothing is stale
+ */

@@ -50,3 +50,8 @@ static void process(void)
 }
 
 XM_VCPU(process);
+
+/*
+ * survivor store removed, interrupt, `in_interrupt++;`: the flush behind it issues what was queued
+ * survivor store removed, interrupt, `in_interrupt--;`: what is done at once afterwards need not be queued
+ */

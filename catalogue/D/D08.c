@@ -67,3 +67,13 @@ static void task(void)
 
 XM_VCPU(task);
 XM_LAZY_ENDS();
+
+/*
+ * survivor store removed, interrupt, `in_interrupt = 1;`: the flush behind it issues what was queued
+ * survivor store removed, interrupt, `in_interrupt = 0;`: what is done at once afterwards need not be queued
+ * survivor branch never taken, interrupt, `if (set) {`: an entry that is not set yet is overwritten as a whole
+ * survivor store removed, interrupt, `changed = 1;`: the property counts by it
+ * survivor store removed, task, `changed = 1;`: the property counts by it
+ * survivor store removed, task, `set = 1;`: then the interrupt changes nothing
+ * survivor call removed, task, `xm_lazy_flush();`: the page is used before the attribute is in effect, which is no fault
+ */

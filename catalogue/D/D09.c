@@ -68,3 +68,7 @@ static void task(void)
 }
 
 XM_VCPU(task);
+
+/*
+ * survivor store removed, `calls = 0;...`: nobody looks at how many calls were queued
+ */

@@ -83,3 +83,11 @@ XM_VCPUS(cpu, CPUS);
 static void all_counted(void) { XM_ASSERT(data == CPUS * SECTIONS + interrupts); }
 XM_FINAL(all_counted);
 XM_OBJECT(lock);
+
+/*
+ * survivor branch always taken, cpu, `if (flags & 0x200)`: interrupts stay off, and nothing waits for one
+ * survivor store removed, cpu, `self->lock = interrupted;`: what is left of a wait brings at worst a kick that nobody needs
+ * survivor store removed, cpu, `self->lock = 0;`: what is left of a wait brings at worst a kick that nobody needs
+ * survivor LOCK removed, cpu, `__asm__ __volatile__("lock incw...`: of two vCPUs one spins at a time
+ * survivor branch never taken, cpu, `if (xm_pv_ticket_is_(lock, mine)) {`: the loop around it looks again
+ */

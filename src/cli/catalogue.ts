@@ -9,6 +9,7 @@ import { formatCount } from '../cost/format.ts'
 import { startCheck, type CheckResult } from '../explore/check.ts'
 import { loadObjects } from '../guest/loadObjects.ts'
 import { formatLadder, type Ladder } from '../patching/ladder.ts'
+import { programKey } from '../mutation/key.ts'
 import type { MachineImage } from '../smp/image.ts'
 import { makeModel } from '../smp/model.ts'
 import { addModelFlags, addOutputFlags, addSearchFlags, checkOptionsOf, drive, knobsOf, saveTrace, verdictJson, wasInterrupted, type ModelFlags, type OutputFlags, type SearchFlags } from './common.ts'
@@ -22,6 +23,7 @@ interface Flags extends OutputFlags {
   readonly out: string
   readonly export?: string
   readonly list?: boolean
+  readonly keys?: boolean
   readonly diff?: boolean
 }
 
@@ -56,6 +58,7 @@ export function addCatalogue(program: Command): void {
     .option('--no-trace', 'write no traces of violations')
     .option('--diff', 'show how the sources of the variants differ')
     .option('--list', 'list entries and variants with their options, explore nothing')
+    .option('--keys', 'with --list --json: a key of each program, as xmcheck mutate --key gives it')
     .option('--export <dir>', 'write each variant as object file, source and options; explore nothing')
     .option('--out <dir>', 'where traces of violations go', 'out/catalogue')
   addOutputFlags(command).action(catalogue)
@@ -199,7 +202,11 @@ function printDifferences(scenario: Scenario): void {
 
 function list(chosen: readonly Expectation[], scenarios: ReadonlyMap<string, Scenario>, flags: Flags): void {
   if (flags.json) {
-    const entries = chosen.map(({ id, title, kind, variants }) => ({ id, title, kind, expected: variants, file: scenarios.get(id)?.file ?? null, variants: scenarios.get(id)?.variants ?? [] }))
+    const withKey = (scenario: Scenario) => scenario.variants.map((one) => (flags.keys && measurementOf(one) === null ? { ...one, key: programKey(imageOf(scenario, one), makeModel(knobsOf(flagsOf(scenario, one)))) } : one))
+    const entries = chosen.map(({ id, title, kind, variants }) => {
+      const scenario = scenarios.get(id)
+      return { id, title, kind, expected: variants, file: scenario?.file ?? null, variants: scenario === undefined ? [] : withKey(scenario) }
+    })
     return line(JSON.stringify({ version: 1, command: 'catalogue', entries }))
   }
   for (const { id, title, variants } of chosen) {

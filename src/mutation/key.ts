@@ -1,7 +1,7 @@
 /** What a program is, apart from where it stands in its source: results of mutants are kept by it. */
 import { sumOf } from '../explore/sealed.ts'
 import { WRITE, type MachineImage } from '../smp/image.ts'
-import type { Model } from '../smp/model.ts'
+import { KNOBS, type Model } from '../smp/model.ts'
 
 /** Records of include/xmcheck.h: dwords of one, the high bytes of its tag, and which dword is the line. */
 const RECORD_TAG = 0x584d0100
@@ -9,7 +9,8 @@ const RECORD_LINE = 4
 
 /** The same for the same code, data and declarations under the same model, and hardly ever otherwise. */
 export function programKey(image: MachineImage, model: Model): string {
-  const names = JSON.stringify([model.knobs, image.handledVectors, image.interrupts, image.sites, image.objects, image.points.map(({ kind, text }) => [kind, text])])
+  const knobs = KNOBS.filter(({ name, fallback }) => model.knobs[name] !== fallback).map(({ name }) => [name, model.knobs[name]])
+  const names = JSON.stringify([knobs, image.handledVectors, image.interrupts, image.sites, image.objects, image.points.map(({ kind, text }) => [kind, text])])
   const words: number[] = [...new TextEncoder().encode(names)]
   for (const { start, sizeBytes, access, bytes } of image.regions) {
     const dwords = new Int32Array(Math.ceil(bytes.length / 4))
