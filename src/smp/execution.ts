@@ -7,7 +7,7 @@ import { EXCEPTION_NAMES } from '../cpu/exceptions.ts'
 import type { Op } from '../cpu/decode.ts'
 import { canRunBlocks } from '../cpu/runBlocks.ts'
 import {
-  ACTIVE, ACTIVITY, CR0, CR0_PG, EIP, ESP, EVENT, EVENT_HAS_ERROR, EVENT_INT_N, EVENT_TYPE, EVENT_VALID, HALTED, REGISTER_WORDS, SEG_BASE,
+  ACTIVE, ACTIVITY, CR0, CR0_PG, EIP, ESP, EVENT, EVENT_HAS_ERROR, EVENT_INT3, EVENT_INT_N, EVENT_TYPE, EVENT_VALID, HALTED, REGISTER_WORDS, SEG_BASE,
   SHUTDOWN, SS, EVENT_EXTERNAL, EVENT_NMI,
 } from '../cpu/registers.ts'
 import type { Board } from './board.ts'
@@ -361,7 +361,7 @@ export class Execution {
     const bus = this.#board.buses[v]
     const vector = cpu.r[EVENT] & 0xff
     const saved = cpu.r[EIP]
-    const software = (cpu.r[EVENT] & EVENT_TYPE) >= EVENT_INT_N
+    const type = cpu.r[EVENT] & EVENT_TYPE
     const above = (cpu.r[EVENT] & EVENT_HAS_ERROR) !== 0 ? 4 : 0
     if (!this.#handled.has(vector)) {
       const name = vector < 32 ? `exception ${vector} (${EXCEPTION_NAMES[vector] ?? '?'})` : `interrupt vector ${vector}`
@@ -373,8 +373,8 @@ export class Execution {
     if (this.#board.model.interruptSync) bus.serialize()
     if (cpu.stop === 0) cpu.deliver()
     if (cpu.stop === 0) {
-      if (!software && this.#board.running())
-        for (const monitor of this.#board.watchers.all) monitor.onInterrupt?.(v, (cpu.r[SEG_BASE + SS] + cpu.r[ESP] + above) >>> 0, saved >>> 0)
+      if (type !== EVENT_INT3 && this.#board.running())
+        for (const monitor of this.#board.watchers.all) monitor.onInterrupt?.(v, (cpu.r[SEG_BASE + SS] + cpu.r[ESP] + above) >>> 0, saved >>> 0, type >= EVENT_INT_N)
       if (this.#board.model.cpu.queueBytes > 0) this.#board.onBranch(v)
       bus.clearAnswers()
       return true

@@ -27,8 +27,8 @@ export interface Monitor {
   onDrain?(vcpu: number, physical: number, sizeBytes: number, uncached: boolean): void
   /** `vcpu` is about to execute `sizeBytes` of code at linear address `eip`. */
   onFetch?(vcpu: number, eip: number, sizeBytes: number, physical: number): void
-  /** An interrupt, NMI or fault was taken by `vcpu`: it will go on at `eip`, which stands at linear address `place`. */
-  onInterrupt?(vcpu: number, place: number, eip: number): void
+  /** An interrupt, NMI or fault was taken by `vcpu`, or (`asked`) INT n: it will go on at `eip`, which stands at linear address `place`. Not INT3. */
+  onInterrupt?(vcpu: number, place: number, eip: number, asked: boolean): void
   /** `vcpu` is about to return to what stands at linear address `place` (RET, IRET). */
   onReturn?(vcpu: number, place: number): void
   /** A store of the running phase is about to change memory, private ones included; `low`, `high`: the value. */

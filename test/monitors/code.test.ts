@@ -39,6 +39,30 @@ describe('saved EIPs', () => {
     expect(judge(parked('mov byte [again + 1], 0x90', 'iret', 'nop\nnop', '.forms again, 2, nops\nnops: db 0x90, 0x90'))).toBe(HOLDS)
   })
 
+  it('may be those of INT n, as where a task yields inside the site', () => {
+    const source = (byte: number) => `
+      .vcpu patcher
+      .vcpu executor
+      .handler 0x30, yielded
+      .forms again, 3, int_nop, int_clc
+      patcher: mov byte [again + ${byte}], ${byte === 2 ? '0xf8' : '0xcd'}
+        ret
+      executor: nop
+      again: int 0x30
+        nop
+        ret
+      yielded: mov dword [went], 1
+        iret
+      int_nop: db 0xcd, 0x30, 0x90
+      int_clc: db 0xcd, 0x30, 0xf8
+      section .data
+      align 4
+      went: dd 0`
+    expect(judge(source(2))).toBe('saved-eip')
+    // In front of where it goes on.
+    expect(judge(source(0))).toMatch(/^(holds|unknown) complete/)
+  })
+
   it('where the interrupt cannot come between, there is none', () => {
     expect(judge(parked('mov byte [again + 1], 0xf8', 'iret', 'nop\nnop', forms).replace('sti\n      nop', 'cli\n nop').replace('.irq 1, 0x20, timer, 1', '.handler 0x20, timer'))).toBe(HOLDS)
   })

@@ -3,8 +3,8 @@
  * patch site, nobody may rewrite what follows there in the site; and nobody may free (XM_FREE) code that somebody will return to:
  * `saved-eip`. What stands in front of it, such as a breakpoint over the first byte, is as if it were not there.
  *
- * Known are frames of interrupts, NMIs and faults (not of INT n and INT3: their handlers choose where to go on), and return addresses
- * of calls that are made from inside a site. Each is kept by the place on the stack where it stands, until it is returned
+ * Known are frames of interrupts, NMIs and faults, those of INT n that lead into a site (a task that yields there), and return addresses
+ * of calls that are made from inside a site. Not those of INT3: its handler chooses where to go on. Each is kept by the place on the stack where it stands, until it is returned
  * through; what counts is what stands there as the site is written.
  */
 import type { Op } from '../../cpu/decode.ts'
@@ -58,8 +58,8 @@ export class SavedEips implements Monitor {
     return this.#sites.length === 0 || this.#parked.length === 0
   }
 
-  onInterrupt(vcpu: number, place: number, eip: number): void {
-    if (this.#sites.length > 0) this.#keep({ place, eip, vcpu })
+  onInterrupt(vcpu: number, place: number, eip: number, asked: boolean): void {
+    if (asked ? this.#sites.some((site) => isInside(site, eip)) : this.#sites.length > 0) this.#keep({ place, eip, vcpu })
   }
 
   onExecute(vcpu: number, eip: number, op: Op): void {
