@@ -38,6 +38,16 @@ export const formBytes = (label: string, bytes: readonly number[]): string => `$
 export const formCall = (label: string, site: string, target: string): string => `${label}: db 0xe8\n  dd ${target} - (${site} + 5)`
 export const formJump = (label: string, site: string, target: string): string => `${label}: db 0xe9\n  dd ${target} - (${site} + 5)`
 
+/** `call *op` as it stands anywhere, and what pv_ops make of it at `site`: a direct call and a NOP. 6 bytes. */
+export const formIndirect = (label: string, op: string): string => `${label}: db 0xff, 0x15\n  dd ${op}`
+export const formDirect = (label: string, site: string, target: string): string => `${formCall(label, site, target)}\n  db 0x90`
+
+/** Trampoline of a static call: a jump to its function, or RET where there is none. `name` is called; forms: formJump, formBytes(RET). */
+export const trampoline = (name: string, target: string | null): string => (target === null ? formBytes(name, STATIC_RET) : formJump(name, name, target))
+export const STATIC_RET: readonly number[] = [0xc3, 0xcc, 0xcc, 0xcc, 0xcc]
+/** A static branch that is off: EAX is 0 behind it; 1 at `${label}_on` where the jump of formJump(form, label, `${label}_on`) stands. */
+export const staticBranch = (label: string): string => `  mov eax, 0\n${label}: db ${NOPS.p6[4].join(', ')}\n  jmp ${label}_off\n${label}_on: mov eax, 1\n${label}_off:`
+
 /** Addresses and sizes, as .parainstructions, __mcount_loc or a jump table list them: 8 bytes a site, then a 0. */
 export const siteTable = (label: string, sites: readonly Site[]): string => `${label}: ${sites.map(({ label: site, sizeBytes }) => `dd ${site}, ${sizeBytes}`).join('\n  ')}\n  dd 0`
 
@@ -104,6 +114,20 @@ export function pokeHandler(sites: readonly Site[], emulate: (site: Site) => str
   const found = sites.map((site, k) => `  cmp eax, ${site.label} + 1\n  jne poke_other${k}\n${emulate(site)}\n  mov dword [esp + 4], ${site.label} + ${site.sizeBytes}\n  pop eax\n  iret\npoke_other${k}:`)
   return `.handler 3, poke_handler\npoke_handler: push eax\n  mov eax, [esp + 4]\n${found.join('\n')}\n  mov byte [0], 0`
 }
+
+/** For pokeHandler: who hits the INT3 goes on as by a jump to `target`, or as by a call of it. The entry of the handler has pushed EAX. */
+export const emulateJump = (target: string): string => `  mov dword [esp + 4], ${target}\n  pop eax\n  iret`
+/** The frame moves down by a word, and what it leaves holds the return address: behind the site, whose other bytes are being written. */
+export const emulateCall = (site: Site, target: string): string =>
+  `  sub esp, 4\n${[0, 4, 8, 12].map((at) => `  mov eax, [esp + ${at + 4}]\n  mov [esp + ${at}], eax`).join('\n')}\n  mov dword [esp + 16], ${site.label} + ${site.sizeBytes}\n  mov dword [esp + 4], ${target}\n  pop eax\n  iret`
+
+/** A probe of the instruction at `label`: what its INT3 leads to (emulateJump) calls `hit`, runs the copy and goes back: boosted, or by a jump optimised. */
+export const detour = (name: string, { label, sizeBytes }: Site, instructions: string, hit: string): string =>
+  `${name}: pushfd\n  pushad\n  call ${hit}\n  popad\n  popfd\n${instructions}\n  jmp ${label} + ${sizeBytes}`
+
+/** An NMI handler whose body does not nest, even where a breakpoint in it lets NMIs in early. 0: none runs, 1: one does, 2: another came. */
+export const nmiLatched = (label: string, body: string): string =>
+  `${label}: cmp dword [${label}_state], 0\n  je ${label}_first\n  mov dword [${label}_state], 2\n  iret\n${label}_first: pushad\n${label}_again: mov dword [${label}_state], 1\n${body}\n  mov eax, 1\n  mov ecx, 0\n  lock cmpxchg [${label}_state], ecx\n  jne ${label}_again\n  popad\n  iret\nsection .data.${label}\nalign 4\n${label}_state: dd 0\nsection .text`
 
 /** vCPU 0 waits until the others have stopped, does `work`, and lets them go on. */
 export const stopMachine = (name: string, vcpus: number, work: string): string =>
