@@ -82,3 +82,9 @@ static void boot(void)
 }
 
 XM_VCPU(boot);
+
+/*
+ * survivor call removed, boot, `patch(site_disable, direct_disable);`: any of the sites may stay as it was, that is the point
+ * survivor call removed, boot, `patch(site_save, direct_save);`: any of the sites may stay as it was, that is the point
+ * survivor call removed, boot, `patch(site_restore, direct_restore);`: any of the sites may stay as it was, that is the point
+ */

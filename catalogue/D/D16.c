@@ -41,4 +41,5 @@ XM_LAZY_ENDS();
 
 /*
  * survivor store removed, guest, `arrived = 0;`: nobody enables interrupts again
+ * survivor store removed, guest, `masked = 0;`: what is pending is delivered here in any case
  */
