@@ -212,10 +212,15 @@ export class Execution {
         if (this.#board.violation === null) bus.keepAnswers()
         return
       }
+      // Until it is done the return is still to come, however often it is attempted.
+      const returns = this.#board.watchers.returns.length > 0 && this.#board.running() && RETURNS.has(op.row?.mnemonic ?? '')
+      const place = (r[SEG_BASE + SS] + r[ESP]) >>> 0
+      if (returns && !first && this.#board.watchers.returns.some((monitor) => monitor.delaysReturn?.(v, place))) return this.#board.setPending(v, AT_LOCAL, 0, 0, 1)
       if (!kept && bus.seesFirst()) this.#watch(v, eip, op)
       if (this.#board.violation !== null) return
       cpu.execute(op)
       if (cpu.stop === 0) {
+        if (returns) for (const monitor of this.#board.watchers.returns) monitor.onReturn!(v, place)
         this.#retire(v, eip, op)
         if (this.#board.takesPause()) return this.#board.setPending(v, AT_LOCAL, 0, 0, 1)
         // What follows was not there to choose from when the step began.
@@ -260,10 +265,6 @@ export class Execution {
   }
 
   #watch(v: number, eip: number, op: Op): void {
-    if (this.#board.watchers.returns.length > 0 && this.#board.running() && RETURNS.has(op.row?.mnemonic ?? '')) {
-      const place = (this.#board.cpus[v].r[SEG_BASE + SS] + this.#board.cpus[v].r[ESP]) >>> 0
-      for (const monitor of this.#board.watchers.returns) monitor.onReturn!(v, place)
-    }
     if (this.#board.sharing.anyJudged) this.#board.noteJudged(this.#board.windows[v].physical[0], op.length)
     if (this.#board.running()) for (const monitor of this.#board.watchers.all) monitor.onFetch?.(v, eip >>> 0, op.length, this.#board.windows[v].physical[0] >>> 0)
     if (this.#board.watchers.byAddress.size === 0) return

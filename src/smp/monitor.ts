@@ -29,7 +29,9 @@ export interface Monitor {
   onFetch?(vcpu: number, eip: number, sizeBytes: number, physical: number): void
   /** An interrupt, NMI or fault was taken by `vcpu`, or (`asked`) INT n: it will go on at `eip`, which stands at linear address `place`. Not INT3. */
   onInterrupt?(vcpu: number, place: number, eip: number, asked: boolean): void
-  /** `vcpu` is about to return to what stands at linear address `place` (RET, IRET). */
+  /** Others must be able to act before `vcpu` returns to what stands at linear address `place` (RET, IRET). */
+  delaysReturn?(vcpu: number, place: number): boolean
+  /** `vcpu` has returned to what stood at linear address `place`. */
   onReturn?(vcpu: number, place: number): void
   /** A store of the running phase is about to change memory, private ones included; `low`, `high`: the value. */
   onWrite?(vcpu: number, physical: number, sizeBytes: number, low: number, high: number): void

@@ -63,6 +63,31 @@ describe('saved EIPs', () => {
     expect(judge(source(0))).toMatch(/^(holds|unknown) complete/)
   })
 
+  it.each(['mov dword [went], 1', 'mov eax, 1\nxchg [went], eax'])('stand there until the return is done, which waits for stores: %s', (says) => {
+    // The patcher is let go on by the last thing that the handler does.
+    const source = `
+      .vcpu patcher
+      .vcpu executor
+      .handler 0x30, yielded
+      .forms again, 3, int_nop, int_clc
+      patcher: cmp dword [went], 0
+        je patcher
+        mov byte [again + 2], 0xf8
+        ret
+      executor: nop
+      again: int 0x30
+        nop
+        ret
+      yielded: ${says}
+        iret
+      int_nop: db 0xcd, 0x30, 0x90
+      int_clc: db 0xcd, 0x30, 0xf8
+      section .data
+      align 4
+      went: dd 0`
+    expect(judge(source)).toBe('saved-eip')
+  })
+
   it('where the interrupt cannot come between, there is none', () => {
     expect(judge(parked('mov byte [again + 1], 0xf8', 'iret', 'nop\nnop', forms).replace('sti\n      nop', 'cli\n nop').replace('.irq 1, 0x20, timer, 1', '.handler 0x20, timer'))).toBe(HOLDS)
   })

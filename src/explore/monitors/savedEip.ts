@@ -70,6 +70,11 @@ export class SavedEips implements Monitor {
     this.#keep({ place: (r[SEG_BASE + SS] + r[ESP] - 4) >>> 0, eip: next, vcpu })
   }
 
+  delaysReturn(_vcpu: number, place: number): boolean {
+    const found = this.isIdle() ? undefined : this.#parked.find((one) => one.place === place)
+    return found !== undefined && this.#canBeLost(this.#presentOf(found))
+  }
+
   onReturn(vcpu: number, place: number): void {
     if (this.isIdle()) return
     const list = this.#parked.list()
@@ -119,6 +124,13 @@ export class SavedEips implements Monitor {
     if (this.#sites.some((site) => isInside(site, saved.eip))) this.#machine.pause()
     // A frame in the same place: who stood there has gone on in another way.
     this.#parked.save(saved.vcpu, [...this.#parked.list().filter((one) => one.place !== saved.place), saved])
+  }
+
+  /** Somebody may rewrite or free what stands there. */
+  #canBeLost(eip: number): boolean {
+    const { memory, sharing } = this.#machine
+    const at = memory.index(eip)
+    return this.#sites.some((site) => isInside(site, eip)) || (at >= 0 && sharing.judged[memory.granule(at)] !== 0)
   }
 
   /** What is saved, and when it no longer is, is ordered with writes to what it leads into. */
