@@ -13,7 +13,7 @@ const load = (name: string, vcpus?: string): MachineImage =>
 
 /** Kind of the violation that samples find, or `none`: everything was searched, and there is none. */
 function judge(image: MachineImage, fetch: string, expected: string, engine: Engine = expected === 'none' ? 'graph' : 'pos'): string {
-  const result = checkImage(image, makeModel({ fetch }), { engine, ...(engine === 'pos' ? { executions: 600 } : { liveness: 'off' }) })
+  const result = checkImage(image, makeModel({ fetch }), { engine, ...(engine === 'pos' ? { executions: 600 } : { liveness: 'off' }), ...(engine === 'graph' && expected !== 'none' ? { limits: { preemptions: 2 } } : {}) })
   return result.violation?.kind ?? (result.strength === 'complete' ? 'none' : result.strength)
 }
 
