@@ -114,7 +114,14 @@ export class FetchView {
       if (memory.u8[at + b] !== byteOf(low, high, b)) changed |= 1 << b
       if (this.#sharing.fetchers[memory.granule(at + b)] !== 0) fetched = true
     }
-    if (changed === 0 || !fetched) return false
+    if (!fetched) return false
+    const seesOwn = this.#model.ownStoresSeen && !(paged && this.#model.matchesLinear)
+    if (changed === 0) {
+      // It sees what it has stored, though somebody else had stored the same before.
+      if (seesOwn) this.#passOlder(this.entries, writer, physical, sizeBytes)
+      this.#compact()
+      return false
+    }
     if (this.entries === this.#model.fetchHistory) {
       this.capped = true
       this.#remove(0)
@@ -130,13 +137,13 @@ export class FetchView {
     store.set(this.#serials + this.entries, store.w[this.#serials])
     for (let v = 0; v < this.#vcpus; v++) {
       let passed = ~changed & 0xff
-      if (v === writer && this.#model.ownStoresSeen && !(paged && this.#model.matchesLinear)) passed = 0xff
+      if (v === writer && seesOwn) passed = 0xff
       else if (this.#model.queueOnly || (v === writer && this.#model.cpu.queueBytes > 0))
         for (let b = 0; b < sizeBytes; b++) if (!this.#inQueue(v, physical + b)) passed |= 1 << b
       for (let b = 0; b < sizeBytes; b++)
         if ((this.#sharing.fetchers[memory.granule(at + b)] & (1 << v)) === 0) passed |= 1 << b
       this.#pass(this.entries - 1, v, passed)
-      if (v === writer && passed === 0xff) this.#passOlder(this.entries - 1, v)
+      if (v === writer && passed === 0xff) this.#passOlder(this.entries - 1, v, physical, sizeBytes)
     }
     if (this.#compact(this.entries - 1)) return false
     store.set(this.#serials, store.w[this.#serials] + 1)
@@ -157,7 +164,7 @@ export class FetchView {
       const own = this.#writer(k) === vcpu
       if (!own && !this.#model.queueOnly) continue
       this.#pass(k, vcpu, 0xff)
-      if (own) this.#passOlder(k, vcpu)
+      if (own) this.#passOlder(k, vcpu, this.#store.w[this.#base + k * this.#entry], this.#store.w[this.#base + k * this.#entry + 1] & 0xf)
       changed = true
     }
     if (changed) this.#compact()
@@ -344,12 +351,10 @@ export class FetchView {
     this.#store.set(word, this.#store.w[word] | (bits << ((vcpu & 3) * 8)))
   }
 
-  /** The writer's own views of the bytes of entry `newest` that are older than it. */
-  #passOlder(newest: number, vcpu: number): void {
-    const entry = this.#base + newest * this.#entry
-    const physical = this.#store.w[entry]
+  /** `vcpu` has stored these bytes: what the entries before `newest` replaced there it can no longer fetch. */
+  #passOlder(newest: number, vcpu: number, physical: number, sizeBytes: number): void {
     for (let k = 0; k < newest; k++)
-      for (let b = 0; b < (this.#store.w[entry + 1] & 0xf); b++) {
+      for (let b = 0; b < sizeBytes; b++) {
         const bit = this.#bitOf(k, physical + b)
         if (bit !== 0) this.#pass(k, vcpu, bit)
       }

@@ -70,3 +70,24 @@ it('an old byte of another alias store is not fetched behind a newer own store t
   expect(judge(`${THROUGH_ALIAS}\nmov byte [code + 1], 3\nmov byte [code + 1], 2\ncall code`, {})).toBe(HOLDS)
   expect(judge(`mov byte [code + 1], 2\n${THROUGH_ALIAS}\ncall code`, {})).toBe(HOLDS)
 })
+
+it('sees its own store though another vCPU had stored the same before', () => {
+  const image = assembleImage(`
+    .vcpu one
+    .vcpu two
+    one: mov byte [code + 1], 2
+      ret
+    two: mov byte [code + 1], 2
+      call code
+      cmp eax, 2
+      sete al
+      movzx eax, al
+      assert eax, "the new code was run"
+      ret
+    section .text.code rwx
+    align 16
+    code: mov eax, 1
+      ret`, { file: 'same.asm' })
+  for (const engine of ['graph', 'dpor'] as const)
+    expect(checkImage(image, makeModel({ fetch: 'byte' }), { engine })).toMatchObject({ verdict: 'holds', strength: 'complete' })
+})
