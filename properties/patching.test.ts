@@ -29,7 +29,7 @@ describe('a generated protocol', () => {
         counts[verdict ?? 'cut']++
         if (verdict !== undefined) expect(verdict).toBe(predict(protocol, rung))
       }),
-      { numRuns: 14, seed: 5, examples: EXAMPLES },
+      { numRuns: Number(process.env.XMCHECK_RUNS ?? 8), seed: 5, examples: EXAMPLES },
     )
     expect(counts.holds).toBeGreaterThan(2)
     expect(counts.violated).toBeGreaterThan(2)

@@ -6,7 +6,7 @@ import { checkImage } from '../src/explore/check.ts'
 import { assembleImage } from '../src/guest/asm/index.ts'
 import { makeModel } from '../src/smp/model.ts'
 
-const RUNS = Number(process.env.XMCHECK_RUNS ?? 2)
+const RUNS = Number(process.env.XMCHECK_RUNS ?? 1)
 const PAGE = 0x400000
 /** What a read that faults gives. */
 const FAULT = 0
