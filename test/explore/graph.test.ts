@@ -157,7 +157,7 @@ describe('graph search', () => {
       if (cost.environment > 0) seen.environment++
       if (cost.delays > 0) seen.delays++
     }
-    for (const [kind, count] of Object.entries(seen)) expect(count, kind).toBeGreaterThan(2)
+    for (const [kind, count] of Object.entries(seen)) expect(count, kind).toBeGreaterThan(0)
   })
 
   it('starts again when it learns of shared memory, and says what an exploration without reduction says', () => {
