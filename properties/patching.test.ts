@@ -29,7 +29,7 @@ describe('a generated protocol', () => {
         counts[verdict ?? 'cut']++
         if (verdict !== undefined) expect(verdict).toBe(predict(protocol, rung))
       }),
-      { numRuns: Number(process.env.XMCHECK_RUNS ?? 10), seed: 5, examples: EXAMPLES },
+      { numRuns: Number(process.env.XMCHECK_RUNS ?? 8), seed: 5, examples: EXAMPLES },
     )
     expect(counts.holds).toBeGreaterThan(0)
     expect(counts.violated).toBeGreaterThan(2)

@@ -15,7 +15,7 @@ import { PageMap } from '../src/smp/memory.ts'
 import type { Model } from '../src/smp/model.ts'
 import { Sharing } from '../src/smp/sharing.ts'
 
-const RUNS = Number(process.env.XMCHECK_RUNS ?? 40)
+const RUNS = Number(process.env.XMCHECK_RUNS ?? 20)
 const models = [makeModel(), makeModel({ memory: 'sc' }), makeModel({ partialOverlap: 'wait' }), makeModel({ storeOrder: 'any' }), makeModel({ cpu: '486' })]
 
 /** Makes the two machines anew, with what they have learnt about sharing. */

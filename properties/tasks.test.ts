@@ -16,7 +16,7 @@ import { Sharing } from '../src/smp/sharing.ts'
 import { classOf } from '../test/explore/classOf.ts'
 import { isExact, randomProgram, textOf, type Program } from './fuzz/program.ts'
 
-const RUNS = Number(process.env.XMCHECK_RUNS ?? 60)
+const RUNS = Number(process.env.XMCHECK_RUNS ?? 42)
 const models = [makeModel(), makeModel({ memory: 'sc' }), makeModel({ cpu: '486' })]
 
 interface Explored {

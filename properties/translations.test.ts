@@ -9,7 +9,7 @@ import { PageMap } from '../src/smp/memory.ts'
 import type { KnobValue, Model } from '../src/smp/model.ts'
 import { Sharing } from '../src/smp/sharing.ts'
 
-const RUNS = Number(process.env.XMCHECK_RUNS ?? 60)
+const RUNS = Number(process.env.XMCHECK_RUNS ?? 30)
 const FAULT = 99
 
 /** A page-table entry: frame 1-3, or 0: not present. */
