@@ -493,10 +493,13 @@ XM_INLINE_ void xm_clflush(const volatile void *p)
 }
 
 /*
- * ---- Fewer pCPUs than vCPUs (--set pcpus=N) ----
+ * ---- Fewer pCPUs than vCPUs ----
  *
+ *  XM_PCPUS(n)       at file scope: a hypervisor has n pCPUs for all vCPUs; --set pcpus=N goes before it (0: one each)
  *  XM_YIELD()        gives the pCPU up where others wait for one; its stores are in memory before
  */
+#define XM_KIND_PCPUS 17
+#define XM_PCPUS(n) XM_RECORD_(XM_KIND_PCPUS, #n, 0, n, 0)
 #define XM_CALL_YIELD 26
 #define XM_YIELD() ((void)XM_CALL_(XM_CALL_YIELD, 0, 0))
 

@@ -65,7 +65,7 @@ async function benchExplore(paths: readonly string[], flags: Flags): Promise<voi
     const image = loadObjects([{ name: path, bytes: readFile(path) }], { title: program, readSource: () => null })
     for (const engine of flags.engine ?? BENCHED) {
       if (wasInterrupted()) break
-      const row = await measure(program, engine, image, model, { seconds, least, workers: engine === 'dpor' ? workers : 1 })
+      const row = await measure(program, engine, image, makeModel(knobsOf(flags, image)), { seconds, least, workers: engine === 'dpor' ? workers : 1 })
       rows.push(row)
       if (flags.json !== true) process.stdout.write(`${cellsOf(row).map(cell).join(' ')}\n`)
     }

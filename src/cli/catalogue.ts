@@ -141,7 +141,7 @@ async function runCase(scenario: Scenario, variant: ScenarioVariant, flags: Flag
   if (measurement !== null) return { variant, image, result: null, outcome: measured(measure(image, measurement)), trace: null, ladder: null }
   const variantFlags = flagsOf(scenario, variant)
   const options = checkOptionsOf(variantFlags)
-  const knobs = knobsOf(variantFlags)
+  const knobs = knobsOf(variantFlags, image)
   const model = makeModel(knobs)
   const result = await drive(startCheck(image, model, options), () => {})
   const trace = flags.trace && result.verdict === 'violated' ? `${flags.out}/${nameOf(scenario, variant)}.xmt` : null
@@ -202,7 +202,11 @@ function printDifferences(scenario: Scenario): void {
 
 function list(chosen: readonly Expectation[], scenarios: ReadonlyMap<string, Scenario>, flags: Flags): void {
   if (flags.json) {
-    const withKey = (scenario: Scenario) => scenario.variants.map((one) => (flags.keys && measurementOf(one) === null ? { ...one, key: programKey(imageOf(scenario, one), makeModel(knobsOf(flagsOf(scenario, one)))) } : one))
+    const keyOf = (scenario: Scenario, one: ScenarioVariant) => {
+      const image = imageOf(scenario, one)
+      return programKey(image, makeModel(knobsOf(flagsOf(scenario, one), image)))
+    }
+    const withKey = (scenario: Scenario) => scenario.variants.map((one) => (flags.keys && measurementOf(one) === null ? { ...one, key: keyOf(scenario, one) } : one))
     const entries = chosen.map(({ id, title, kind, variants }) => {
       const scenario = scenarios.get(id)
       return { id, title, kind, expected: variants, file: scenario?.file ?? null, variants: scenario === undefined ? [] : withKey(scenario) }

@@ -50,7 +50,6 @@ export function addCheck(program: Command): void {
 
 async function check(paths: readonly string[], flags: Flags): Promise<void> {
   const options = checkOptionsOf(flags)
-  const model = makeModel(knobsOf(flags))
   const image = loadObjects(
     paths.map((path) => ({ name: path, bytes: readFile(path) })),
     {
@@ -60,6 +59,8 @@ async function check(paths: readonly string[], flags: Flags): Promise<void> {
       ...(flags.vcpus ? { vcpus: parseVcpus(flags.vcpus) } : {}),
     },
   )
+  const knobs = knobsOf(flags, image)
+  const model = makeModel(knobs)
   if (flags.schedule !== undefined) return checkSchedule(image, model, flags.schedule, paths, flags)
   const progress = process.stderr.isTTY && !flags.quiet
   const started = performance.now()
@@ -81,7 +82,6 @@ async function check(paths: readonly string[], flags: Flags): Promise<void> {
   const trace = path === null ? null : saveTrace(path, image, model, found)
   // What is reported is the execution of the trace: a minimised one can end with another vCPU.
   const result = trace === null || trace.violation === null ? found : { ...found, violation: trace.violation, schedule: [...trace.schedule] }
-  const knobs = knobsOf(flags)
   const climbed = flags.ladder && !wasInterrupted() ? await climb(image, knobs, options, found, (rung, other) => keep(rung, { ...knobs, fetch: rung }, other)) : null
   const profiles = climbed !== null && !wasInterrupted() ? await tryProfiles(image, knobs, options, climbed, (name, other) => keep(name, knobsUnder(name, knobs), other)) : []
   const ladder = climbed === null ? {} : { ladder: climbed, profiles }

@@ -184,9 +184,9 @@ export async function drive(check: Check, onProgress: (progress: Progress) => vo
   }
 }
 
-/** Knobs that the flags name. @throws UsageError on `--set` without `=` */
-export function knobsOf(flags: ModelFlags): Record<string, KnobValue> {
-  const knobs: Record<string, KnobValue> = flags.profile === undefined ? {} : { ...PROFILES[flags.profile].knobs }
+/** Knobs that the flags name, before those that the program declares. @throws UsageError on `--set` without `=` */
+export function knobsOf(flags: ModelFlags, image?: MachineImage): Record<string, KnobValue> {
+  const knobs: Record<string, KnobValue> = { ...image?.knobs, ...(flags.profile === undefined ? {} : PROFILES[flags.profile].knobs) }
   for (const text of flags.set ?? []) {
     const equals = text.indexOf('=')
     if (equals <= 0) throw new UsageError(`--set ${text}: write KNOB=VALUE; xmcheck list shows the knobs`)

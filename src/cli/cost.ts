@@ -31,7 +31,7 @@ export function addCost(program: Command): void {
     .argument('[objects...]', 'with run: object files, linked together')
     .addOption(new Option('--table <class>', 'cost table of a CPU class').choices(Object.keys(COST_TABLES)).default('p6'))
     .option('--costs <file>', 'cost table as JSON: {"base": "p6", "lineTransfer": 120, "mnemonics": {"popf": 20}}')
-    .option('--pcpus <n>', 'with run: physical CPUs (default: as many as vCPUs)')
+    .option('--pcpus <n>', 'with run: physical CPUs (default: what XM_PCPUS declares, or as many as vCPUs)')
     .option('--quantum <cycles>', 'with run: timeslice', '1000000')
     .option('--svg <file>', 'also draw the study')
   addOutputFlags(command).action(cost)
@@ -71,7 +71,7 @@ function userTable(path: string): CostTable {
 function runObjects(objects: readonly string[], table: CostTable, flags: Flags): void {
   if (objects.length === 0) throw new UsageError('cost run: which object files?')
   const image = imageOf(objects)
-  const pcpus = numberFlag('--pcpus', flags.pcpus, 1, 64) ?? 0
+  const pcpus = numberFlag('--pcpus', flags.pcpus, 1, 64) ?? Number(image.knobs?.pcpus ?? 0)
   const quantum = numberFlag('--quantum', flags.quantum, 100, 1e9)!
   const result = runCost(image, { table, pcpus, quantum, cyclesMax: CYCLES_MAX, eventsMax: EVENTS_MAX })
   if (flags.json) process.stdout.write(`${JSON.stringify({ version: 1, command: 'cost', study: 'run', note: NOTE, table, ...resultJson(result) })}\n`)

@@ -44,7 +44,7 @@ export function addMutate(program: Command): void {
 
 async function mutate(paths: readonly string[], flags: Flags): Promise<void> {
   const image = loadObjects(paths.map((path) => ({ name: path, bytes: readFile(path) })), { title: paths.join(' '), readSource: sourceText })
-  const model = makeModel(knobsOf(flags))
+  const model = makeModel(knobsOf(flags, image))
   const key = programKey(image, model)
   if (flags.key) return void process.stdout.write(`${key}\n`)
   const { whole, options } = await strongest(image, model, checkOptionsOf(flags))

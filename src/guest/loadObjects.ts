@@ -12,6 +12,7 @@ import type {
   Symbol32,
   VcpuImage,
 } from '../smp/image.ts'
+import { PCPUS_MAX } from '../smp/model.ts'
 import { AddressSpace, PAGE_BYTES } from './addressSpace.ts'
 import { RUNTIME } from './runtime/library.ts'
 import { SHF_EXECINSTR, SHF_WRITE } from './elf/format.ts'
@@ -82,6 +83,7 @@ export function loadObjects(inputs: readonly ObjectFile[], options: LoadOptions 
     sources: readSources(lines, options.readSource),
     inputs: inputs.map(({ name, bytes }) => ({ name, bytes: Uint8Array.from(bytes) })),
     linkOptions: formatLinkOptions(options),
+    ...readPcpus(declared),
   }
 }
 
@@ -310,6 +312,16 @@ function readPoint(record: GuestRecord, lines: readonly LineEntry[]): CheckPoint
   if (kind !== 'assert' && kind !== 'assume' && kind !== 'choose' && kind !== 'progress' && kind !== 'reach' && kind !== 'fail')
     return []
   return [{ id: address, kind, text, file, line }]
+}
+
+function readPcpus(declared: readonly GuestRecord[]): Pick<MachineImage, 'knobs'> {
+  const [first, ...others] = declared.filter((record) => record.kind === 'pcpus')
+  if (first === undefined) return {}
+  const different = others.find((record) => record.a !== first.a)
+  if (different !== undefined)
+    throw new InputError(different.input, `${describe(different)} is for ${different.a} pCPUs; ${first.a} are declared in ${first.input}`, 'declare them once')
+  if (first.a < 1 || first.a > PCPUS_MAX) throw new InputError(first.input, `${describe(first)} is for ${first.a} pCPUs`, `use 1 to ${PCPUS_MAX}`)
+  return { knobs: { pcpus: first.a } }
 }
 
 function readNamedObject(record: GuestRecord): NamedRange {

@@ -51,6 +51,8 @@ export const RECORD_KINDS = {
   fail: 15,
   /** object: patch site that is declared as `site` or `forms`; b: address of the functions of which each pass calls one, a list that ends with 0. */
   calls: 16,
+  /** a: pCPUs that the vCPUs share, where --set pcpus=N does not say otherwise. */
+  pcpus: 17,
 } as const
 export type RecordKind = keyof typeof RECORD_KINDS
 

@@ -58,7 +58,7 @@ const packr = new Packr({ useRecords: false, variableMapSize: true })
 
 export function encodeTrace(trace: Trace): Uint8Array {
   const words = (array: Int32Array) => new Uint8Array(array.buffer, array.byteOffset, array.byteLength)
-  const image = trace.image
+  const { knobs: _, ...image } = trace.image
   return sealTrace(KIND_EXECUTION, {
     image: {
       ...image,

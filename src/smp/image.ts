@@ -1,3 +1,5 @@
+import type { KnobValue } from './model.ts'
+
 /**
  * What a machine starts from: memory, register blocks and everything the monitors and reports need to know
  * about the program. Plain data (numbers, strings, typed arrays), so that a trace can carry it whole: a
@@ -27,6 +29,8 @@ export interface MachineImage {
   readonly inputs: readonly InputFile[]
   /** Options of the link that produced it (placement of sections and so on), as text. */
   readonly linkOptions: readonly string[]
+  /** Settings of the model (model.ts) that the program declares; what the user asks for goes before them. Traces hold the settings that were used instead. */
+  readonly knobs?: Readonly<Record<string, KnobValue>>
 }
 
 /** Access bits of a region. */

@@ -17,6 +17,9 @@ interface KnobRow {
   readonly doc: string
 }
 
+/** Of knob `pcpus`. */
+export const PCPUS_MAX = 32
+
 export const KNOBS: readonly KnobRow[] = [
   { name: 'cpu', fallback: 'p4', values: Object.keys(CPU_CLASSES), doc: 'CPU class: instructions, line size, atomicity, prefetch queue' },
   { name: 'memory', fallback: 'tso', values: ['tso', 'sc'], doc: 'data memory: x86-TSO, or sequentially consistent' },
@@ -40,7 +43,7 @@ export const KNOBS: readonly KnobRow[] = [
   { name: 'tlbSplit', fallback: 'split', values: ['unified', 'split', 'each'], doc: 'one TLB; one for fetches and one for data; or every access looks up on its own, newer or older' },
   { name: 'tlbSpeculative', fallback: 'any', values: ['no', 'accessed', 'any'], doc: 'cached without an access: nothing; what has its accessed bits set; anything present' },
   { name: 'tlbEntries', fallback: 24, range: [1, 64], doc: 'stale translations, and stale directory entries, of a vCPU; more weaken `complete` to `bounded`' },
-  { name: 'pcpus', fallback: 0, range: [0, 32], doc: 'pCPUs that the vCPUs share: no more of them run at a time, a hypervisor decides which; 0: one each' },
+  { name: 'pcpus', fallback: 0, range: [0, PCPUS_MAX], doc: 'pCPUs that the vCPUs share: no more of them run at a time, a hypervisor decides which; 0: one each. Programs may declare it (XM_PCPUS)' },
   { name: 'localSteps', fallback: 4096, range: [16, 1e9], doc: 'instructions without a visible event before a scheduling point is forced' },
   {
     name: 'undefinedFlags', fallback: 'fixed', accepts: { test: (text) => parseUndefinedFlags(text) !== null, doc: () => 'fixed, zero or random:SEED' },

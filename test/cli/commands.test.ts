@@ -34,6 +34,13 @@ describe('check', () => {
     expect(json('check', 'ticket.o', '--preemptions', '1')).toMatchObject({ code: 3, verdict: 'holds', strength: 'bounded', bounds: { preemptions: 1 } })
   })
 
+  it('takes the number of pCPUs from the program, where it is not asked for', () => {
+    copyFileSync(join(root, 'test/guest/fixtures/pcpus-nasm.o'), join(directory, 'pcpus.o'))
+    const pcpus = (...args: string[]) => json('check', 'pcpus.o', ...args).models.pcpus
+    expect([pcpus(), pcpus('--profile', 'p6'), pcpus('--set', 'pcpus=0')]).toEqual([1, 1, 0])
+    expect(json('check', 'pcpus.o', '--engine', 'dpor')).toMatchObject({ code: 3, verdict: 'unknown', reasons: [expect.stringContaining('dpor does not handle fewer pCPUs')] })
+  })
+
   it('says what goes on for ever, and what was not judged', () => {
     copyFileSync(join(root, 'examples', 'explore', 'lostwake.o'), join(directory, 'lostwake.o'))
     expect(json('check', 'sb-fence.o').liveness.covered).toBe('termination')

@@ -1,5 +1,6 @@
 /** The directives that make a program a scenario: `.vcpu`, `.handler`, `.site` and so on. */
 import type { NamedRange, PatchSite } from '../../smp/image.ts'
+import { PCPUS_MAX } from '../../smp/model.ts'
 import { VCPUS_MAX } from '../environment.ts'
 import { integer, number, type Scope } from './expressions.ts'
 import { mistake, type Problems } from './problems.ts'
@@ -38,6 +39,8 @@ export interface Declarations {
   readonly sources: SourceDeclaration[]
   readonly sites: SiteDeclaration[]
   readonly objects: NamedRange[]
+  /** null: one each. */
+  pcpus: number | null
 }
 
 /** A patch site; the bytes of its forms stand at labels, to be read once everything is assembled. */
@@ -79,6 +82,7 @@ const DIRECTIVES: ReadonlyMap<string, Directive> = new Map([
   ['.forms', directive('label, size, label, ..., int3', 3, 1000, (reader) => reader.forms())],
   ['.calls', directive('label, function, ...', 2, 1000, (reader) => reader.calls())],
   ['.object', directive('label, size', 2, 2, (reader) => reader.object())],
+  ['.pcpus', directive('count', 1, 1, (reader) => reader.pcpus())],
 ])
 
 /** Names of the directives, for the reference's test. */
@@ -93,7 +97,7 @@ export function readDeclarations(
   problems: Problems,
 ): Declarations {
   const declared: Declarations = {
-    title: '', vcpus: [], init: null, final: null, handlers: [], sources: [], sites: [], objects: [],
+    title: '', vcpus: [], init: null, final: null, handlers: [], sources: [], sites: [], objects: [], pcpus: null,
   } // prettier-ignore
   for (const { line, column, body } of statements) {
     if (body?.kind !== 'declaration') continue
@@ -233,6 +237,12 @@ class Reader {
     const address = integer(expression, this.#scope, 'The address', 0, ADDRESS_MAX)
     const sizeBytes = this.#number(1, 'The size', 1, ADDRESS_MAX)
     this.#declared.objects.push({ name: nameOf(expression, address), address, sizeBytes })
+  }
+
+  pcpus(): void {
+    const { pcpus } = this.#declared
+    if (pcpus !== null) mistake(0, `.pcpus is already ${pcpus}: declare it once.`)
+    this.#declared.pcpus = this.#number(0, 'The number of pCPUs', 1, PCPUS_MAX)
   }
 
   #expression(index: number): Expression {

@@ -66,6 +66,7 @@ export function assembleImage(source: string, options: ImageOptions = {}): Machi
     sources: { [file]: source.split(/\r\n|\n|\r/) },
     inputs: [{ name: file, bytes: new TextEncoder().encode(source) }],
     linkOptions: Object.entries(options.symbols ?? {}).map(([name, value]) => `--define ${name}=${value}`),
+    ...(declared.pcpus === null ? {} : { knobs: { pcpus: declared.pcpus } }),
   }
 }
 

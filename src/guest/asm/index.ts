@@ -88,6 +88,7 @@
  * | `.forms label, size, label, ..., int3` | a patch site by what may stand there: `size` bytes at each label, whatever instructions they are |
  * | `.calls label, function, ...` | each pass over that site calls exactly one of these functions, once |
  * | `.object label, size` | names memory for monitors and reports |
+ * | `.pcpus count` | so many pCPUs for all vCPUs: no more of them run at a time |
  *
  * ## Calls to the checker
  *

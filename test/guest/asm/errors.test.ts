@@ -36,7 +36,7 @@ describe('mistakes say where and what to do', () => {
     ['times 2 kick 1', '1:1 times cannot repeat kick'],
     ['exit 3', '1:6 Too many operands: write exit.'],
     ['.vcpu nowhere', '1:7 nowhere is not defined anywhere'],
-    ['.vcpux a', '1:1 There is no directive .vcpux: did you mean .vcpu?'],
+    ['.vcpux a', '1:1 There is no directive .vcpux: did you mean .vcpu, .pcpus?'],
     ['.vcpu 5', '1:7 There is no code at this address'],
     ['a: nop\n.site a, 5', '2:1 .site has 2 operands: write .site label, size, target, ..., int3.'],
     ['a: nop\n.irq 0, 0x40, a', '1:1 a (vector 64): there is no vCPU 0'],

@@ -100,6 +100,13 @@ describe('a scenario in one text', () => {
     expect(() => assembleImage('nop')).toThrow(InputError)
   })
 
+  test('declares how many pCPUs there are, once', () => {
+    expect(assembleImage('.vcpu a, 3\n.pcpus 2\na: ret').knobs).toEqual({ pcpus: 2 })
+    expect(assembleImage('.vcpu a\na: ret').knobs).toBeUndefined()
+    expect(() => assembleImage('.vcpu a\n.pcpus 1\n.pcpus 2\na: ret')).toThrow('.pcpus is already 1')
+    expect(() => assembleImage('.vcpu a\n.pcpus 0\na: ret')).toThrow('The number of pCPUs')
+  })
+
   test('values from outside are recorded with the image', () => {
     const { linkOptions } = assembleImage('.vcpu a\na: mov eax, n', { symbols: { n: 5 } })
     expect(linkOptions).toEqual(['--define n=5'])
