@@ -514,4 +514,59 @@ XM_INLINE_ void xm_clflush(const volatile void *p)
 #define XM_PENDING(pointer, bytes) ((void)XM_CALL_(XM_CALL_PENDING, pointer, bytes))
 #define XM_SETTLED(pointer, bytes) ((void)XM_CALL_(XM_CALL_SETTLED, pointer, bytes))
 
+/*
+ * ---- Queues, modes, and what a guest believes of registers ----
+ *
+ *  XM_LENT(ptr, bytes)  a queued call refers to this memory: writing it, freeing it or returning from the function that has it on its stack is a
+ *                       violation (`argument-changed`), until XM_SETTLED
+ *  XM_UNFILLED(ptr, bytes)  a slot that is not filled: reading it is a violation (`unfilled-slot`), until XM_SETTLED
+ *  XM_MODE_ON(&name, which)  this vCPU enters mode `which` (lazy MMU, lazy CPU ...), and is in one of that name at a time; XM_MODE_OFF(&name, which)
+ *                       leaves it, on the same vCPU, before that ends (`mode-entered-twice`, `mode-unpaired`)
+ *
+ * At file scope:
+ *
+ *  XM_FORBIDS(name, functions...)  while a vCPU is in a mode of that name, it executes none of these functions, be it from an interrupt (`forbidden-call`)
+ *  XM_OWN(vcpu, variable)  only this vCPU accesses the variable (`foreign-access`)
+ *  XM_BELIEF(vcpu, word, what)  whoever loads `word` takes it for XM_IS_CR3 (or the like) of the vCPU: they are the same then (`belief`)
+ *  XM_BELIEF_IF(vcpu, word, bits, what, value)  any of `bits` in `word` says that it is `value`, none of them that it is not
+ *  XM_BELIEF_MAY(vcpu, word, bits, what, value)  none of `bits` says that it is not `value`; with them it may be: who has to be told of a flush
+ *
+ * Memory by its address in the low 4 MB. LOCKed instructions update a word; all other loads consult it.
+ */
+#define XM_CALL_LENT 29
+#define XM_CALL_UNFILLED 30
+#define XM_CALL_MODEON 31
+#define XM_CALL_MODEOFF 32
+#define XM_LENT(pointer, bytes) ((void)XM_CALL_(XM_CALL_LENT, pointer, bytes))
+#define XM_UNFILLED(pointer, bytes) ((void)XM_CALL_(XM_CALL_UNFILLED, pointer, bytes))
+#define XM_MODE_ON(name, which) ((void)XM_CALL_(XM_CALL_MODEON, name, which))
+#define XM_MODE_OFF(name, which) ((void)XM_CALL_(XM_CALL_MODEOFF, name, which))
+
+#define XM_KIND_BELIEF 18
+#define XM_KIND_OWN 19
+#define XM_KIND_FORBIDS 20
+#define XM_FORBIDS(name, ...) XM_FORBIDS_(name, __COUNTER__, __VA_ARGS__)
+#define XM_FORBIDS_(name, n, ...)                                                                                      \
+	__extension__ static const void *const XM_JOIN_(xm_forbidden_in_, n)[] = { __VA_ARGS__, 0 };                   \
+	XM_RECORD_(XM_KIND_FORBIDS, #name, &(name), 0, XM_JOIN_(xm_forbidden_in_, n))
+#define XM_OWN(vcpu, variable) XM_RECORD_(XM_KIND_OWN, #variable, &(variable), vcpu, sizeof(variable))
+
+#define XM_IS_CR0 0
+#define XM_IS_CR3 1
+#define XM_IS_CR4 2
+#define XM_IS_TS 3 /* CR0.TS, 0 or 1 */
+#define XM_IS_IF 4 /* EFLAGS.IF, 0 or 1 */
+#define XM_IS_IOPL 5 /* 0 to 3 */
+#define XM_IS_DR7 6
+#define XM_IS_FS 7 /* the selector */
+#define XM_IS_GS 8
+#define XM_IS_FS_BASE 9 /* of the segment that is loaded, whatever the table holds by now */
+#define XM_IS_GS_BASE 10
+#define XM_BELIEF(vcpu, word, what) XM_BELIEF_(vcpu, word, __COUNTER__, what, 0, ~0u, 0)
+#define XM_BELIEF_IF(vcpu, word, bits, what, value) XM_BELIEF_(vcpu, word, __COUNTER__, what, 1, bits, value)
+#define XM_BELIEF_MAY(vcpu, word, bits, what, value) XM_BELIEF_(vcpu, word, __COUNTER__, what, 2, bits, value)
+#define XM_BELIEF_(vcpu, word, n, what, how, bits, value)                                                              \
+	static const unsigned int XM_JOIN_(xm_belief_of_, n)[] = { what, how, bits, (unsigned int)(value) };           \
+	XM_RECORD_(XM_KIND_BELIEF, #word, &(word), (vcpu) | sizeof(word) << 16, XM_JOIN_(xm_belief_of_, n))
+
 #endif /* XMCHECK_H */

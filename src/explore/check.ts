@@ -1,7 +1,7 @@
 /** One image judged under one model by one engine; a `holds` is never vacuous. */
 import type { Coverage } from '../smp/board.ts'
 import type { Machine } from '../smp/machine.ts'
-import type { MachineImage } from '../smp/image.ts'
+import type { CheckPointKind, MachineImage } from '../smp/image.ts'
 import type { KnobValue, Model } from '../smp/model.ts'
 import type { Sharing } from '../smp/sharing.ts'
 import { AutoSearch, type Contender } from './auto.ts'
@@ -271,12 +271,15 @@ export function declaredBy({ points, sites }: MachineImage): Declared {
   return { points, sites: sites.map(({ name, targets, forms }) => ({ name, targets: targets.length, forms: forms?.length ?? null })) }
 }
 
+/** What has to happen to a claim, so that it was judged. */
+const REACHED: Partial<Readonly<Record<CheckPointKind, string>>> = { belief: 'loaded', own: 'accessed', mode: 'entered', forbids: 'executed' }
+
 /** Anything declared but never reached makes a `holds` an `unknown`. */
 export function withoutVacuity(verdict: Verdict, declared: Declared, coverage: Pick<Coverage, 'points' | 'sites'>): Verdict & { vacuous: boolean } {
   if (verdict.verdict !== 'holds') return { ...verdict, vacuous: false }
   const reasons: string[] = []
   for (const point of declared.points)
-    if (point.kind !== 'fail' && !coverage.points.has(point.id >>> 0)) reasons.push(`vacuous: ${point.file}:${point.line}: ${point.kind} \`${point.text}\` was never reached`)
+    if (point.kind !== 'fail' && !coverage.points.has(point.id >>> 0)) reasons.push(`vacuous: ${point.file}:${point.line}: ${point.kind} \`${point.text}\` was never ${REACHED[point.kind] ?? 'reached'}`)
   for (const site of declared.sites) {
     const prefix = `${site.name}>${site.forms === null ? '' : 'form '}`
     const others = (key: string) => key.endsWith('>int3') || (site.forms === null && key.startsWith(`${prefix}form `))

@@ -36,7 +36,7 @@ export interface DeclaredSite {
 
 /** The same for the same image under the same model, and hardly ever otherwise. */
 export function keyOf(image: MachineImage, model: Model): string {
-  const words: number[] = [...new TextEncoder().encode(JSON.stringify([model.knobs, image.handledVectors, image.interrupts, image.objects, image.points]))]
+  const words: number[] = [...new TextEncoder().encode(JSON.stringify([model.knobs, image.handledVectors, image.interrupts, image.objects, image.points, ...(image.claims ?? [])]))]
   for (const region of image.regions) words.push(region.start, region.sizeBytes, region.access, region.bytes.length, ...sumOf(region.bytes))
   for (const registers of [...image.vcpus.map((vcpu) => vcpu.registers), image.init, image.final]) words.push(registers?.length ?? 0, ...(registers ?? []))
   return sumOf(Int32Array.from(words)).map((lane) => (lane >>> 0).toString(16).padStart(8, '0')).join('')

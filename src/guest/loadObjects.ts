@@ -2,15 +2,19 @@
  * The way in for compiled code: ELF32 i386 objects with declarations (include/xmcheck.h), linked and put into
  * the environment that the header describes, as a machine image.
  */
-import type {
-  CheckPoint,
-  InterruptSource,
-  LineEntry,
-  MachineImage,
-  NamedRange,
-  PatchSite,
-  Symbol32,
-  VcpuImage,
+import {
+  BELIEVED,
+  CHECK_POINT_KINDS,
+  MODE_POINT,
+  type CheckPoint,
+  type Claim,
+  type InterruptSource,
+  type LineEntry,
+  type MachineImage,
+  type NamedRange,
+  type PatchSite,
+  type Symbol32,
+  type VcpuImage,
 } from '../smp/image.ts'
 import { PCPUS_MAX } from '../smp/model.ts'
 import { AddressSpace, PAGE_BYTES } from './addressSpace.ts'
@@ -75,6 +79,7 @@ export function loadObjects(inputs: readonly ObjectFile[], options: LoadOptions 
     interrupts: declared.flatMap((record) => readSource(record, vcpus.length, handlers)),
     sites: readSites(declared, memory, program.symbols),
     points: declared.flatMap((record) => readPoint(record, lines)),
+    ...(declared.some((record) => record.kind in CLAIMS) ? { claims: declared.flatMap((record) => readClaim(record, memory, vcpus.length)) } : {}),
     objects: declared.filter((record) => record.kind === 'object').map(readNamedObject),
     symbols: [...program.symbols.filter((symbol) => !isOurs.test(symbol.name)), ...environment.symbols].sort(
       (a, b) => a.address - b.address,
@@ -88,7 +93,7 @@ export function loadObjects(inputs: readonly ObjectFile[], options: LoadOptions 
 }
 
 /** Variables of the macros themselves: nothing a report should name. */
-const isOurs = /^xm_(record|targets_of|forms_of|calls_of)_/
+const isOurs = /^xm_(record|targets_of|forms_of|calls_of|belief_of|forbidden_in)_/
 
 /** Code may be written (nothing protects it with paging off, and patching is what it is for); constants may not. */
 function pieceOf(section: LinkedSection): Piece {
@@ -309,9 +314,32 @@ function readPoint(record: GuestRecord, lines: readonly LineEntry[]): CheckPoint
   const { address, kind, text } = record
   // Assemblers do not know the line of a macro call: there the record names the code, and the line table the line.
   const { file, line } = record.line === 0 && record.object !== 0 ? lineAt(lines, record.object) : record
-  if (kind !== 'assert' && kind !== 'assume' && kind !== 'choose' && kind !== 'progress' && kind !== 'reach' && kind !== 'fail')
-    return []
-  return [{ id: address, kind, text, file, line }]
+  const known = CHECK_POINT_KINDS.find((one) => one === kind)
+  if (known === undefined) return []
+  const point = { id: address, kind: known, text, file, line }
+  return kind === 'forbids' ? [point, { ...point, id: address + MODE_POINT, kind: 'mode' }] : [point]
+}
+
+const CLAIMS = { belief: true, own: true, forbids: true }
+
+/** What is said of memory at file scope (smp/image.ts). */
+function readClaim(record: GuestRecord, memory: MemoryView, vcpuCount: number): Claim[] {
+  const { kind, text, object } = record
+  if (kind !== 'belief' && kind !== 'own' && kind !== 'forbids') return []
+  const head = { id: record.address, name: text, address: object }
+  const fail = (what: string, remedy: string): never => {
+    throw new InputError(record.input, `${describe(record)}: ${what}`, remedy)
+  }
+  if (kind === 'forbids') return [{ ...head, kind, sizeBytes: 0, functions: readList(record, memory, 'functions', 'list what is not to be executed in the mode') }]
+  const vcpu = record.a & 0xffff
+  if (vcpu >= vcpuCount) fail(`there is no vCPU ${vcpu}`, `the program has ${vcpuCount}: 0 to ${vcpuCount - 1}`)
+  const sizeBytes = kind === 'own' ? record.b >>> 0 : record.a >>> 16
+  if (sizeBytes < 1 || memory.bytes(object, sizeBytes) === null) fail(`no memory at ${hex32(object)}`, 'name a variable')
+  if (kind === 'own') return [{ ...head, kind, sizeBytes, vcpu }]
+  const [what, how, bits, value] = [0, 4, 8, 12].map((offset) => memory.word(record.b + offset) ?? -1)
+  if (![1, 2, 4].includes(sizeBytes) || object % sizeBytes !== 0) fail(`has ${sizeBytes} bytes at ${hex32(object)}`, 'a belief is a variable of 1, 2 or 4 bytes at a multiple of its size')
+  if (BELIEVED[what] === undefined) fail(`is about number ${what}`, 'use XM_IS_CR0 and the like')
+  return [{ ...head, kind, sizeBytes, vcpu, what: BELIEVED[what], bits: bits | 0, value: how === records.BELIEF_SAME ? null : value | 0, mayBe: how === records.BELIEF_MAY }]
 }
 
 function readPcpus(declared: readonly GuestRecord[]): Pick<MachineImage, 'knobs'> {

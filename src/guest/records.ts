@@ -53,11 +53,19 @@ export const RECORD_KINDS = {
   calls: 16,
   /** a: pCPUs that the vCPUs share, where --set pcpus=N does not say otherwise. */
   pcpus: 17,
+  /** object: a word; a: vCPU | size in bytes << 16; b: address of four words: which of BELIEVED, how (BELIEF_...), bits, value. */
+  belief: 18,
+  /** object: memory of one vCPU; a: the vCPU; b: size in bytes. */
+  own: 19,
+  /** object: what names a mode; b: address of the functions that are not executed in it, a list that ends with 0. */
+  forbids: 20,
 } as const
 export type RecordKind = keyof typeof RECORD_KINDS
 
 export const HANDLER_RAW = 0x10000
 export const SITE_INT3 = 0x10000
+/** How a word says what a register is: the word itself; bits that are set or clear; bits that are clear. */
+export const [BELIEF_SAME, BELIEF_IF, BELIEF_MAY] = [0, 1, 2]
 export const EVERY_VCPU = 0xffff
 /** Targets of one site, and declarations of one program. */
 export const TARGETS_MAX = 1024

@@ -10,7 +10,7 @@ const RECORD_LINE = 4
 /** The same for the same code, data and declarations under the same model, and hardly ever otherwise. */
 export function programKey(image: MachineImage, model: Model): string {
   const knobs = KNOBS.filter(({ name, fallback }) => model.knobs[name] !== fallback).map(({ name }) => [name, model.knobs[name]])
-  const names = JSON.stringify([knobs, image.handledVectors, image.interrupts, image.sites, image.objects, image.points.map(({ kind, text }) => [kind, text])])
+  const names = JSON.stringify([knobs, image.handledVectors, image.interrupts, image.sites, image.objects, image.points.map(({ kind, text }) => [kind, text]), ...(image.claims ?? [])])
   const words: number[] = [...new TextEncoder().encode(names)]
   for (const { start, sizeBytes, access, bytes } of image.regions) {
     const dwords = new Int32Array(Math.ceil(bytes.length / 4))

@@ -7,7 +7,7 @@
  */
 import { Packr, Unpackr } from 'msgpackr'
 import { REGISTER_WORDS } from '../cpu/registers.ts'
-import type { MachineImage, Region } from '../smp/image.ts'
+import { BELIEVED, CHECK_POINT_KINDS, type Claim, type MachineImage, type NamedRange, type Region } from '../smp/image.ts'
 import { makeModel, type KnobValue } from '../smp/model.ts'
 import type { Violation } from '../smp/monitor.ts'
 
@@ -195,11 +195,12 @@ function readImage(fields: Fields): MachineImage {
     })),
     points: fields.list('points', 65536).map((item) => ({
       id: item.integer('id', -0x80000000, 0xffffffff),
-      kind: item.oneOf('kind', ['assert', 'assume', 'choose', 'progress', 'reach', 'fail'] as const),
+      kind: item.oneOf('kind', CHECK_POINT_KINDS),
       text: item.text('text'),
       file: item.text('file'),
       line: item.integer('line', 0, 1e9),
     })),
+    ...(fields.raw('claims') === undefined ? {} : { claims: fields.list('claims', 65536).map((item) => readClaim(item, range(item), vcpus.length)) }),
     objects: fields.list('objects', 65536).map(range),
     symbols: fields.list('symbols', LISTED).map((item) => ({
       ...range(item),
@@ -213,6 +214,18 @@ function readImage(fields: Fields): MachineImage {
     sources: readSources(fields.fields('sources')),
     inputs: fields.list('inputs', 256).map((item) => ({ name: item.text('name'), bytes: item.bytes('bytes', TRACE_BYTES_MAX) })),
     linkOptions: fields.texts('linkOptions', 65536),
+  }
+}
+
+function readClaim(item: Fields, range: NamedRange, vcpus: number): Claim {
+  const kind = item.oneOf('kind', ['belief', 'own', 'forbids'] as const)
+  const head = { ...range, id: item.integer('id', -0x80000000, 0xffffffff) }
+  if (kind === 'forbids') return { ...head, kind, functions: item.integers('functions', 4096) }
+  const vcpu = item.integer('vcpu', 0, vcpus - 1)
+  if (kind === 'own') return { ...head, kind, vcpu }
+  return {
+    ...head, kind, vcpu, what: item.oneOf('what', BELIEVED), bits: item.integer('bits', -0x80000000, 0xffffffff),
+    value: item.raw('value') === null ? null : item.integer('value', -0x80000000, 0xffffffff), mayBe: item.raw('mayBe') === true,
   }
 }
 

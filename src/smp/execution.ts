@@ -216,10 +216,14 @@ export class Execution {
       const returns = this.#board.watchers.returns.length > 0 && this.#board.running() && RETURNS.has(op.row?.mnemonic ?? '')
       const place = (r[SEG_BASE + SS] + r[ESP]) >>> 0
       if (returns && !first && this.#board.watchers.returns.some((monitor) => monitor.delaysReturn?.(v, place))) return this.#board.setPending(v, AT_LOCAL, 0, 0, 1)
+      const tells = this.#board.watchers.tellers.length > 0 && this.#board.running() && this.#board.watchers.tellers.some((monitor) => monitor.tells!(v, op))
+      if (tells && !first) return this.#board.setPending(v, AT_LOCAL, 0, 0, 1)
       if (!kept && bus.seesFirst()) this.#watch(v, eip, op)
       if (this.#board.violation !== null) return
       cpu.execute(op)
       if (cpu.stop === 0) {
+        // What follows up to the next event is nobody's business, so others may act behind it as they are.
+        if (tells) this.#board.footprint.addUpdate(RESOURCE_MARKS)
         if (returns) for (const monitor of this.#board.watchers.returns) monitor.onReturn!(v, place)
         this.#retire(v, eip, op)
         if (this.#board.takesPause()) return this.#board.setPending(v, AT_LOCAL, 0, 0, 1)
@@ -239,7 +243,7 @@ export class Execution {
   /** Nobody looks at single instructions (a memo, a monitor, an observer, an interrupt, a prefetch queue), and none is begun. */
   #mayRunBlocks(v: number): boolean {
     return (
-      this.fence === null && !this.#board.memo.recording && this.#board.watchers.byAddress.size === 0 && !this.#board.watchers.seesFetches && this.#board.observer === null && this.#board.model.cpu.queueBytes === 0 && this.#board.sharing.interruptible[v] === 0 &&
+      this.fence === null && !this.#board.memo.recording && this.#board.watchers.byAddress.size === 0 && !this.#board.watchers.seesInstructions && this.#board.observer === null && this.#board.model.cpu.queueBytes === 0 && this.#board.sharing.interruptible[v] === 0 &&
       (this.#board.cpus[v].r[CR0] & CR0_PG) === 0 && canRunBlocks(this.#board.cpus[v])
     )
   }

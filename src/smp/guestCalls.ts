@@ -60,8 +60,16 @@ export const GUEST_CALLS = {
   yield: 26,
   /** EAX = address, EDX = size in bytes: an update of these words is queued; reading, walking or writing them is a violation `pending-write`. */
   pending: 27,
-  /** EAX = address, EDX = size in bytes: it is carried out, or about to be. */
+  /** EAX = address, EDX = size in bytes: it is carried out, or about to be; ends `lent` and `unfilled` too. */
   settled: 28,
+  /** EAX = address, EDX = size in bytes: a queued call refers to these words; writing or freeing them is a violation `argument-changed`. */
+  lent: 29,
+  /** EAX = address, EDX = size in bytes: a slot that is not filled; reading it is a violation `unfilled-slot`. */
+  unfilled: 30,
+  /** EAX = address that names a mode, EDX = which of its modes: this vCPU enters it. It is in one at a time (`mode-entered-twice`). */
+  modeon: 31,
+  /** EAX, EDX as for `modeon`: it leaves it, and has to be in it (`mode-unpaired`). */
+  modeoff: 32,
 } as const
 
 /** High half of the displacement that marks a call to the checker ("XM"). */

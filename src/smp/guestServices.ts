@@ -16,7 +16,10 @@ const LIFETIME_BYTES_MAX = 1 << 20
 /** Calls that change nothing: a loop that makes one may still be a wait. */
 const QUIET_CALLS: ReadonlySet<number> = new Set([GUEST_CALLS.assert, GUEST_CALLS.assume, GUEST_CALLS.reach, GUEST_CALLS.vcpu, GUEST_CALLS.log])
 /** Calls about a stretch of memory. */
-const SPANS: ReadonlySet<number> = new Set([GUEST_CALLS.free, GUEST_CALLS.alloc, GUEST_CALLS.building, GUEST_CALLS.built, GUEST_CALLS.pending, GUEST_CALLS.settled])
+const SPANS: ReadonlySet<number> = new Set([
+  GUEST_CALLS.free, GUEST_CALLS.alloc, GUEST_CALLS.building, GUEST_CALLS.built, GUEST_CALLS.pending, GUEST_CALLS.settled,
+  GUEST_CALLS.lent, GUEST_CALLS.unfilled,
+])
 /** Calls that concern nobody but the vCPU (stepMemo.ts). */
 const LOCAL_CALLS: ReadonlySet<number> = new Set([...QUIET_CALLS, GUEST_CALLS.exit, GUEST_CALLS.choose, GUEST_CALLS.progress])
 
@@ -30,6 +33,7 @@ export function callGuest(machine: Board, vcpu: number, bus: VcpuBus, call: numb
     case GUEST_CALLS.exit:
       machine.setWord(vcpu, STATUS, ENDED)
       machine.effect = true
+      for (const monitor of machine.watchers.ends) monitor.onEnd!(vcpu)
       machine.observer?.({ kind: 'end', vcpu, address: 0, sizeBytes: 0, value: 0 })
       return eax
     case GUEST_CALLS.assert:
@@ -77,6 +81,10 @@ export function callGuest(machine: Board, vcpu: number, bus: VcpuBus, call: numb
     case GUEST_CALLS.built:
     case GUEST_CALLS.pending:
     case GUEST_CALLS.settled:
+    case GUEST_CALLS.lent:
+    case GUEST_CALLS.unfilled:
+    case GUEST_CALLS.modeon:
+    case GUEST_CALLS.modeoff:
     case GUEST_CALLS.free:
     case GUEST_CALLS.alloc: {
       if (SPANS.has(call)) {

@@ -19,6 +19,8 @@ export interface MachineImage {
   readonly interrupts: readonly InterruptSource[]
   readonly sites: readonly PatchSite[]
   readonly points: readonly CheckPoint[]
+  /** Absent: none. */
+  readonly claims?: readonly Claim[]
   /** Named memory for monitors and reports. */
   readonly objects: readonly NamedRange[]
   readonly symbols: readonly Symbol32[]
@@ -87,9 +89,10 @@ export interface SiteForm {
   readonly bytes: Uint8Array
 }
 
-export type CheckPointKind = 'assert' | 'assume' | 'choose' | 'progress' | 'reach' | 'fail'
+export const CHECK_POINT_KINDS = ['assert', 'assume', 'choose', 'progress', 'reach', 'fail', 'belief', 'own', 'mode', 'forbids'] as const
+export type CheckPointKind = (typeof CHECK_POINT_KINDS)[number]
 
-/** A place in the guest that reports to the checker. `id` is what the guest passes in EDX (the address of its record). */
+/** A place in the guest that reports to the checker, `id` is what it passes in EDX (the address of its record); or a claim, which counts where it is judged. */
 export interface CheckPoint {
   readonly id: number
   readonly kind: CheckPointKind
@@ -97,6 +100,46 @@ export interface CheckPoint {
   readonly file: string
   readonly line: number
 }
+
+/** What a guest can believe of a vCPU: names of registers, or parts of them (explore/monitors/beliefs.ts). */
+export const BELIEVED = ['cr0', 'cr3', 'cr4', 'ts', 'if', 'iopl', 'dr7', 'fs', 'gs', 'fsBase', 'gsBase'] as const
+export type Believed = (typeof BELIEVED)[number]
+
+interface ClaimHead extends NamedRange {
+  /** Of its check point. */
+  readonly id: number
+}
+
+/**
+ * The guest takes this word, of up to 4 bytes, for a register of `vcpu`. `value` null: `bits` of one are those of the other. Else any of `bits`
+ * says that the register is `value`, and none of them that it is not; with `mayBe` they say it only where they are clear.
+ */
+export interface Belief extends ClaimHead {
+  readonly kind: 'belief'
+  readonly vcpu: number
+  readonly what: Believed
+  readonly bits: number
+  readonly value: number | null
+  readonly mayBe: boolean
+}
+
+/** Memory that only `vcpu` accesses. */
+export interface OwnMemory extends ClaimHead {
+  readonly kind: 'own'
+  readonly vcpu: number
+}
+
+/** The check point of the mode that XM_FORBIDS names: behind that of the claim. */
+export const MODE_POINT = 1
+
+/** While a vCPU is in a mode (`modeon`) that is named by `address`, it executes none of `functions`. */
+export interface Forbids extends ClaimHead {
+  readonly kind: 'forbids'
+  readonly functions: readonly number[]
+}
+
+/** What a program says of its memory at file scope, for monitors to hold it to. */
+export type Claim = Belief | OwnMemory | Forbids
 
 export interface NamedRange {
   readonly name: string

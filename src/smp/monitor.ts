@@ -33,11 +33,15 @@ export interface Monitor {
   delaysReturn?(vcpu: number, place: number): boolean
   /** `vcpu` has returned to what stood at linear address `place`. */
   onReturn?(vcpu: number, place: number): void
+  /** What `op` changes on `vcpu` decides whether what others do is right: they must be able to act before it, and it counts as an event. */
+  tells?(vcpu: number, op: Op): boolean
+  /** `vcpu` has ended. */
+  onEnd?(vcpu: number): void
   /** A store of the running phase is about to change memory, private ones included; `low`, `high`: the value. */
   onWrite?(vcpu: number, physical: number, sizeBytes: number, low: number, high: number): void
   /**
    * Accesses and fetches are of no interest to it as long as its ghost state is what it is now. A monitor with `onAccess`,
-   * `onFetch` or `onReturn` that has no such moments sees every step executed (stepMemo.ts).
+   * `onFetch`, `onReturn` or `onEnd` that has no such moments sees every step executed (stepMemo.ts).
    */
   isIdle?(): boolean
   /** What translations `vcpu` may use is about to become less. */

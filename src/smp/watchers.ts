@@ -8,7 +8,10 @@ export class Watchers {
   readonly drains: readonly Monitor[]
   readonly writes: readonly Monitor[]
   readonly returns: readonly Monitor[]
-  readonly seesFetches: boolean
+  readonly tellers: readonly Monitor[]
+  readonly ends: readonly Monitor[]
+  /** Some monitor is asked of each instruction. */
+  readonly seesInstructions: boolean
   /** Who watches an address as it is executed. */
   readonly byAddress = new Map<number, Monitor[]>()
   /** Those that judge what a step does, not only marks. */
@@ -20,8 +23,10 @@ export class Watchers {
     this.drains = monitors.filter((monitor) => monitor.onDrain !== undefined)
     this.writes = monitors.filter((monitor) => monitor.onWrite !== undefined)
     this.returns = monitors.filter((monitor) => monitor.onReturn !== undefined)
-    this.seesFetches = monitors.some((monitor) => monitor.onFetch !== undefined)
-    this.judges = monitors.filter((monitor) => monitor.onAccess !== undefined || monitor.onFetch !== undefined || monitor.onReturn !== undefined)
+    this.tellers = monitors.filter((monitor) => monitor.tells !== undefined)
+    this.ends = monitors.filter((monitor) => monitor.onEnd !== undefined)
+    this.seesInstructions = this.tellers.length > 0 || monitors.some((monitor) => monitor.onFetch !== undefined)
+    this.judges = monitors.filter(({ onAccess, onFetch, onReturn, onEnd }) => [onAccess, onFetch, onReturn, onEnd].some((one) => one !== undefined))
   }
 
   /** Gives each its words of the state, from index `ghosts` on. */

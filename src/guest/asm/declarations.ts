@@ -1,6 +1,6 @@
 /** The directives that make a program a scenario: `.vcpu`, `.handler`, `.site` and so on. */
-import type { NamedRange, PatchSite } from '../../smp/image.ts'
 import { PCPUS_MAX } from '../../smp/model.ts'
+import { BELIEVED, MODE_POINT, type CheckPoint, type Claim, type NamedRange, type PatchSite } from '../../smp/image.ts'
 import { VCPUS_MAX } from '../environment.ts'
 import { integer, number, type Scope } from './expressions.ts'
 import { mistake, type Problems } from './problems.ts'
@@ -41,6 +41,9 @@ export interface Declarations {
   readonly objects: NamedRange[]
   /** null: one each. */
   pcpus: number | null
+  readonly claims: Claim[]
+  /** Of the claims. */
+  readonly points: CheckPoint[]
 }
 
 /** A patch site; the bytes of its forms stand at labels, to be read once everything is assembled. */
@@ -81,6 +84,9 @@ const DIRECTIVES: ReadonlyMap<string, Directive> = new Map([
   ['.site', directive('label, size, target, ..., int3', 3, 1000, (reader) => reader.site())],
   ['.forms', directive('label, size, label, ..., int3', 3, 1000, (reader) => reader.forms())],
   ['.calls', directive('label, function, ...', 2, 1000, (reader) => reader.calls())],
+  ['.belief', directive('vcpu, label, register, bits, value, may', 3, 6, (reader) => reader.belief())],
+  ['.own', directive('vcpu, label, size', 3, 3, (reader) => reader.own())],
+  ['.forbids', directive('name, function, ...', 2, 1000, (reader) => reader.forbids())],
   ['.object', directive('label, size', 2, 2, (reader) => reader.object())],
   ['.pcpus', directive('count', 1, 1, (reader) => reader.pcpus())],
 ])
@@ -97,7 +103,7 @@ export function readDeclarations(
   problems: Problems,
 ): Declarations {
   const declared: Declarations = {
-    title: '', vcpus: [], init: null, final: null, handlers: [], sources: [], sites: [], objects: [], pcpus: null,
+    title: '', vcpus: [], init: null, final: null, handlers: [], sources: [], sites: [], objects: [], pcpus: null, claims: [], points: [],
   } // prettier-ignore
   for (const { line, column, body } of statements) {
     if (body?.kind !== 'declaration') continue
@@ -115,27 +121,35 @@ export function readDeclarations(
       if (length < found.least || length > found.most) {
         mistake(column, `${body.name} has ${length} operands: write ${body.name} ${found.form}.`)
       }
-      found.read(new Reader(body.arguments, declared, scope))
+      found.read(new Reader(body.arguments, declared, scope, line))
     })
   }
   problems.attempt(1, 1, () => checkSources(declared))
   return declared
 }
 
-/** Interrupts name vCPUs, which may be declared further down. */
+/** Interrupts and claims name vCPUs, which may be declared further down. */
 function checkSources(declared: Declarations): void {
+  for (const claim of declared.claims)
+    if (claim.kind !== 'forbids' && claim.vcpu >= declared.vcpus.length) mistake(1, `${claim.name}: there is no vCPU ${claim.vcpu}, the program has ${declared.vcpus.length}.`)
   for (const { vcpu, name } of declared.sources) {
     if (vcpu >= declared.vcpus.length)
       mistake(1, `${name}: there is no vCPU ${vcpu}, the program has ${declared.vcpus.length}.`)
   }
 }
 
+type ClaimWithoutId = Claim extends infer One ? (One extends Claim ? Omit<One, 'id'> : never) : never
+/** Check points of claims are numbered from here; those of calls from 1. */
+const CLAIM_IDS = 1 << 24
+
 class Reader {
   readonly #arguments: readonly Operand[]
   readonly #declared: Declarations
   readonly #scope: DeclarationScope
+  readonly #line: number
 
-  constructor(operands: readonly Operand[], declared: Declarations, scope: DeclarationScope) {
+  constructor(operands: readonly Operand[], declared: Declarations, scope: DeclarationScope, line: number) {
+    this.#line = line
     this.#arguments = operands
     this.#declared = declared
     this.#scope = scope
@@ -233,10 +247,42 @@ class Reader {
   }
 
   object(): void {
-    const expression = this.#expression(0)
-    const address = integer(expression, this.#scope, 'The address', 0, ADDRESS_MAX)
     const sizeBytes = this.#number(1, 'The size', 1, ADDRESS_MAX)
-    this.#declared.objects.push({ name: nameOf(expression, address), address, sizeBytes })
+    this.#declared.objects.push({ ...this.#place(0), sizeBytes })
+  }
+
+  belief(): void {
+    const what = BELIEVED.find((name) => this.#arguments[2].register?.name === name || this.#isWord(2, name))
+    if (what === undefined) return mistake(this.#arguments[2].column, `What is believed is one of ${BELIEVED.join(' ')}.`)
+    const mayBe = this.#isWord(5, 'may')
+    const value = this.#arguments.length > 4 ? this.#number(4, 'The value', 0, ADDRESS_MAX) | 0 : null
+    this.#claim({ kind: 'belief', ...this.#place(1), sizeBytes: 4, vcpu: this.#vcpu(), what, bits: this.#number(3, 'The bits', 1, ADDRESS_MAX, ADDRESS_MAX) | 0, value, mayBe })
+  }
+
+  own(): void {
+    this.#claim({ kind: 'own', ...this.#place(1), sizeBytes: this.#number(2, 'The size', 1, ADDRESS_MAX), vcpu: this.#vcpu() })
+  }
+
+  forbids(): void {
+    this.#claim({ kind: 'forbids', ...this.#place(0), sizeBytes: 0, functions: this.#arguments.slice(1).map((_, n) => this.#code(n + 1).address) })
+  }
+
+  #vcpu(): number {
+    return this.#number(0, 'The vCPU', 0, VCPUS_MAX - 1)
+  }
+
+  #claim(claim: ClaimWithoutId): void {
+    const id = CLAIM_IDS + this.#declared.claims.length * (MODE_POINT + 1)
+    this.#declared.claims.push({ ...claim, id })
+    const point = { id, kind: claim.kind, text: claim.name, file: '', line: this.#line }
+    this.#declared.points.push(point)
+    if (claim.kind === 'forbids') this.#declared.points.push({ ...point, id: id + MODE_POINT, kind: 'mode' })
+  }
+
+  #place(index: number): NamedAddress {
+    const expression = this.#expression(index)
+    const address = integer(expression, this.#scope, 'The address', 0, ADDRESS_MAX)
+    return { name: nameOf(expression, address), address }
   }
 
   pcpus(): void {
@@ -258,15 +304,14 @@ class Reader {
   }
 
   #code(index: number): NamedAddress {
-    const expression = this.#expression(index)
-    const address = integer(expression, this.#scope, 'The address', 0, ADDRESS_MAX)
-    if (!this.#scope.isCode(address)) {
+    const place = this.#place(index)
+    if (!this.#scope.isCode(place.address)) {
       mistake(
-        expression.column,
+        this.#expression(index).column,
         'There is no code at this address: name a label in a section that may be executed.',
       )
     }
-    return { name: nameOf(expression, address), address }
+    return place
   }
 
   /** Whether an operand is this very word, and not the user's label of that name. */

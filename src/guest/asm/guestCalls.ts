@@ -55,6 +55,10 @@ export const CALL_SYNTAX: Readonly<Record<CallName, CallSyntax>> = {
   yield: call(''),
   pending: call('address, size'),
   settled: call('address, size'),
+  lent: call('address, size'),
+  unfilled: call('address, size'),
+  modeon: call('name, which'),
+  modeoff: call('name, which'),
 }
 
 /** Calls whose names are instructions too, with the number of operands that these have. */

@@ -57,7 +57,8 @@ export function assembleImage(source: string, options: ImageOptions = {}): Machi
     handledVectors: declared.handlers.map(({ vector }) => vector).sort((a, b) => a - b),
     interrupts: declared.sources.flatMap((from) => sources(from, vcpus.length)),
     sites: declared.sites.map((site) => withForms(file, site, assembled)),
-    points: assembled.points,
+    points: [...assembled.points, ...declared.points.map((point) => ({ ...point, file }))],
+    ...(declared.claims.length > 0 ? { claims: declared.claims } : {}),
     objects: declared.objects,
     symbols: [...assembled.labels.values(), ...environment.symbols].sort(
       (a, b) => a.address - b.address,

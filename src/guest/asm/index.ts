@@ -87,6 +87,9 @@
  * | `.site label, size, target, ..., int3` | a patch site: where one execution of it may lead. `next`: it may fall through; `int3`: an INT3 there is legal |
  * | `.forms label, size, label, ..., int3` | a patch site by what may stand there: `size` bytes at each label, whatever instructions they are |
  * | `.calls label, function, ...` | each pass over that site calls exactly one of these functions, once |
+ * | `.belief vcpu, label, register, bits, value, may` | whoever loads the dword at `label` takes it for `cr0`, `cr3`, `cr4`, `ts`, `if`, `iopl`, `dr7`, `fs`, `gs`, `fsBase` or `gsBase` of the vCPU; with `value`: takes `bits` for a sign that the register is `value`; with `may`: only that it is not |
+ * | `.own vcpu, label, size` | memory that only this vCPU accesses |
+ * | `.forbids name, function, ...` | functions that no vCPU executes while it is in a mode of this name |
  * | `.object label, size` | names memory for monitors and reports |
  * | `.pcpus count` | so many pCPUs for all vCPUs: no more of them run at a time |
  *
@@ -111,6 +114,8 @@
  * | `unmapped address, size`; `mapped address, size` | the old translations of these pages are gone everywhere; ends it |
  * | `building address, size`; `built address, size` | code that is being written, and may not be executed; it is complete |
  * | `pending address, size`; `settled address, size` | an update of these words is queued, and nobody may touch them; it is carried out |
+ * | `lent address, size`; `unfilled address, size` | a queued call refers to these words, which stay as they are; a slot that may not be read; until `settled` |
+ * | `modeon name, which`; `modeoff name, which` | the vCPU enters a mode, one at a time of each name; leaves it |
  * | `block`; `kick vcpu` | waits for a kick; kicks |
  * | `halt` | waits for a kick, or for an interrupt |
  * | `yield` | gives up its pCPU, where others wait for one; its stores are in memory before |

@@ -1,0 +1,68 @@
+// Words with a queued update: whoever touches one is caught, on any vCPU, until it is settled.
+import { describe, expect, it } from 'vitest'
+import { checkImage } from '../../src/explore/check.ts'
+import { assembleImage } from '../../src/guest/asm/index.ts'
+import { makeModel } from '../../src/smp/model.ts'
+
+const check = (code: string, engine: 'graph' | 'dpor' = 'graph') => checkImage(assembleImage(`${code}\nsection .data\nalign 64\nentry: dd 1, 2, 3\nflag: dd 0`, { title: 'pending' }), makeModel(), { engine })
+const kindOf = (body: string) => check(`.vcpu go\ngo:\n${body}\nret`).violation?.kind ?? null
+
+describe('pending-write', () => {
+  it.each([
+    ['read', 'pending entry, 4\nmov eax, [entry]'],
+    ['written', 'pending entry, 4\nmov dword [entry], 5'],
+    ['read in part', 'pending entry, 8\nmov al, [entry + 7]'],
+    ['queued twice, settled elsewhere', 'pending entry, 4\npending entry, 4\nsettled entry + 4, 4\nmov eax, [entry]'],
+  ])('%s', (_, body) => expect(kindOf(body)).toBe('pending-write'))
+
+  it.each([
+    ['beside', 'pending entry + 4, 4\nmov eax, [entry]\nmov dword [entry + 8], 1'],
+    ['before and after', 'mov eax, [entry]\npending entry, 4\nsettled entry, 4\nmov dword [entry], 5'],
+    ['queued twice, settled once', 'pending entry, 4\npending entry, 8\nsettled entry, 8\nmov eax, [entry + 4]'],
+  ])('not %s', (_, body) => expect(kindOf(body)).toBeNull())
+
+  it.each(['graph', 'dpor'] as const)('is seen by another vCPU in some execution only (%s)', (engine) => {
+    const other = (wait: string) => `.vcpu go\n.vcpu other\ngo:\npending entry, 4\nsettled entry, 4\nmov dword [entry], 5\nmov dword [flag], 1\nret\nother:\n${wait}\nmov eax, [entry]\nret`
+    expect(check(other('nop'), engine).violation).toMatchObject({ kind: 'pending-write', vcpu: 1 })
+    expect(check(other('again:\nmov ecx, [flag]\ntest ecx, ecx\njz again'), engine)).toMatchObject({ verdict: 'holds', strength: 'complete' })
+  })
+
+  it('is told of memory only', () => expect(kindOf('pending 0xf0000000, 4')).toBe('bad-call'))
+})
+
+describe('argument-changed', () => {
+  it.each([
+    ['written', 'lent entry, 8\nmov dword [entry + 4], 5'],
+    ['freed', 'lent entry, 8\nfree entry, 64'],
+    ['on a stack that was left', 'push 5\nlent esp, 4\nmov edx, esp\npop eax\nsettled edx, 4'],
+    ['on a stack that was left and used again', 'push 5\nlent esp, 4\npop eax\ncall fn\nret\nfn:'],
+  ])('%s', (_, body) => expect(kindOf(body)).toBe('argument-changed'))
+
+  it.each([
+    ['read', 'lent entry, 4\nmov eax, [entry]\nsettled entry, 4\nmov dword [entry], 1'],
+    ['on the stack', 'push 5\nlent esp, 4\nmov edx, esp\nmov eax, [edx]\nsettled edx, 4\npop eax'],
+    ['stored before', 'mov dword [entry], 5\nlent entry, 4\nsettled entry, 4'],
+  ])('not %s', (_, body) => expect(kindOf(body)).toBeNull())
+
+  it.each(['graph', 'dpor'] as const)('by a store of another vCPU that was made before (%s)', (engine) => {
+    const code = '.vcpu go\n.vcpu other\ngo:\nmov ecx, [flag]\ntest ecx, ecx\njz go\nlent entry, 4\nsettled entry, 4\nret\nother:\nmov dword [entry + 4], 1\nmov dword [flag], 1\nmov dword [entry], 5\nret'
+    expect(check(code, engine).violation?.kind).toBe('argument-changed')
+  })
+})
+
+describe('unfilled-slot', () => {
+  it.each([
+    ['read', 'unfilled entry, 8\nmov dword [entry], 5\nmov eax, [entry + 4]'],
+    ['updated', 'unfilled entry, 8\ninc dword [entry]'],
+  ])('%s', (_, body) => expect(kindOf(body)).toBe('unfilled-slot'))
+  it.each([
+    ['filled', 'unfilled entry, 8\nmov dword [entry], 5\nsettled entry, 8\nmov eax, [entry]'],
+    ['freed', 'unfilled entry, 8\nfree entry, 8'],
+  ])('not %s', (_, body) => expect(kindOf(body)).toBeNull())
+
+  it('by a handler between filling and saying so', () => {
+    const code = (order: string) => `.vcpu go\n.irq 0, 0x40, handler\n.init unfill\nunfill:\nret\ngo:\nunfilled entry, 4\nsti\n${order}\ncli\nret\nhandler:\npush eax\nmov eax, [flag]\ntest eax, eax\njz .none\nmov eax, [entry]\n.none:\npop eax\niret`
+    expect(check(code('mov dword [flag], 1\nmov dword [entry], 5\nsettled entry, 4')).violation?.kind).toBe('unfilled-slot')
+    expect(check(code('mov dword [entry], 5\nsettled entry, 4\nmov dword [flag], 1')).verdict).toBe('holds')
+  })
+})
