@@ -5,7 +5,7 @@ import { startCheck, type CheckResult } from '../explore/check.ts'
 import type { Progress } from '../explore/explorable.ts'
 import { parsePlacement } from '../guest/elf/placement.ts'
 import { parseVcpus } from '../guest/linkOptions.ts'
-import { loadObjects } from '../guest/loadObjects.ts'
+import { loadProgram } from '../guest/loadProgram.ts'
 import { formatLadder, type Ladder } from '../patching/ladder.ts'
 import { formatProfiles, knobsUnder, type ProfileVerdict } from '../patching/profiles.ts'
 import { runSchedule } from '../replay/record.ts'
@@ -36,8 +36,8 @@ interface Flags extends ModelFlags, OutputFlags, SearchFlags, TaskFlags {
 export function addCheck(program: Command): void {
   const command = program
     .command('check')
-    .description('explore ELF32 objects (gcc -m32 -ffreestanding -fno-pic -c) that declare their vCPUs with include/xmcheck.h')
-    .argument('<objects...>', 'object files, linked together')
+    .description('explore ELF32 objects (gcc -m32 -ffreestanding -fno-pic -c) that declare their vCPUs with include/xmcheck.h, or one text in assembly (docs/assembly.md)')
+    .argument('<objects...>', 'object files, linked together; or one .asm')
     .option('--place <what=address>', 'place SECTION or symbol:NAME at an address (repeatable)', (value: string, all: string[] = []) => [...all, value])
     .option('--vcpus <names>', 'entry functions instead of the declared ones: patcher,executor*2')
     .addOption(livenessFlag())
@@ -50,7 +50,7 @@ export function addCheck(program: Command): void {
 
 async function check(paths: readonly string[], flags: Flags): Promise<void> {
   const options = checkOptionsOf(flags)
-  const image = loadObjects(
+  const image = loadProgram(
     paths.map((path) => ({ name: path, bytes: readFile(path) })),
     {
       title: paths.join(' '),

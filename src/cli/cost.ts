@@ -5,7 +5,7 @@ import { runCost, type CostResult } from '../cost/run.ts'
 import { quantile } from '../cost/quantile.ts'
 import { runStudy, STUDIES, type StudyRow } from '../cost/studies.ts'
 import { COST_TABLES, CostError, readCostTable, type CostTable } from '../cost/table.ts'
-import { loadObjects } from '../guest/loadObjects.ts'
+import { loadProgram } from '../guest/loadProgram.ts'
 import type { MachineImage } from '../smp/image.ts'
 import { addOutputFlags, numberFlag, type OutputFlags } from './common.ts'
 import { EXIT, UsageError } from './errors.ts'
@@ -56,7 +56,7 @@ function cost(study: string, objects: readonly string[], flags: Flags): void {
 const NOTE = 'A model: executed guest instructions and counted events, times a table of cycles (src/cost/table.ts; --costs FILE replaces it).'
 
 function imageOf(paths: readonly string[]): MachineImage {
-  return loadObjects(paths.map((path) => ({ name: path, bytes: readFile(path) })), { title: paths.join(' '), readSource })
+  return loadProgram(paths.map((path) => ({ name: path, bytes: readFile(path) })), { title: paths.join(' '), readSource })
 }
 
 function userTable(path: string): CostTable {

@@ -2,7 +2,7 @@
 import chalk from 'chalk'
 import type { Command } from 'commander'
 import { startCheck, type Check, type CheckOptions, type CheckResult } from '../explore/check.ts'
-import { loadObjects } from '../guest/loadObjects.ts'
+import { loadProgram } from '../guest/loadProgram.ts'
 import { Campaign, FATES, type Fate, type Judged } from '../mutation/judge.ts'
 import { programKey } from '../mutation/key.ts'
 import { imageOf, originOf, type Origin } from '../mutation/mutants.ts'
@@ -35,7 +35,7 @@ export function addMutate(program: Command): void {
   const command = program
     .command('mutate')
     .description('take pieces out of the machine code (stores, fences, LOCK, synchronisations, IPIs, checks) and see whether check notices; say why what holds does (docs/mutants.md)')
-    .argument('<objects...>', 'object files, linked together')
+    .argument('<objects...>', 'object files, linked together; or one .asm')
     .option('--out <dir>', 'also write a trace of every mutant that is violated')
     .option('--skip <file>', 'leave out the pieces that a JSON list names as --json does, or as KIND, FILE, SOURCE LINE: another program has noticed them')
     .option('--key', 'print a key of the program, which changes where what it does changes, and do nothing else')
@@ -43,7 +43,7 @@ export function addMutate(program: Command): void {
 }
 
 async function mutate(paths: readonly string[], flags: Flags): Promise<void> {
-  const image = loadObjects(paths.map((path) => ({ name: path, bytes: readFile(path) })), { title: paths.join(' '), readSource: sourceText })
+  const image = loadProgram(paths.map((path) => ({ name: path, bytes: readFile(path) })), { title: paths.join(' '), readSource: sourceText })
   const model = makeModel(knobsOf(flags, image))
   const key = programKey(image, model)
   if (flags.key) return void process.stdout.write(`${key}\n`)

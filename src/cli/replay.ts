@@ -2,7 +2,7 @@
 import type { Command } from 'commander'
 import { describeCycle, formatTimeline, linesOf, timelineOf } from '../replay/timeline.ts'
 import { parseLinkOptions } from '../guest/linkOptions.ts'
-import { loadObjects } from '../guest/loadObjects.ts'
+import { loadProgram } from '../guest/loadProgram.ts'
 import { makeModel } from '../smp/model.ts'
 import { reapply } from '../replay/reapply.ts'
 import { makeMachine } from '../replay/record.ts'
@@ -45,7 +45,7 @@ function replay(path: string, flags: Flags): void {
 function replayWith(path: string, objects: readonly string[], flags: Flags): void {
   const trace = loadSoundTrace(path)
   const inputs = objects.map((name) => ({ name, bytes: readFile(name) }))
-  const image = loadObjects(inputs, { ...parseLinkOptions(trace.image.linkOptions), title: objects.join(' '), readSource })
+  const image = loadProgram(inputs, { ...parseLinkOptions(trace.image.linkOptions), title: objects.join(' '), readSource })
   const result = reapply(trace, image)
   const { outcome, violation, stuck, extra } = result
   if (flags.json)

@@ -24,7 +24,7 @@ function call(values: string, point: CheckPointKind | null = null, logs = false)
   return { values: values === '' ? [] : values.split(', '), point, logs }
 }
 
-/** How every call is written. A test holds the reference in index.ts against it. */
+/** How every call is written. A test holds docs/assembly.md against it. */
 export const CALL_SYNTAX: Readonly<Record<CallName, CallSyntax>> = {
   exit: call(''),
   assert: call('condition', 'assert'),

@@ -113,11 +113,11 @@ describe('a scenario in one text', () => {
   })
 })
 
-describe('the reference in index.ts', () => {
-  const reference = readFileSync(new URL('../../../src/guest/asm/index.ts', import.meta.url), 'utf8')
+describe('the reference, docs/assembly.md', () => {
+  const reference = readFileSync(new URL('../../../docs/assembly.md', import.meta.url), 'utf8')
 
   test('its example assembles, and the site is where it says', () => {
-    const example = /\n \* ```\n([^]*?)\n \* ```\n/.exec(reference)![1].replaceAll(/^ \* ?/gm, '')
+    const example = /\n```\n([^]*?)\n```\n/.exec(reference)![1]
     const site = assembleImage(example).sites[0]
     expect((site.address + 1) % 64).toBe(62)
     expect(site.targets.length).toBe(2)

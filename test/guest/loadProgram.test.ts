@@ -1,0 +1,41 @@
+// One assembly text in place of objects, and what cannot be combined with it.
+import { describe, expect, it } from 'vitest'
+import { checkImage } from '../../src/explore/check.ts'
+import { InputError } from '../../src/guest/inputError.ts'
+import type { LoadOptions } from '../../src/guest/loadObjects.ts'
+import { loadProgram } from '../../src/guest/loadProgram.ts'
+import { makeModel } from '../../src/smp/model.ts'
+
+const input = (name: string, text: string) => ({ name, bytes: new TextEncoder().encode(text) })
+const race = `.vcpu worker, 2
+  .final done
+  worker: inc dword [counter]
+    ret
+  done: cmp dword [counter], 2
+    sete al
+    movzx eax, al
+    assert eax, "both counted"
+    ret
+  section .data
+  counter: dd 0`
+
+describe('an assembly text', () => {
+  it.each([['inc', 'violated'], ['lock inc', 'holds']])('is a program: %s %s', (instruction, verdict) => {
+    const image = loadProgram([input('race.asm', race.replace('inc', instruction))], { title: 'a race' })
+    expect([image.title, checkImage(image, makeModel()).verdict]).toEqual(['a race', verdict])
+  })
+
+  it.each<[string, string[], LoadOptions, RegExp]>([
+    ['with an object', ['race.asm', 'other.o'], {}, /race\.asm: is a program of its own/],
+    ['with entries', ['race.asm'], { vcpus: ['worker'] }, /race\.asm: --vcpus worker is for objects/],
+    ['with a placement', ['race.asm'], { placements: [{ what: '.text', symbol: false, address: 0x200000 } as never] }, /is for objects/],
+  ])('%s is refused', (_name, names, options, message) => {
+    const attempt = () => loadProgram(names.map((name) => input(name, race)), options)
+    expect(attempt).toThrow(InputError)
+    expect(attempt).toThrow(message)
+  })
+
+  it.each(['', '%include "xmcheck.inc"', '.vcpu', '\u0000\u0001', '.vcpu a\na: mov eax, [', 'x'.repeat(100_000)])('that is none gives a clear error: %#', (text) => {
+    expect(() => loadProgram([input('bad.asm', text)])).toThrow(InputError)
+  })
+})
