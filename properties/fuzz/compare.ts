@@ -1,7 +1,7 @@
 /** One program, by every engine and by brute force. */
 import { enumerate } from '../../src/explore/brute.ts'
 import { countClasses } from '../../src/explore/classes.ts'
-import type { Fault } from '../../src/explore/dpor/options.ts'
+import type { DporOptions, Fault } from '../../src/explore/dpor/options.ts'
 import { DporSearch } from '../../src/explore/dpor/search.ts'
 import { finish } from '../../src/explore/explorable.ts'
 import { GraphSearch } from '../../src/explore/graph.ts'
@@ -11,12 +11,14 @@ import { LiveSearch } from '../../src/explore/liveness/search.ts'
 import { assembleImage } from '../../src/index.ts'
 import type { MachineImage } from '../../src/smp/image.ts'
 import { Machine } from '../../src/smp/machine.ts'
+import { parseRung } from '../../src/smp/model.ts'
 import { PageMap } from '../../src/smp/memory.ts'
 import { Sharing } from '../../src/smp/sharing.ts'
 import { classOf } from '../../test/explore/classOf.ts'
 import { behaviourOf } from './reference.ts'
 import { isExact, textOf, WORDS_BYTES, type Program } from './program.ts'
 
+const COHERENT = parseRung('coherent')!
 const STATES_MAX = 6000
 /** Executions that brute force enumerates one by one; more: classes are counted together with states. */
 const EXECUTIONS_MAX = 100
@@ -73,18 +75,7 @@ export function compare(program: Program, fault: EngineFault | null = null): Out
   graph(() => forgetful(true), end, behaviour, fault, problems)
   if (fault === null && LIVE.has(kind)) liveness(machinesOf(image, program), wrong || behaviour.stuck, problems)
 
-  const dporEnds = new Set<string>()
-  let machine: Machine | null = null
-  const search = new DporSearch(
-    () => {
-      dporEnds.clear()
-      return (machine = make())
-    },
-    { events: EVENTS_MAX, onEnd: (how) => void (how === 'complete' && dporEnds.add(end(machine!))), ...(fault === null || fault === 'graph-skips-drain' ? {} : { fault }) },
-  )
-  while (search.advance());
-  const verdict = search.verdict()
-  const counts = search.counts()
+  const { verdict, counts, ends: dporEnds } = byDpor(make, end, fault === null || fault === 'graph-skips-drain' ? {} : { fault })
   if (verdict.verdict === 'unknown') return { ...none, problems, skipped: `dpor: ${verdict.reasons[0]}` }
   const stuck = behaviour.stuck && !wrong
   if ((verdict.verdict === 'violated') !== (wrong || stuck))
@@ -94,10 +85,36 @@ export function compare(program: Program, fault: EngineFault | null = null): Out
     return { ...none, problems, skipped: null }
   }
   sameEnds('dpor', dporEnds, behaviour.ends, problems)
+  if (program.model.fetch.kind !== 'coherent') withoutStale(program, image, make, end, dporEnds, problems)
   const classes = classesOf(program, image)
   if (classes === null) return { ...none, problems, skipped: 'too many classes' }
   if (isExact(program) ? counts.complete !== classes : counts.complete < classes) problems.push(`dpor: ${counts.complete} executions of ${classes} classes`)
   return { problems, skipped: null, classes, surplus: counts.complete - classes + counts.redundant }
+}
+
+function byDpor(make: () => Machine, end: (machine: Machine) => string, options: DporOptions) {
+  const ends = new Set<string>()
+  let machine: Machine | null = null
+  const search = new DporSearch(
+    () => {
+      ends.clear()
+      return (machine = make())
+    },
+    { events: EVENTS_MAX, onEnd: (how) => void (how === 'complete' && ends.add(end(machine!))), ...options },
+  )
+  while (search.advance());
+  return { verdict: search.verdict(), counts: search.counts(), ends }
+}
+
+/** Whoever has no stale fetch to spend still sees everything that a machine without them does, and nothing that one with them does not. */
+function withoutStale(program: Program, image: MachineImage, make: () => Machine, end: (machine: Machine) => string, ends: ReadonlySet<string>, problems: string[]): void {
+  const none = byDpor(make, end, { stale: 0 })
+  const coherent = byDpor(machinesOf(image, { ...program, model: { ...program.model, fetch: COHERENT } }), end, {})
+  if (coherent.verdict.verdict !== 'holds' || none.verdict.verdict === 'unknown') return
+  sameEnds('dpor with as many stale fetches as there are', byDpor(make, end, { stale: EVENTS_MAX }).ends, ends, problems)
+  const missing = [...coherent.ends].filter((one) => !none.ends.has(one)).length
+  const added = [...none.ends].filter((one) => !ends.has(one)).length
+  if (missing + added > 0) problems.push(`dpor without stale fetches: of ${coherent.ends.size} final states that need none ${missing} are missing, ${added} are none of those with them`)
 }
 
 /** Null: too many. */

@@ -119,7 +119,7 @@ export class Board {
     this.memory = new Memory(this.store, this.layout.memory, pages, image.regions)
     this.memo = new StepMemo(this.store, this.layout, this.sharing, this.footprint, this.eventRegisters, (id) => this.countPoint(id))
     this.memory.memo = this.memo
-    if (!model.ownStoresSeen && model.fetch.kind !== 'coherent') this.sharing.ownCode = true
+    if (!model.ownStoresSeen) this.sharing.ownCode = true
     this.fetchView = new FetchView(this.store, this.layout.history, this.layout.serials, this.memory, this.sharing, model, vcpus, (v, physical) => this.#inQueue(v, physical))
     const losing = (v: number) => this.watchers.all.forEach((monitor) => monitor.beforeInvalidation?.(v))
     this.translations = model.tlb === 'none' ? null : new Translations(this.store, this.layout.translations, this.memory, this.sharing, model, vcpus, losing)

@@ -13,7 +13,7 @@ import {
 import type { Board } from './board.ts'
 import type { Choices } from './choices.ts'
 import {
-  FP_CODE_SEEN, FP_FETCH, FP_RESOURCE_READ, FP_RESOURCE_WRITE, FP_STALE_FETCH, FP_WRITE, RESOURCE_MARKS, pendingOf, FP_MEMORY_READ,
+  FP_CODE_SEEN, FP_FETCH, FP_LAGGING_FETCH, FP_RESOURCE_READ, FP_RESOURCE_WRITE, FP_STALE_FETCH, FP_WRITE, RESOURCE_MARKS, pendingOf, FP_MEMORY_READ,
 } from './footprint.ts'
 import { GUEST_CALL_BYTES } from './guestCalls.ts'
 import type { KnownCode } from './knownCode.ts'
@@ -321,9 +321,9 @@ export class Execution {
     const at = variant * 16
     const length = view.lengths[variant]
     const coherent = this.#board.model.fetch.kind === 'coherent'
-    const kind = !coherent ? FP_STALE_FETCH : this.#board.model.ownStoresSeen ? FP_FETCH : FP_MEMORY_READ
-    // Where own stores lag as those of others do, no drain matters but to what may be fetched (FP_CODE_SEEN).
-    if (coherent || this.#board.model.ownStoresSeen) for (let b = 0; b < length; b++) this.#board.footprint.add(kind, window.physical[b], 1)
+    const { ownStoresSeen } = this.#board.model
+    const kind = coherent ? (ownStoresSeen ? FP_FETCH : FP_MEMORY_READ) : ownStoresSeen ? FP_STALE_FETCH : FP_LAGGING_FETCH
+    for (let b = 0; b < length; b++) this.#board.footprint.add(kind, window.physical[b], 1)
     const base = this.#board.base(v)
     const b = view.bytes
     this.#board.store.set(base + FETCHED_LENGTH, length)
@@ -335,7 +335,7 @@ export class Execution {
     if (this.#board.observer !== null)
       this.#board.observer({ kind: 'fetch', vcpu: v, address: eip >>> 0, sizeBytes: length, value: variant, bytes: b.slice(at, at + length), stale: variant !== 0 })
     view.use(v, variant)
-    if (!coherent) this.#board.footprint.add(FP_CODE_SEEN, view.seen, 0)
+    if (!coherent) this.#board.footprint.add(FP_CODE_SEEN, view.seen, variant === 0 ? 0 : 1)
     const op = window.decodeKept(this.#board.memory.u8, (base + FETCHED_BYTES) * 4, length)
     this.#watch(v, eip, op)
     return this.#board.violation === null ? op : null

@@ -12,9 +12,10 @@
  *
  * Each entry has, per vCPU, a bit for each of its bytes: *passed*, this vCPU can no longer fetch what was
  * there before. Passing is monotone; a core-serialising event passes everything, using a byte of some age
- * passes what is older. An entry that everyone has passed is dropped, so that the history is a canonical
- * part of the state: it holds exactly what can still be observed. A rung of the ladder is a constraint on
- * the times at which the bytes of one instruction are taken (model.ts, docs/model.md).
+ * passes what is older. A rung of the ladder is a constraint on the times at which the bytes of one instruction
+ * are taken (model.ts, docs/model.md). An entry is dropped when it bears on nothing that can still be fetched: everyone has
+ * passed it, and no older one that somebody has not passed changed bytes that he would fetch with its bytes; for whoever
+ * has seen its bytes may not fetch with them what was replaced before. So the history holds what can still be observed.
  *
  * On a CPU with a prefetch queue (386, 486) a byte can only be older than memory when it stood in the queue as it
  * was written: within `queueBytes` ahead of EIP, without a jump between. A jump refills the queue.
@@ -145,7 +146,7 @@ export class FetchView {
       this.#pass(this.entries - 1, v, passed)
       if (v === writer && passed === 0xff) this.#passOlder(this.entries - 1, v, physical, sizeBytes)
     }
-    if (this.#compact(this.entries - 1)) return false
+    if (this.#compact(this.entries - 1) && !this.#mayHoldBack(writer, physical, changed)) return false
     store.set(this.#serials, store.w[this.#serials] + 1)
     return true
   }
@@ -360,18 +361,87 @@ export class FetchView {
       }
   }
 
-  /** Drops the entries that everyone has passed; true where entry `watched` was one of them. */
+  /** Drops the entries that bear on nothing that can still be fetched; true where entry `watched` was one of them. */
   #compact(watched: number = -1): boolean {
     let dropped = false
-    for (let k = this.entries - 1; k >= 0; k--) {
-      const full = (1 << (this.#store.w[this.#base + k * this.#entry + 1] & 0xf)) - 1
-      let open = false
-      for (let v = 0; v < this.#vcpus && !open; v++) open = (~this.#passed(k, v) & full) !== 0
-      if (open) continue
+    let number = 0
+    for (let k = 0; k < this.entries; number++) {
+      if (this.#isOpen(k) || this.#holdsBack(k)) {
+        k++
+        continue
+      }
       this.#remove(k)
-      if (k === watched) dropped = true
+      if (number === watched) dropped = true
     }
     return dropped
+  }
+
+  #isOpen(k: number): boolean {
+    for (let v = 0; v < this.#vcpus; v++) if (this.#open(k, v) !== 0) return true
+    return false
+  }
+
+  /** Bytes of entry `k` that `vcpu` may still fetch as they were before, a bit each. */
+  #open(k: number, vcpu: number): number {
+    return ~this.#passed(k, vcpu) & ((1 << (this.#store.w[this.#base + k * this.#entry + 1] & 0xf)) - 1)
+  }
+
+  /**
+   * Whether entry `k`, which everyone has passed, still keeps a vCPU from what an older entry replaced: what that would be
+   * fetched with is bytes of `k`, and no time had both.
+   */
+  #holdsBack(k: number): boolean {
+    for (let older = 0; older < k; older++)
+      for (let v = 0; v < this.#vcpus; v++) {
+        const open = this.#open(older, v)
+        if (open !== 0 && this.#bindsTogether(older, open, k, v)) return true
+      }
+    return false
+  }
+
+  /** Whether `vcpu` may fetch, tied to each other in time, a byte of entry `older` that is in `open` and one of entry `k`. */
+  #bindsTogether(older: number, open: number, k: number, vcpu: number): boolean {
+    const { kind, chunkBytes } = this.#model.fetch
+    const w = this.#store.w
+    const from = w[this.#base + older * this.#entry]
+    const at = w[this.#base + k * this.#entry]
+    for (let b = (w[this.#base + k * this.#entry + 1] & 0xf) - 1; b >= 0; b--) {
+      const physical = at + b
+      if ((this.#sharing.fetchers[this.#memory.granule(this.#memory.index(physical))] & (1 << vcpu)) === 0) continue
+      for (let rest = open; rest !== 0; rest &= rest - 1) {
+        const other = from + bitIndex(rest & -rest)
+        // Pages that follow each other need not do so in physical memory: distances are taken within a page.
+        const distance = ((physical - other) << 20) >> 20
+        if (Math.abs(distance) >= WINDOW) continue
+        // A later chunk keeps an earlier one from nothing, even in order.
+        const apart = ((physical ^ other) & 0xfff & -chunkBytes) !== 0
+        if (apart && (kind !== 'ordered' || distance > 0)) continue
+        return true
+      }
+    }
+    return false
+  }
+
+  /**
+   * Whether a write of `writer` at `physical` that nobody is open to could yet hold something back, had another come before: then
+   * their order matters. Bits of `changed`: its bytes.
+   */
+  #mayHoldBack(writer: number, physical: number, changed: number): boolean {
+    const { writers, fetchers } = this.#sharing
+    // Chunks of one byte: who stores to the same byte is ordered by that.
+    if (this.#model.fetch.chunkBytes === 1) return false
+    for (let rest = changed; rest !== 0; rest &= rest - 1) {
+      const byte = physical + bitIndex(rest & -rest)
+      const from = byte - WINDOW + 1
+      const to = byte + WINDOW - 1
+      // What follows the page, in memory that is fetched from, is not known here.
+      if (from >> 12 !== to >> 12) return true
+      const own = fetchers[this.#memory.granule(this.#memory.index(byte))]
+      const last = this.#memory.granule(this.#memory.index(to))
+      for (let g = this.#memory.granule(this.#memory.index(from)); g <= last; g++)
+        if ((writers[g] & ~(1 << writer)) !== 0 && (fetchers[g] & own) !== 0) return true
+    }
+    return false
   }
 
   #remove(k: number): void {

@@ -26,14 +26,20 @@ export const FP_WAITING_READ = 6
 export const FP_FETCH = 7
 /** As FP_FETCH, of bytes that may be stale: stores of others matter to it by FP_CODE_SEEN alone. */
 export const FP_STALE_FETCH = 8
-/** A fetch has used what the first so many code writes (`address`) of the running phase made; later ones it does not know of. */
+/**
+ * A fetch has used what the first so many code writes (`address`) of the running phase made; later ones it does not know of. `size` 1: it
+ * was stale, other than what memory held.
+ */
 export const FP_CODE_SEEN = 9
 
+/** As FP_STALE_FETCH, where own stores lag as those of others do. */
+export const FP_LAGGING_FETCH = 10
+
 /** Had memory held something else, the event would have touched more: a compare that failed would have written. */
-export const FP_VARIES = 10
+export const FP_VARIES = 11
 
 /** A resource (the translations of a vCPU) is updated, by no event of its own: it does not stand before or after a fence. */
-export const FP_TRANSLATING = 11
+export const FP_TRANSLATING = 12
 
 export const FP_WORDS = 4
 

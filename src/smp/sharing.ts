@@ -193,7 +193,8 @@ export class Sharing {
       if ((this.writers[g] & bit) === 0) {
         this.writers[g] |= bit
         this.noted++
-        if (this.relied[g] !== 0) this.#grow()
+        // Which writes to code have an order depends on who writes beside them (fetchView.ts).
+        if (this.relied[g] !== 0 || (this.shared[g] !== 0 && this.fetchers[g] !== 0)) this.#grow()
         if (this.shared[g] === 0 && this.#conflict(g)) visible = true
       }
       if (this.shared[g] !== 0) visible = true
@@ -294,7 +295,7 @@ export class Sharing {
       if (((relied & ~this.relied[g]) !== 0 || (framed && this.framed[g] === 0)) && news === 0) this.noted++
       this.relied[g] |= relied
       if (framed) this.framed[g] = 1
-      if (this.shared[g] !== 0 && (rows[at + 4] & ~this.fetchers[g]) !== 0) this.#grow()
+      if (this.shared[g] !== 0 && ((rows[at + 4] & ~this.fetchers[g]) !== 0 || (this.fetchers[g] !== 0 && (rows[at + 3] & ~this.writers[g]) !== 0))) this.#grow()
       this.readers[g] |= rows[at + 2]
       this.writers[g] |= rows[at + 3]
       this.fetchers[g] |= rows[at + 4]

@@ -148,6 +148,18 @@ tick:\n    inc dword [n]\n    iret\nsection .data\nn: dd 0\n`
     expect([none.verdict, none.strength, none.bounds]).toEqual(['holds', 'bounded', { 'stale fetches': 0 }])
   })
 
+  it('of stale fetches do not count what was fetched as the events before have left it', () => {
+    const synchronised = `.vcpu w\n.vcpu r\nw:\n    mov byte [site + 1], 1\n    mov dword [x], 1\n    ret\nr:\n    cmp dword [x], 1\n    jne done
+    pushfd\n    push cs\n    push .synced\n    iret\n.synced:\n    call site\n    xor eax, 1\n    assert eax\ndone:\n    ret\nsite: mov eax, strict dword 0\n    ret
+section .data\nx: dd 0\n`
+    expect(check(synchronised, { stale: 0 }).violation?.kind).toBe('assertion')
+    expect(check(synchronised.replace('xor eax, 1', ''), { stale: 0 })).toMatchObject({ verdict: 'holds', strength: 'complete' })
+    // Written away and back, and all of it seen: of the two times that gave these bytes the later one is meant.
+    const back = synchronised.replace('mov byte [site + 1], 1', 'mov byte [site + 1], 1\n    mov byte [site + 1], 0').replace(/pushfd[^]*synced:/, '')
+    expect(check(back, { stale: 0 }).violation).toBe(null)
+    expect(check(back.replace('xor eax, 1', 'cmp eax, 0\n    setne al\n    movzx eax, al'), { stale: 0 }).violation?.kind).toBe('assertion')
+  })
+
   it('that nothing reaches leave the verdict complete', () => {
     expect(check(ticks.replace('tick, 3', 'tick, 1'), { interrupts: 2, stale: 0 }).strength).toBe('complete')
   })
@@ -161,6 +173,15 @@ section .data\nalign 64\nx: dd 0\ny: dd 0\nalign 64\nout: times 8 dd 0\n`
   it('are offered what was written, whoever sleeps there', () => {
     const search = explore(assembleImage(text, { title: 'stale' }), makeModel({ fetch: 'single' }))
     expect([search.verdict().verdict, search.counts().complete]).toEqual(['holds', 18])
+  })
+
+  // Brute force finds 4 classes: the other's write first, and fetched; or the own one, and then fetched, or not fetched and made before or after
+  // what is stored last.
+  const beside = `.vcpu p0\np0:\n    mov word [site + 2], 0x0404\n    ret\n.vcpu p1\np1:\n    mov byte [site], 0xb9\nsite:\n    mov eax, strict dword 0x01010101
+    mov dword [site + 1], 0x02020202\n    ret\n`
+  it('take the own write to code, which nobody else can fetch stale, in order with what others write beside it', () => {
+    const search = explore(assembleImage(beside, { title: 'beside' }), makeModel({ fetch: 'single' }))
+    expect([search.verdict().verdict, search.counts().complete]).toEqual(['holds', 4])
   })
 })
 

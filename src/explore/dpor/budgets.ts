@@ -37,19 +37,13 @@ export class Budgets {
 
   /** Event d has been pushed, whose cells were read last. False: it was a stale fetch too many. */
   count(d: number, choice: number): boolean {
-    const { codeSeen } = this.#path.cells
     this.#interrupts[d + 1] = this.#interrupts[d] + (isInterrupt(choice) ? 1 : 0)
-    this.#stales[d + 1] = this.#stales[d] + (codeSeen >= 0 && this.#path.trail.isStale(d, codeSeen) ? 1 : 0)
+    this.#stales[d + 1] = this.#stales[d] + (this.#path.cells.stale ? 1 : 0)
     return this.#stales[d + 1] <= this.#stalesMax
   }
 
-  /** The event that was taken in slot d, and has not been pushed, is a stale fetch too many. */
-  forbidsFetch(choice: number, d: number, fenced: boolean): boolean {
-    const { trail, cells } = this.#path
-    if (cells.codeSeen < 0 || this.#stales[d] < this.#stalesMax) return false
-    trail.push(choice, 0, fenced, false)
-    const stale = trail.isStale(d, cells.codeSeen)
-    trail.pop()
-    return stale
+  /** The event that was taken in slot d, whose cells were read last, is a stale fetch too many. */
+  forbidsFetch(d: number): boolean {
+    return this.#path.cells.stale && this.#stales[d] >= this.#stalesMax
   }
 }

@@ -9,7 +9,7 @@
  * and an event that touches several is the negative number of a list. Resources are granules beyond memory.
  */
 import {
-  FP_CODE_SEEN, FP_FENCE, FP_FETCH, FP_MEMORY_READ, FP_READ, FP_RESOURCE_READ, FP_RESOURCE_WRITE, FP_STALE_FETCH, FP_TRANSLATING, FP_VARIES, FP_WAITING_READ, FP_WORDS, FP_WRITE,
+  FP_CODE_SEEN, FP_FENCE, FP_FETCH, FP_LAGGING_FETCH, FP_MEMORY_READ, FP_READ, FP_RESOURCE_READ, FP_RESOURCE_WRITE, FP_STALE_FETCH, FP_TRANSLATING, FP_VARIES, FP_WAITING_READ, FP_WORDS, FP_WRITE,
   RESOURCE_HISTORY, type Footprint,
 } from '../../smp/footprint.ts'
 
@@ -59,14 +59,22 @@ export class Cells {
   codeWrites = 0
   /** Code writes that a fetch which may be stale has to come after; -1: there is no such fetch. */
   codeSeen = -1
+  /** It was stale. */
+  stale = false
   readonly #granules: Granules
   readonly #lists: Int32Array[] = [new Int32Array(0)]
   readonly #listReads = [0]
   readonly #listWrites = [0]
   readonly #numbers = new Map<string, number>()
+  readonly #ordersFetches: boolean
 
-  constructor(granules: Granules) {
+  /**
+   * @param ordersFetches a fetch that may be stale comes before or after each write to its bytes, as one that may not does: so that it is
+   *   stale, or is not, wherever else it stands; there are more classes
+   */
+  constructor(granules: Granules, ordersFetches = false) {
     this.#granules = granules
+    this.#ordersFetches = ordersFetches
   }
 
   read(footprint: Footprint): void {
@@ -76,6 +84,7 @@ export class Cells {
     this.varies = false
     this.codeWrites = 0
     this.codeSeen = -1
+    this.stale = false
     const { words, length } = footprint
     let acted = false
     for (let at = 0; at < length; at += FP_WORDS) {
@@ -99,10 +108,14 @@ export class Cells {
           this.#add(makeCell(this.#granules.memory + address, 15, CELL_MEMORY_READ), -1)
           break
         case FP_STALE_FETCH:
-          this.#addBytes(address, words[at + 2], CELL_STALE_FETCH, -1)
+          this.#addBytes(address, words[at + 2], this.#ordersFetches ? CELL_FETCH : CELL_STALE_FETCH, -1)
+          break
+        case FP_LAGGING_FETCH:
+          if (this.#ordersFetches) this.#addBytes(address, words[at + 2], CELL_MEMORY_READ, -1)
           break
         case FP_CODE_SEEN:
           this.codeSeen = address
+          this.stale = words[at + 2] !== 0
           break
         case FP_RESOURCE_WRITE:
           if (address === RESOURCE_HISTORY) this.codeWrites++

@@ -62,7 +62,7 @@ export class Pass {
     this.#machine = machine
     this.#options = options
     this.#started = started
-    const path = new Path(machine, options.fault)
+    const path = new Path(machine, options)
     this.#path = path
     this.#sleep = new SleepSets(path)
     this.#waits = new Waits(path, waitPlaces)
@@ -292,7 +292,7 @@ export class Pass {
     this.events++
     cells.read(machine.footprint)
     event.varies = cells.varies || machine.footprintsVary
-    if (outcome === 1 && !this.#budgets.forbidsFetch(choice, d, fenced)) return this.#violated([...path.choices(), actual])
+    if (outcome === 1 && !this.#budgets.forbidsFetch(d)) return this.#violated([...path.choices(), actual])
     const cut = outcome >= 1
     const quiet = !drain && outcome === 0 && machine.quiet && running && machine.running() && machine.canContinue(vcpu)
     if (!drain) this.#loops.note(d, quiet)

@@ -6,7 +6,7 @@ import type { Violation } from '../../smp/monitor.ts'
 import { Acts } from './act.ts'
 import { Cells } from './cells.ts'
 import { Dependence } from './dependence.ts'
-import type { Fault } from './options.ts'
+import type { DporOptions, Fault } from './options.ts'
 import type { Reducible } from './reducible.ts'
 import { Trail } from './trail.ts'
 
@@ -31,11 +31,12 @@ export class Path {
   /** Where it is a run that goes on for ever: from this choice on it goes round; -1: it is none. */
   cycleFrom = -1
 
-  constructor(machine: Reducible, fault: Fault | undefined) {
+  /** @param stale there is a budget of stale fetches: which of them are has to be the same in a whole class */
+  constructor(machine: Reducible, { fault, stale }: DporOptions) {
     const vcpus = machine.vcpuCount
     this.machine = machine
     this.vcpus = vcpus
-    this.cells = new Cells(machine.granules)
+    this.cells = new Cells(machine.granules, stale !== undefined)
     this.acts = new Acts(this.cells)
     this.fault = fault
     this.trail = new Trail(vcpus, machine.granules.memory + resourceCount(vcpus), this.cells, this.acts, fault)

@@ -70,12 +70,6 @@ export class Trail {
     }
   }
 
-  /** Fetch d, which has used no more than the first `seen` writes to code, comes after a later one all the same: it is stale. */
-  isStale(d: number, seen: number): boolean {
-    for (let k = seen; k < this.codeWriters.length; k++) if (this.before(this.codeWriters[k], d)) return true
-    return false
-  }
-
   /** Whether event `a` happens before event `b` (or is it). */
   before(a: number, b: number): boolean {
     const { slot, index } = this.events[a]
