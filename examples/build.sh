@@ -22,8 +22,12 @@ compile textpoke-nosync.o textpoke.c -DNOSYNC
 # The last -march counts.
 compile bench/compute.o bench/compute.c -march=i386
 compile bench/compute-small.o bench/compute.c -march=i386 -DSMALL
-gcc -m32 -g -Wa,-Iinclude "-ffile-prefix-map=$PWD=." -c examples/mailbox.S -o examples/mailbox.o
-nasm -f elf32 -g -F dwarf -Iinclude/ examples/spinlock.asm -o examples/spinlock.o
-# This nasm has no option for it: overwrite the directory it records, keeping its length.
+for name in mailbox textpoke-gas; do
+	gcc -m32 -g -Wa,-Iinclude "-ffile-prefix-map=$PWD=." -c examples/$name.S -o examples/$name.o
+done
 here=$PWD/
-LC_ALL=C sed -i "s|$here|.$(printf '%*s' $((${#here} - 1)) '' | tr ' ' /)|g" examples/spinlock.o
+for name in spinlock textpoke-nasm; do
+	nasm -f elf32 -g -F dwarf -Iinclude/ examples/$name.asm -o examples/$name.o
+	# This nasm has no option for it: overwrite the directory it records, keeping its length.
+	LC_ALL=C sed -i "s|$here|.$(printf '%*s' $((${#here} - 1)) '' | tr ' ' /)|g" examples/$name.o
+done

@@ -262,10 +262,10 @@ struct xm_frame {
 	/* The interrupted stack begins here: there is no change of stack within ring 0. */
 };
 
-/* ---- Single instructions ---- */
-
+/* ---- Single instructions. How functions and data of the headers are defined: a library has them otherwise (src/guest/runtime/blocks.c) ---- */
 #define XM_INLINE_ static __inline__ __attribute__((always_inline, unused))
-
+#define XM_STATIC_ static
+#define XM_FIXED_ static const
 /* One access of the variable's size, neither merged, repeated nor removed. */
 #define xm_load(pointer) (*(const volatile __typeof__(*(pointer)) *)(pointer))
 #define xm_store(pointer, value) ((void)(*(volatile __typeof__(*(pointer)) *)(pointer) = (value)))

@@ -21,22 +21,24 @@
 XM_INLINE_ void xm_sync_core_nmi(void) { __asm__ __volatile__("movl %%cr2, %%eax\n\tmovl %%eax, %%cr2\n\tjmp 1f\n1:" : : : "eax", "memory"); }
 
 /* 0: none runs, 1: one does, 2: another came meanwhile. */
+XM_INLINE_ void xm_nmi_latched(volatile unsigned int *state, void (*body)(void))
+{
+	if (*state != 0) {
+		*state = 2;
+		return;
+	}
+	do {
+		*state = 1;
+		body();
+	} while (xm_cmpxchg(state, 1, 0) != 1);
+}
 #define XM_NMI_LATCHED(handler, body)                                                                                  \
+	static volatile unsigned int XM_JOIN_(handler, _states)[XM_SYNC_VCPUS_MAX];                                    \
 	static void handler(struct xm_frame *frame)                                                                    \
 	{                                                                                                              \
-		static volatile unsigned int states[XM_SYNC_VCPUS_MAX];                                                \
-		volatile unsigned int *const state = &states[xm_vcpu()];                                               \
 		(void)frame;                                                                                           \
-		if (*state != 0) {                                                                                     \
-			*state = 2;                                                                                    \
-			return;                                                                                        \
-		}                                                                                                      \
-		do {                                                                                                   \
-			*state = 1;                                                                                    \
-			body();                                                                                        \
-		} while (xm_cmpxchg(state, 1, 0) != 1);                                                                \
+		xm_nmi_latched(&XM_JOIN_(handler, _states)[xm_vcpu()], body);                                          \
 	}
-
 static volatile unsigned int xm_in_nmi __attribute__((unused));
 static unsigned char *volatile xm_nmi_site __attribute__((unused)); /* 0: nobody writes */
 static const unsigned char *volatile xm_nmi_bytes __attribute__((unused));

@@ -85,26 +85,26 @@ XM_INLINE_ void xm_sync_core(void)
 
 static volatile unsigned char xm_acknowledged[XM_SYNC_VCPUS_MAX] __attribute__((unused));
 static volatile unsigned char xm_gone[XM_SYNC_VCPUS_MAX] __attribute__((unused));
-static const unsigned int xm_sync_vcpus_; /* 0 without XM_SYNC_GROUP: nobody else is there */
+XM_FIXED_ unsigned int xm_sync_vcpus_; /* 0 without XM_SYNC_GROUP: nobody else is there */
 
 /*
  * It serialises before it answers: an NMI between the answer and the IRET at its end runs code already, while the patcher goes on.
  */
-#define XM_SYNC_GROUP(n)                                                                                               \
-	static const unsigned int xm_sync_vcpus_ = (n);                                                                \
-	static void xm_sync_handler(struct xm_frame *frame)                                                            \
+#define XM_SYNC_HANDLER_                                                                                               \
+	XM_STATIC_ void xm_sync_handler(struct xm_frame *frame)                                                        \
 	{                                                                                                              \
 		(void)frame;                                                                                           \
 		xm_sync_core();                                                                                        \
 		xm_acknowledged[xm_vcpu()] = 1;                                                                        \
-	}                                                                                                              \
-	XM_HANDLER(XM_SYNC_VECTOR, xm_sync_handler);
+	}
+#define XM_SYNC_GROUP(n)                                                                                               \
+	XM_FIXED_ unsigned int xm_sync_vcpus_ = (n); XM_SYNC_HANDLER_ XM_HANDLER(XM_SYNC_VECTOR, xm_sync_handler);
 
 /*
  * What was written is in memory before it is looked who takes part: who comes online later has serialised after that
  * (xm_online). Who comes online in between was not asked, and is not waited for.
  */
-__attribute__((unused, noinline)) static void xm_sync_others(void)
+__attribute__((unused, noinline)) XM_STATIC_ void xm_sync_others(void)
 {
 	const unsigned int self = xm_vcpu();
 	unsigned int asked = 0;

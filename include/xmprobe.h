@@ -99,16 +99,16 @@ XM_INLINE_ int xm_probe_bp(struct xm_int3_frame *frame, struct xm_probe *probe)
 	}
 	return 1;
 }
-#define XM_PROBE_STEPS()                                                                                               \
-	static void xm_step_handler(struct xm_frame *frame)                                                            \
+#define XM_STEP_HANDLER_                                                                                               \
+	XM_STATIC_ void xm_step_handler(struct xm_frame *frame)                                                        \
 	{                                                                                                              \
 		struct xm_probe *const probe = xm_stepped[xm_vcpu()];                                                  \
 		XM_ASSERT(probe && "a step that somebody asked for");                                                  \
 		xm_stepped[xm_vcpu()] = 0;                                                                             \
 		frame->eip += (unsigned int)probe->at - (unsigned int)probe->slot;                                     \
 		frame->eflags = (frame->eflags & ~XM_STEP_FLAGS) | xm_stepped_flags[xm_vcpu()];                        \
-	}                                                                                                              \
-	XM_HANDLER(1, xm_step_handler)
+	}
+#define XM_PROBE_STEPS() XM_STEP_HANDLER_ XM_HANDLER(1, xm_step_handler)
 
 XM_INLINE_ void xm_probe_optimize(struct xm_probe *probe, unsigned int steps)
 {

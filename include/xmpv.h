@@ -37,7 +37,7 @@ struct xm_pv_op {
 #ifndef XM_PV_OPS
 #define XM_PV_OPS 16
 #endif
-__attribute__((used)) static volatile struct xm_pv_op xm_pv_ops[XM_PV_OPS];
+__attribute__((used)) XM_STATIC_ volatile struct xm_pv_op xm_pv_ops[XM_PV_OPS];
 
 #define XM_PV_LABEL_(site) ".globl " #site "\n" #site ":\n\t"
 #define XM_PV_CALL_(op) "call *xm_pv_ops + 16 * " XM_TEXT_(op) "\n\t"
@@ -95,7 +95,7 @@ __attribute__((unused)) static void xm_pv_pad(unsigned char *at, unsigned int by
 #define XM_PV_IS_IDENT_(op) ((op).bytes == 0 && (op).code != 0)
 #endif
 
-__attribute__((unused, noinline)) static unsigned int xm_pv_patch(const struct xm_pv_site *site, unsigned int form)
+__attribute__((unused, noinline)) XM_STATIC_ unsigned int xm_pv_patch(const struct xm_pv_site *site, unsigned int form)
 {
 	const struct xm_pv_op op = { xm_pv_ops[site->op].fn, xm_pv_ops[site->op].clobbers, xm_pv_ops[site->op].code, xm_pv_ops[site->op].bytes };
 	unsigned int length;

@@ -71,7 +71,7 @@ __attribute__((unused, noinline)) static void xm_static_write_(unsigned char *at
 		xm_copy(bytes, tail ? ret : none, 5);
 	xm_text_poke(at, (const unsigned char *)bytes, 5, steps);
 }
-__attribute__((unused, noinline)) static void xm_static_call_update_(struct xm_static_call *call, void (*fn)(void), unsigned int steps)
+__attribute__((unused, noinline)) XM_STATIC_ void xm_static_call_update_(struct xm_static_call *call, void (*fn)(void), unsigned int steps)
 {
 	call->function = fn;
 	xm_static_write_(call->trampoline, fn, 1, steps);

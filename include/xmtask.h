@@ -111,7 +111,7 @@ struct xm_task {
 		for (;;)                                                                                               \
 			xm_yield();                                                                                    \
 	}                                                                                                              \
-	static unsigned int xm_task(void (*fn)(void))                                                                  \
+	XM_STATIC_ unsigned int xm_task(void (*fn)(void))                                                                  \
 	{                                                                                                              \
 		unsigned int n = XM_TASK_VCPUS_MAX;                                                                    \
 		while (xm_tasks_[n].state != XM_TASK_FREE)                                                             \
@@ -129,7 +129,7 @@ struct xm_task {
 		task->state = XM_TASK_READY;                                                                           \
 		return n;                                                                                              \
 	}                                                                                                              \
-	static int xm_task_ended(unsigned int n) { return xm_load(&xm_tasks_[n].state) == XM_TASK_ENDED; }              \
+	XM_STATIC_ int xm_task_ended(unsigned int n) { return xm_load(&xm_tasks_[n].state) == XM_TASK_ENDED; }              \
 	__attribute__((unused)) static int xm_task_to_run(void)                                                        \
 	{                                                                                                              \
 		for (unsigned int n = XM_TASK_VCPUS_MAX; n < XM_TASK_COUNT; n++)                                       \
@@ -137,12 +137,12 @@ struct xm_task {
 				return 1;                                                                              \
 		return xm_task_self() != xm_vcpu();                                                                    \
 	}                                                                                                              \
-	static void xm_wait_for(unsigned int n)                                                                        \
+	XM_STATIC_ void xm_wait_for(unsigned int n)                                                                        \
 	{                                                                                                              \
 		while (!xm_task_ended(n))                                                                              \
 			XM_TASK_WAIT_();                                                                               \
 	}                                                                                                              \
-	static void xm_tasks_quiesce(void)                                                                             \
+	XM_STATIC_ void xm_tasks_quiesce(void)                                                                             \
 	{                                                                                                              \
 		unsigned int seen[XM_TASK_COUNT];                                                                      \
 		for (unsigned int n = 0; n < XM_TASK_COUNT; n++)                                                       \

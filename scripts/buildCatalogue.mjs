@@ -18,14 +18,14 @@ for (const entry of entries)
   for (const { object, defines } of entry.variants) objects.set(`catalogue/${object}`, { source: `catalogue/${entry.file}`, defines })
 // Programs with a line for each object; `objects:` names locks (include/xmanylock.h), and every line is for each of them.
 for (const folder of programs)
-  for (const name of readdirSync(join(root, folder)).filter((one) => one.endsWith('.c'))) {
+  for (const name of readdirSync(join(root, folder)).filter((one) => /\.(c|S|asm)$/.test(one))) {
     const text = readFileSync(join(root, folder, name), 'utf8')
     const locks = /^ \* objects: (.*)$/m.exec(text)?.[1].split(' ') ?? [null]
-    for (const [, words] of text.matchAll(/^ \* object:(.*)$/gm))
+    for (const [, words] of text.matchAll(/^(?: \*|;) object:(.*)$/gm))
       for (const lock of locks) {
         const defines = [...(lock === null ? [] : [`-DXM_LOCK_${lock}`]), ...words.split(' ').filter((word) => word !== '')]
         const label = defines.map((word) => `-${word.slice(2).replace('XM_LOCK_', '').replace(/\W/g, '_')}`).join('')
-        objects.set(`${folder}/objects/${name.slice(0, -2)}${label}.o`, { source: `${folder}/${name}`, defines })
+        objects.set(`${folder}/objects/${name.replace(/\.c$/, '').replace('.', '-')}${label}.o`, { source: `${folder}/${name}`, defines })
       }
   }
 for (const folder of ['catalogue', ...PROGRAMS].map((one) => `${one}/objects`)) {

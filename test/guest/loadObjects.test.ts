@@ -232,6 +232,8 @@ describe('examples', () => {
     'sb-fence',
     'textpoke',
     'textpoke-nosync',
+    'textpoke-gas',
+    'textpoke-nasm',
     'spinlock',
     'mailbox',
   ]

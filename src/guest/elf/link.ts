@@ -74,7 +74,7 @@ export function link(
   return {
     sections,
     symbols: listSymbols(resolution, addressOf),
-    lines: objects.flatMap((object) => readLines(object, layout.sectionAddress, addressOf)),
+    lines: resolution.objects.flatMap((object) => readLines(object, layout.sectionAddress, addressOf)),
     addressOf(name) {
       const symbol = definitionOf(resolution, name)
       return symbol && addressOf(symbol)
@@ -155,6 +155,7 @@ function remedyFor(name: string): string {
   if (/^__(add|sub|mul|div|float|fix|eq|ne|lt|le|gt|ge|extend|trunc).*[sdxt]f/.test(name))
     return 'floating-point helpers are not supplied: compile with -mhard-float, or use integers'
   if (name === '_GLOBAL_OFFSET_TABLE_' || name === '__tls_get_addr') return 'compile with -fno-pic -fno-pie'
+  if (name.startsWith('xm_')) return 'xmcheck supplies the building blocks that include/xmpatch.inc lists: check the name'
   return 'give the object that defines it too; there is no C library, only mem* and the integer helpers of libgcc'
 }
 

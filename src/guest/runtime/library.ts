@@ -1,12 +1,19 @@
-/** What the compiler takes for granted, as a library: mem* and the integer helpers of libgcc. */
+/**
+ * What programs may call without giving it: what the compiler takes for granted (mem* and the integer helpers of libgcc), and the
+ * building blocks of include/ (include/xmpatch.inc lists them) for programs that are not C.
+ */
 import { readObject } from '../elf/object.ts'
 import type { LibraryMember } from '../elf/resolve.ts'
+import { BLOCK_OBJECTS } from './blockObjects.ts'
 import { RUNTIME_OBJECTS } from './objects.ts'
 
-export const RUNTIME: readonly LibraryMember[] = Object.entries(RUNTIME_OBJECTS).map(([name, base64]) => ({
-  defines: [name],
+const member = (name: string, defines: readonly string[], base64: string): LibraryMember => ({
+  defines,
   read: () => readObject(`(supplied) ${name}`, decodeBase64(base64)),
-}))
+})
+
+export const BLOCKS: readonly LibraryMember[] = BLOCK_OBJECTS.map(({ name, defines, object }) => member(name, defines, object))
+export const RUNTIME: readonly LibraryMember[] = [...Object.entries(RUNTIME_OBJECTS).map(([name, base64]) => member(name, [name], base64)), ...BLOCKS]
 
 function decodeBase64(text: string): Uint8Array {
   return Uint8Array.from(atob(text), (character) => character.charCodeAt(0))

@@ -1,0 +1,75 @@
+// The blocks of include/ as a library, from GNU assembler and from nasm: what holds with each, and what does not without a part of it.
+import { readFileSync } from 'node:fs'
+import { describe, expect, it } from 'vitest'
+import { checkImage } from '../../src/explore/check.ts'
+import { loadObjects } from '../../src/guest/loadObjects.ts'
+import { BLOCK_OBJECTS } from '../../src/guest/runtime/blockObjects.ts'
+import { NOPS } from '../../src/patching/blocks.ts'
+import type { MachineImage } from '../../src/smp/image.ts'
+import { makeModel } from '../../src/smp/model.ts'
+import { inputErrorOf, object, text } from '../guest/fixtures.ts'
+import { LONG } from '../long.ts'
+
+const bytesOf = (name: string) => new Uint8Array(readFileSync(new URL(`objects/${name}.o`, import.meta.url)))
+const load = (name: string, vcpus?: string): MachineImage => loadObjects([{ name, bytes: bytesOf(name) }], vcpus === undefined ? {} : { vcpus: vcpus.split(',') })
+/** `none`: everything was searched, and there is no violation. */
+function judge(image: MachineImage, options: Parameters<typeof checkImage>[2]): string {
+  const result = checkImage(image, makeModel({ fetch: 'byte' }), { liveness: 'off', ...options })
+  return result.violation?.kind ?? (result.strength === 'complete' ? 'none' : result.strength)
+}
+
+describe.each(['S', 'asm'])('the blocks from .%s', (assembler) => {
+  const program = (name: string, vcpus?: string) => load(`assembly-${assembler}-${name}`, vcpus)
+  const HOLD = ['BATCH', 'CALL', 'KEY', 'PROBE', 'PV', 'LAZY', 'NMI', 'TASKS']
+  it.each(LONG ? HOLD : ['LAZY'])('%s: holds', (name) => expect(judge(program(name), { engine: 'graph' })).toBe('none'), 120_000)
+  it.each(LONG ? ['POKE'] : [])('%s: holds', (name) => expect(judge(program(name), { engine: 'dpor' })).toBe('none'), 240_000)
+  // The others take seconds: here, that samples go well.
+  it.each(LONG ? [] : HOLD.filter((name) => name !== 'LAZY'))('%s: goes well', (name) => expect(judge(program(name), { engine: 'pos', executions: 4 })).toBe('sampled'))
+  it.each([
+    ...(LONG ? [['POKE', 'without_first,caller', 'illegal-target'], ['POKE', 'without_second,caller', 'illegal-target'], ['POKE', 'without_third,caller', 'stale-code']] : []),
+    ['TASKS', 'careless', 'use-after-free'],
+  ])('%s, %s: %s', (name, vcpus, expected) => expect(judge(program(name, vcpus), { engine: 'graph', limits: { preemptions: 2 } })).toBe(expected), 120_000)
+})
+
+it.each(['gas', 'nasm'])('the example for %s is violated without the first synchronisation', (assembler) => {
+  const image = loadObjects([object(`examples/textpoke-${assembler}.o`)], { vcpus: ['hasty', 'caller'] })
+  expect(judge(image, { engine: 'graph' })).toBe('illegal-target')
+}, 30_000)
+
+describe('the library', () => {
+  it('is linked where a block is called, and nowhere else', () => {
+    expect(load('assembly-asm-LAZY').symbols.some(({ name }) => name === 'xm_text_poke')).toBe(true)
+    expect(load('blocks').symbols.some(({ name }) => name === 'xm_pv_patch')).toBe(false)
+  })
+  it('has lines', () => {
+    const { lines, symbols } = load('assembly-S-POKE')
+    const { address } = symbols.find(({ name }) => name === 'xm_text_poke')!
+    expect(lines.find((line) => line.address === address)!.file).toBe('include/xmpatch.h')
+  })
+  it('names itself where a block is misspelled', () => {
+    const bytes = bytesOf('assembly-asm-LAZY')
+    const misspelled = Buffer.from(bytes).toString('latin1').replaceAll('xm_sync_handler', 'xm_sync_hundler')
+    expect(inputErrorOf(() => loadObjects([{ name: 'x.o', bytes: new Uint8Array(Buffer.from(misspelled, 'latin1')) }])).message).toMatch(/xm_sync_hundler.*include\/xmpatch\.inc/s)
+  })
+})
+
+describe.each(['include/xmpatch.inc', 'include/xmpatch.S.inc'])('%s', (path) => {
+  const source = text(path)
+  const constants = (file: string) =>
+    Object.fromEntries([...file.matchAll(/^(?:#define|%define|\.set) (XM_(?:SYNC\d|KEY_BUSY|PROBE_PLAIN|PROBE_BOOSTED|PV_INDIRECT|PV_DIRECT|PV_INLINE|SYNC_VECTOR|TIMER_VECTOR|YIELD_VECTOR)),? (\w+?)u?(?: .*)?$/gm)].map((match) => [match[1], Number(match[2])]))
+  it('spells the numbers of the headers', () => {
+    const headers = ['xmpatch.h', 'xmstatic.h', 'xmprobe.h', 'xmpv.h', 'xmtask.h'].map((name) => text(`include/${name}`)).join('\n')
+    expect(constants(source)).toEqual(constants(headers))
+    expect(Object.keys(constants(source)).length).toBe(12)
+  })
+  it('spells the NOPs', () => {
+    const bytes = (name: string) => new RegExp(`(?:%define ${name} |\\.macro ${name}\\n\\t\\.byte )(.*)`).exec(source)![1].split(', ').map(Number)
+    for (const [family, nops] of Object.entries(NOPS)) for (const nop of nops) expect(bytes(`XM_${family.toUpperCase()}_NOP${nop.length}`)).toEqual(nop)
+  })
+  it('lists functions that are there', () => {
+    const defines = new Set(BLOCK_OBJECTS.flatMap((one) => one.defines))
+    const named = [...new Set(source.matchAll(/\bxm_[a-z_0-9]+\b/g))].map(([name]) => name).filter((name) => !/^xm_(int3_|pushed)/.test(name))
+    expect(named.filter((name) => !defines.has(name))).toEqual([])
+    expect(new Set(named).size).toBeGreaterThan(40)
+  })
+})
