@@ -17,8 +17,6 @@ import { InputError } from './inputError.ts'
 import { EXECUTE, READ, WRITE, type Piece } from './regions.ts'
 
 export const STACK_BYTES = 16384
-/** vCPUs of one program. */
-export const VCPUS_MAX = 64
 export const CODE_SELECTOR = 0x08
 export const DATA_SELECTOR = 0x10
 /** Bytes at GS:0 of each vCPU: its number, the linear address of these bytes, and the rest free for the guest. */

@@ -10,6 +10,7 @@ import { REGISTER_WORDS } from '../cpu/registers.ts'
 import { BELIEVED, CHECK_POINT_KINDS, type Claim, type MachineImage, type NamedRange, type Region } from '../smp/image.ts'
 import { makeModel, type KnobValue } from '../smp/model.ts'
 import type { Violation } from '../smp/monitor.ts'
+import { VCPUS_MAX } from '../smp/sharing.ts'
 
 export const TRACE_MAGIC = 'xmcheck-trace'
 /** Version of the format that is written, and the oldest reader that understands it: 3 where the run goes round. */
@@ -20,7 +21,6 @@ const TRACE_READER_OF_CYCLES = 3
 export const TRACE_BYTES_MAX = 64 << 20
 const MEMORY_BYTES_MAX = 256 << 20
 const STEPS_MAX = 10_000_000
-const VCPUS_MAX = 32
 /** Words of the list of pages whose translations can be stale. */
 const PAGES_MAX = 1 << 16
 /** Lines that are accessed past the caches. */

@@ -10,8 +10,8 @@
 
 /** Reader bit of the page walkers: they read memory, never a store buffer, so their vCPU's own stores are shared with them. */
 export const WALKER = 1 << 31
-/** As many as there are bits in a mask of vCPUs. */
-const VCPUS_MAX = 32
+/** vCPUs of one machine: as many as there are bits in a mask of them and the walkers. */
+export const VCPUS_MAX = 31
 
 /**
  * What was learnt, as plain data: rows of granule, flags (KNOWN_...), readers, writers, fetchers; granules of which
@@ -80,6 +80,7 @@ export class Sharing {
   noted = 0
 
   constructor(granules: number, vcpus: number) {
+    if (vcpus > VCPUS_MAX) throw new RangeError(`${vcpus} vCPUs: a mask has room for ${VCPUS_MAX}`)
     this.shared = new Uint8Array(granules)
     this.readers = new Int32Array(granules)
     this.writers = new Int32Array(granules)

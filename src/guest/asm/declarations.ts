@@ -1,7 +1,7 @@
 /** The directives that make a program a scenario: `.vcpu`, `.handler`, `.site` and so on. */
 import { PCPUS_MAX } from '../../smp/model.ts'
 import { BELIEVED, MODE_POINT, type CheckPoint, type Claim, type NamedRange, type PatchSite } from '../../smp/image.ts'
-import { VCPUS_MAX } from '../environment.ts'
+import { VCPUS_MAX } from '../../smp/sharing.ts'
 import { integer, number, type Scope } from './expressions.ts'
 import { mistake, type Problems } from './problems.ts'
 import { nearest } from './suggest.ts'

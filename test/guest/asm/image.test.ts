@@ -1,10 +1,12 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
+import { checkImage } from '../../../src/explore/check.ts'
 import * as reg from '../../../src/cpu/registers.ts'
 import { assembleImage } from '../../../src/guest/asm/index.ts'
 import { directiveNames } from '../../../src/guest/asm/declarations.ts'
 import { CALL_SYNTAX } from '../../../src/guest/asm/guestCalls.ts'
 import { InputError } from '../../../src/guest/inputError.ts'
+import { makeModel } from '../../../src/smp/model.ts'
 
 const SCENARIO = `
 .title "relink"
@@ -105,6 +107,12 @@ describe('a scenario in one text', () => {
     expect(assembleImage('.vcpu a\na: ret').knobs).toBeUndefined()
     expect(() => assembleImage('.vcpu a\n.pcpus 1\n.pcpus 2\na: ret')).toThrow('.pcpus is already 1')
     expect(() => assembleImage('.vcpu a\n.pcpus 0\na: ret')).toThrow('The number of pCPUs')
+  })
+
+  test('has as many vCPUs as masks of them have bits, the last of which is a vCPU like any other', () => {
+    const racing = (last: number) => `.vcpu first\n.vcpu idle, ${last - 1}\n.vcpu first\n.final end\nfirst: inc dword [x]\nidle: ret\nend: xor eax, eax\ncmp dword [x], 2\nsete al\nassert eax\nret\nsection .data\nx: dd 0`
+    expect(checkImage(assembleImage(racing(30)), makeModel()).violation?.kind).toBe('assertion')
+    expect(() => assembleImage(racing(31))).toThrow('More than 31 vCPUs')
   })
 
   test('values from outside are recorded with the image', () => {
