@@ -497,9 +497,16 @@ XM_INLINE_ void xm_clflush(const volatile void *p)
  *
  *  XM_PCPUS(n)       at file scope: a hypervisor has n pCPUs for all vCPUs; --set pcpus=N goes before it (0: one each)
  *  XM_YIELD()        gives the pCPU up where others wait for one; its stores are in memory before
+ *  XM_STEAL_TIME(array)  at file scope: as KVM does, the hypervisor sets the first byte of array[vCPU] to XM_STEAL_PREEMPTED where it takes
+ *                    that vCPU's pCPU away, which it may do at any time then, for other guests, or where the vCPU sleeps; and to 0 before
+ *                    the vCPU runs again. If XM_STEAL_FLUSH is set there, it drops the vCPU's translations before it runs
  */
 #define XM_KIND_PCPUS 17
 #define XM_PCPUS(n) XM_RECORD_(XM_KIND_PCPUS, #n, 0, n, 0)
+#define XM_KIND_STEAL 21
+#define XM_STEAL_PREEMPTED 1u
+#define XM_STEAL_FLUSH 2u
+#define XM_STEAL_TIME(array) XM_RECORD_(XM_KIND_STEAL, #array, array, sizeof((array)[0]), sizeof(array))
 #define XM_CALL_YIELD 26
 #define XM_YIELD() ((void)XM_CALL_(XM_CALL_YIELD, 0, 0))
 

@@ -25,7 +25,8 @@
  * program has XM_HANDLER(XM_HV_UPCALL, ...) and XM_HV_UPCALLS defined before the include. A poll with a timeout may return at any time.
  *
  *  XM_DESCHEDULE(vcpu, max)   at file scope: the vCPU may lose its pCPU between any two instructions, `max` times, and the others see it:
- *                             xm_hv_vcpus[vcpu].preempted (KVM's steal time, Xen's runstate)
+ *                             xm_hv_vcpus[vcpu].preempted (KVM's steal time, Xen's runstate). XM_STEAL_TIME of xmcheck.h has the model's
+ *                             hypervisor do it, any number of times
  *
  * That a vCPU stands still needs no declaration: the explorer preempts anywhere. --set pcpus=N lets no more than N of them run at a time; a
  * yield, and sleeping, then give the pCPU to another.

@@ -10,8 +10,10 @@
  *
  *  XM_PV_DESCHEDULE(vcpu, max)  at file scope: the vCPU may lose its pCPU between any two instructions, `max` times, and the others
  *      see it: xm_steal[vcpu]. Under `xmcheck cost` it is what the scheduler does there, with max 0
+ *  XM_PV_STEAL_TIME()           at file scope, instead: the hypervisor of the model (XM_STEAL_TIME) takes any vCPU's pCPU away, any number of
+ *      times, and drops its translations itself: for `ipi` and `kvm`
  *
- * The hypervisor is code here too. It comes in by NMI, as exits do whatever the guest does with its interrupts.
+ * But for that the hypervisor is code here too. It comes in by NMI, as exits do whatever the guest does with its interrupts.
  */
 #ifndef XMPVMM_H
 #define XMPVMM_H
@@ -19,8 +21,8 @@
 #include "xmmm.h"
 
 /* KVM's steal time, Xen's runstate. */
-#define XM_PREEMPTED 1u
-#define XM_FLUSH_AT_ENTRY 2u
+#define XM_PREEMPTED XM_STEAL_PREEMPTED
+#define XM_FLUSH_AT_ENTRY XM_STEAL_FLUSH
 static volatile unsigned int xm_steal[XM_VCPUS_MAX] __attribute__((unused, aligned(64)));
 
 /* What hypercalls ask running vCPUs for. */
@@ -53,6 +55,7 @@ __attribute__((unused)) static void xm_hv_exit(struct xm_frame *frame)
 		xm_flush_all();
 }
 #define XM_PV_DESCHEDULE(vcpu, max) XM_NMI_SOURCE(vcpu, max)
+#define XM_PV_STEAL_TIME() XM_STEAL_TIME(xm_steal)
 
 __attribute__((unused)) static void xm_ipi_flush(unsigned int mask, struct xm_mm *mm, unsigned int linear)
 {

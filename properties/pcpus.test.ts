@@ -14,8 +14,11 @@ const RUNS = Number(process.env.XMCHECK_RUNS ?? 16)
 const LOADS_MAX = 4
 const STATES_MAX = 4000
 
-/** `pop` stores what it takes from the stack, `iret` is a fence that does too; `inc` and `xadd` add 1, `xadd` at once; `await` loads until it finds other than 0; `kick` is for the vCPU of that number. */
-type Op = readonly ['store' | 'pop' | 'load' | 'inc' | 'xadd' | 'await', number, number] | readonly ['kick' | 'block' | 'yield' | 'fence' | 'iret', number]
+/** `pop` stores what it takes from the stack, `iret` is a fence that does too; `inc` and `xadd` add 1, `xadd` at once; `await` loads until it finds other than 0; `kick` is for the vCPU of that number, `look` sees whether that one has a pCPU. */
+type Op = readonly ['store' | 'pop' | 'load' | 'inc' | 'xadd' | 'await', number, number] | readonly ['kick' | 'look' | 'block' | 'yield' | 'fence' | 'iret', number]
+
+/** The hypervisor tells who has a pCPU. */
+const isSeen = (scripts: readonly (readonly Op[])[]) => scripts.some((ops) => ops.some(([name]) => name === 'look'))
 
 const CODE: Readonly<Record<Op[0], (op: Op, label: string, result: string) => string>> = {
   store: ([, at, value]) => `mov dword [words+${at * 4}], ${value}`,
@@ -25,6 +28,7 @@ const CODE: Readonly<Record<Op[0], (op: Op, label: string, result: string) => st
   xadd: ([, at]) => `lock inc dword [words+${at * 4}]`,
   await: ([, at], label) => `${label}: cmp dword [words+${at * 4}], 0\nje ${label}`,
   kick: ([, vcpu]) => `kick ${vcpu}`,
+  look: ([, vcpu], _, result) => `movzx eax, byte [flags+${vcpu * 3}]\nmov [${result}], eax`,
   block: () => 'block',
   yield: () => 'yield',
   fence: () => 'mfence',
@@ -34,7 +38,8 @@ const textOf = (scripts: readonly (readonly Op[])[]) =>
   [
     ...scripts.map((_, v) => `.vcpu v${v}`),
     ...scripts.map((ops, v) => `v${v}:\n${ops.map((op, k) => CODE[op[0]](op, `l${v}_${k}`, `results+${(v * LOADS_MAX + k) * 4}`)).join('\n')}\nret`),
-    `section .data\nwords: dd 0, 0\nresults: times ${scripts.length * LOADS_MAX} dd 0`,
+    `section .data\nwords: dd 0, 0\nresults: times ${scripts.length * LOADS_MAX} dd 0\nflags: times ${scripts.length * 3} db 0`,
+    isSeen(scripts) ? '.steal flags, 3' : '',
   ].join('\n')
 
 interface State {
@@ -48,12 +53,13 @@ function interpret(scripts: readonly (readonly Op[])[], pcpus: number, sc: boole
   const seen = new Map<string, string[]>()
   const ends = new Set<string>()
   const keyOf = (state: State) => JSON.stringify(state)
-  const start: State = { words: [0, 0], results: scripts.flatMap(() => new Array<number>(LOADS_MAX).fill(0)), vcpus: scripts.map(() => ({ pc: 0, mid: -1, kicked: false, holds: false, buffer: [] })) }
+  const isTold = isSeen(scripts)
+  const start: State = { words: [0, 0], results: scripts.flatMap(() => new Array<number>(LOADS_MAX).fill(0)), vcpus: scripts.map(() => ({ pc: 0, mid: -1, kicked: false, holds: isTold && pcpus >= scripts.length, buffer: [] })) }
   const waits = ({ vcpus }: State, v: number) => {
     const { pc, kicked } = vcpus[v]
     return pc === scripts[v].length || (scripts[v][pc][0] === 'block' && !kicked)
   }
-  const settled = (state: State): State => ({ ...state, vcpus: state.vcpus.map((one, v) => ({ ...one, holds: one.holds && !(waits(state, v) && one.buffer.length === 0) })) })
+  const settled = (state: State): State => isTold ? state : ({ ...state, vcpus: state.vcpus.map((one, v) => ({ ...one, holds: one.holds && !(waits(state, v) && one.buffer.length === 0) })) })
   const work = [settled(start)]
   for (let state = work.pop(); state !== undefined; state = work.pop()) {
     const key = keyOf(state)
@@ -71,6 +77,8 @@ function interpret(scripts: readonly (readonly Op[])[], pcpus: number, sc: boole
       if (buffer.length > 0) become({ buffer: buffer.slice(1) }, { words: put(...buffer[0]) })
       if (one.holds && buffer.length === 0 && one.mid < 0) become({ holds: false })
       if (waits(state, v) || !(one.holds || held < pcpus)) return
+      // Others see that it runs before it does anything.
+      if (isTold && !one.holds) return become({ holds: true })
       const op = scripts[v][pc]
       const done = { pc: pc + 1, mid: -1, holds: true }
       const empty = buffer.length === 0
@@ -79,6 +87,7 @@ function interpret(scripts: readonly (readonly Op[])[], pcpus: number, sc: boole
       if (sc && !empty) return
       if (op[0] === 'store' || op[0] === 'pop') become({ ...done, buffer: [...buffer, [op[1], op[2]]] })
       else if (op[0] === 'load') become(done, { results: results.map((old, k) => (k === v * LOADS_MAX + pc ? read(op[1]) : old)) })
+      else if (op[0] === 'look') become(done, { results: results.map((old, k) => (k === v * LOADS_MAX + pc ? (vcpus[op[1]].holds ? 0 : 1) : old)) })
       else if (op[0] === 'inc') become(one.mid < 0 ? { mid: read(op[1]), holds: true } : { ...done, buffer: [...buffer, [op[1], one.mid + 1]] })
       else if (op[0] === 'xadd') empty && become(done, { words: put(op[1], words[op[1]] + 1) })
       else if (op[0] === 'await') become(read(op[1]) === 0 ? { holds: true } : done)
@@ -107,13 +116,14 @@ const anyOp = (vcpus: number): fc.Arbitrary<Op> => {
     { weight: 5, arbitrary: fc.tuple(fc.constantFrom('load' as const, 'inc' as const, 'xadd' as const), at, fc.constant(0)) },
     { weight: 2, arbitrary: fc.tuple(fc.constantFrom('await' as const), at, fc.constant(0)) },
     { weight: 2, arbitrary: fc.tuple(fc.constantFrom('kick' as const), fc.integer({ min: 0, max: vcpus - 1 })) },
+    { weight: 1, arbitrary: fc.tuple(fc.constantFrom('look' as const), fc.integer({ min: 0, max: vcpus - 1 })) },
     { weight: 2, arbitrary: fc.tuple(fc.constantFrom('block' as const, 'yield' as const, 'fence' as const, 'iret' as const), fc.constant(0)) },
   )
 }
 const anyProgram = fc.integer({ min: 2, max: 3 }).chain((vcpus) =>
   fc.record({
     scripts: fc.array(fc.array(anyOp(vcpus), { minLength: 1, maxLength: vcpus === 2 ? LOADS_MAX : 2 }), { minLength: vcpus, maxLength: vcpus }),
-    pcpus: fc.integer({ min: 1, max: vcpus - 1 }),
+    pcpus: fc.integer({ min: 1, max: vcpus }),
     memory: fc.constantFrom('tso', 'sc'),
   }),
 )
@@ -125,6 +135,9 @@ const EXAMPLES: readonly Op[][][] = [
   [[['load', 0, 0], ['pop', 0, 1]], [['load', 0, 0], ['pop', 0, 2], ['load', 0, 0]]],
   [[['load', 1, 0], ['store', 0, 1]], [['await', 0, 0]]],
   [[['block', 0]], [['load', 0, 0]]],
+  [[['xadd', 0, 0]], [['look', 0], ['load', 0, 0], ['look', 0], ['load', 0, 0]]],
+  [[['await', 0, 0]], [['look', 0], ['look', 1], ['store', 0, 1], ['look', 0]]],
+  [[['block', 0]], [['look', 0], ['kick', 0], ['look', 0]]],
 ]
 
 it('end as an interpreter says, in all engines, and hang where it says', () => {
@@ -151,7 +164,7 @@ it('end as an interpreter says, in all engines, and hang where it says', () => {
       if (expected.stuck) hung++
       if (behaviour!.ends.size < (behaviourOf(make(0), endOf, STATES_MAX)?.ends.size ?? 0)) differs++
     }),
-    { seed: 3, numRuns: RUNS, examples: EXAMPLES.map((scripts) => [{ scripts, pcpus: 1, memory: 'tso' }]) },
+    { seed: 3, numRuns: RUNS, examples: EXAMPLES.flatMap((scripts) => (isSeen(scripts) ? [1, scripts.length] : [1]).map((pcpus) => [{ scripts, pcpus, memory: 'tso' }])) },
   )
   expect([hung > 0, differs > 0]).toEqual([true, true])
 })

@@ -9,7 +9,7 @@
  */
 import { opcodeGroup } from './opcodeGroup.ts'
 import type { CostTable } from './table.ts'
-import { choiceArgument, choiceKind, choiceVcpu, DRAIN, INTERRUPT, NMI, packChoice, RUN } from '../smp/choice.ts'
+import { choiceArgument, choiceKind, choiceVcpu, DESCHEDULE, DRAIN, INTERRUPT, NMI, packChoice, RUN, SCHEDULE } from '../smp/choice.ts'
 import type { MachineEvent } from '../smp/events.ts'
 import type { MachineImage } from '../smp/image.ts'
 import { Machine } from '../smp/machine.ts'
@@ -155,6 +155,7 @@ class CostRun {
       for (const event of early) if (event.vcpu === vcpu) this.#observe(event)
       return this.#charge
     })
+    for (const { vcpu } of this.#queue) this.#tell(DESCHEDULE, vcpu)
     for (const cpu of this.#pcpus) this.#payDebt(cpu)
   }
 
@@ -162,7 +163,7 @@ class CostRun {
   step(): boolean {
     const machine = this.#machine
     if (machine.violation !== null || this.#events >= this.#options.eventsMax) return false
-    const count = machine.enabled(this.#choices)
+    let count = machine.enabled(this.#choices)
     if (count === 0) return false
     const busy = this.#pcpus.filter((one) => one.vcpu >= 0)
     this.#wake(count)
@@ -170,6 +171,8 @@ class CostRun {
     const next = this.#earliest()
     if (next === null) return busy.length > 0 && this.#giveUp()
     if (next.time >= this.#options.cyclesMax) return false
+    // Who got a pCPU meanwhile can run now.
+    if (machine.image.stealTime !== undefined) count = machine.enabled(this.#choices)
     const choice = this.#choose(next.vcpu, count)
     if (choice < 0) {
       this.#release(next)
@@ -186,11 +189,19 @@ class CostRun {
   #endSlice(cpu: PhysicalCpu, choice: number, count: number): void {
     const { vcpu } = cpu
     const hasHypervisor = this.#machine.image.interrupts.some((source) => source.nmi && source.vcpu === vcpu)
-    if (!hasHypervisor || cpu.time >= cpu.sliceEnds + this.#options.quantum) return this.#preempt(cpu)
+    if (!hasHypervisor || cpu.time >= cpu.sliceEnds + this.#options.quantum) return this.#canTell(DESCHEDULE, vcpu) ? this.#preempt(cpu) : this.#take(cpu, choice)
     const exit = this.#choices.subarray(0, count).find((one) => choiceVcpu(one) === vcpu && isExit(one))
     if (exit === undefined) return this.#take(cpu, choice)
     this.#leaving.set(vcpu, 'exit')
     this.#take(cpu, exit)
+  }
+
+  /** Nobody sees who has a pCPU, or the machine's hypervisor (XM_STEAL_TIME) can do what this one has decided: between two instructions. */
+  #canTell(kind: number, vcpu: number): boolean {
+    return this.#machine.image.stealTime === undefined || this.#choices.subarray(0, this.#machine.enabled(this.#choices)).includes(packChoice(kind, vcpu))
+  }
+  #tell(kind: number, vcpu: number): void {
+    if (this.#machine.image.stealTime !== undefined && this.#canTell(kind, vcpu)) this.#machine.take(packChoice(kind, vcpu))
   }
 
   #take(cpu: PhysicalCpu, choice: number): void {
@@ -231,7 +242,7 @@ class CostRun {
     for (let k = 0; k < count; k++) {
       const vcpu = choiceVcpu(this.#choices[k])
       if (this.#pcpus.some((one) => one.vcpu === vcpu) || this.#queue.some((one) => one.vcpu === vcpu)) continue
-      if (this.#choose(vcpu, count) >= 0) this.#queue.push({ vcpu, since: this.#now })
+      if (choiceKind(this.#choices[k]) === SCHEDULE || this.#choose(vcpu, count) >= 0) this.#queue.push({ vcpu, since: this.#now })
     }
   }
 
@@ -246,6 +257,7 @@ class CostRun {
       cpu.time += this.#options.table.contextSwitch
       cpu.vcpu = vcpu
       cpu.sliceEnds = cpu.time + this.#options.quantum
+      this.#tell(SCHEDULE, vcpu)
       this.#payDebt(cpu)
     }
   }
@@ -264,6 +276,7 @@ class CostRun {
 
   #release(cpu: PhysicalCpu): void {
     this.#now = cpu.time
+    this.#tell(DESCHEDULE, cpu.vcpu)
     cpu.vcpu = -1
   }
 
@@ -271,6 +284,7 @@ class CostRun {
     this.#counters[cpu.vcpu].preemptions++
     this.#leaving.delete(cpu.vcpu)
     this.#queue.push({ vcpu: cpu.vcpu, since: cpu.time })
+    this.#tell(DESCHEDULE, cpu.vcpu)
     cpu.vcpu = -1
   }
 

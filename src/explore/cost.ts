@@ -18,10 +18,10 @@ const ENVIRONMENT = 1 << 10
 /** Price of taking `choice` when `current` ran last (-1: nobody has). */
 export function costOf(machine: Explorable, choice: number, current: number): number {
   if (choiceKind(choice) === DRAIN) return 0
-  if (choiceKind(choice) === DESCHEDULE) return PREEMPTION
   const vcpu = choiceVcpu(choice)
-  let cost = 0
   // A preemption leaves a vCPU that could have gone on.
+  if (choiceKind(choice) === DESCHEDULE) return machine.canContinue(vcpu) ? PREEMPTION : 0
+  let cost = 0
   if (current >= 0 && current !== vcpu && machine.canContinue(current)) cost += PREEMPTION
   if (machine.isEnvironmentChoice(choice)) cost += ENVIRONMENT
   if (machine.bufferedStores() > 0) cost += 1

@@ -6,6 +6,8 @@ import {
   BELIEVED,
   CHECK_POINT_KINDS,
   MODE_POINT,
+  STEAL_STRIDE_MAX,
+  stealTimeMistake,
   type CheckPoint,
   type Claim,
   type InterruptSource,
@@ -70,9 +72,10 @@ export function loadObjects(inputs: readonly ObjectFile[], options: LoadOptions 
   const lines = makeLineTable(program.lines)
   const registersOf = (actor: Actor | null) => (actor ? environment.registers[actors.indexOf(actor)] : null)
 
+  const regions = makeRegions([...program.sections.map(pieceOf), ...environment.pieces])
   return {
     title: options.title ?? file,
-    regions: makeRegions([...program.sections.map(pieceOf), ...environment.pieces]),
+    regions,
     vcpus: vcpus.map((actor): VcpuImage => ({ name: actor.name, registers: registersOf(actor)! })),
     init: registersOf(init),
     final: registersOf(final),
@@ -89,6 +92,7 @@ export function loadObjects(inputs: readonly ObjectFile[], options: LoadOptions 
     sources: readSources(lines, options.readSource),
     inputs: inputs.map(({ name, bytes }) => ({ name, bytes: Uint8Array.from(bytes) })),
     linkOptions: formatLinkOptions(options),
+    ...readStealTime(declared, vcpus, regions),
     ...readPcpus(declared),
   }
 }
@@ -341,6 +345,20 @@ function readClaim(record: GuestRecord, memory: MemoryView, vcpuCount: number): 
   if (![1, 2, 4].includes(sizeBytes) || object % sizeBytes !== 0) fail(`has ${sizeBytes} bytes at ${hex32(object)}`, 'a belief is a variable of 1, 2 or 4 bytes at a multiple of its size')
   if (BELIEVED[what] === undefined) fail(`is about number ${what}`, 'use XM_IS_CR0 and the like')
   return [{ ...head, kind, sizeBytes, vcpu, what: BELIEVED[what], bits: bits | 0, value: how === records.BELIEF_SAME ? null : value | 0, mayBe: how === records.BELIEF_MAY }]
+}
+
+function readStealTime(declared: readonly GuestRecord[], vcpus: readonly unknown[], regions: MachineImage['regions']): Pick<MachineImage, 'stealTime'> {
+  const [record, other] = declared.filter(({ kind }) => kind === 'steal')
+  if (record === undefined) return {}
+  const stealTime = { address: record.object, strideBytes: record.a }
+  const fail = (what: string, remedy: string): never => {
+    throw new InputError(record.input, `${describe(record)} ${what}`, remedy)
+  }
+  if (other !== undefined) fail('is declared twice', 'declare it once')
+  if (record.a < 1 || record.a > STEAL_STRIDE_MAX) fail(`has ${record.a} bytes a vCPU`, `use 1 to ${STEAL_STRIDE_MAX}`)
+  const vcpu = record.b === 0 ? stealTimeMistake({ stealTime, vcpus, regions }) : Math.floor(record.b / record.a)
+  if (vcpu >= 0 && vcpu < vcpus.length) fail(`has no byte that can be written for vCPU ${vcpu}`, `declare an array of ${vcpus.length}`)
+  return { stealTime }
 }
 
 function readPcpus(declared: readonly GuestRecord[]): Pick<MachineImage, 'knobs'> {

@@ -59,6 +59,8 @@ export const RECORD_KINDS = {
   own: 19,
   /** object: what names a mode; b: address of the functions that are not executed in it, a list that ends with 0. */
   forbids: 20,
+  /** object: where the hypervisor says who has no pCPU; a: bytes a vCPU; b: bytes in all, 0: not said. */
+  steal: 21,
 } as const
 export type RecordKind = keyof typeof RECORD_KINDS
 

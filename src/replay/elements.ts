@@ -9,7 +9,7 @@
  * and interrupts); (drains of v, n) is where n of its stores have reached memory.
  */
 import { CHOICES_MAX } from '../explore/explorable.ts'
-import { choiceArgument, choiceKind, choiceVcpu, DESCHEDULE, DRAIN, isEvent, packChoice, RUN } from '../smp/choice.ts'
+import { choiceArgument, choiceKind, choiceVcpu, DESCHEDULE, DRAIN, isEvent, packChoice, RUN, SCHEDULE } from '../smp/choice.ts'
 import type { Machine } from '../smp/machine.ts'
 
 export type Element =
@@ -71,12 +71,14 @@ class Progress implements Readonly<Record<Actor, number[]>> {
   }
 }
 
-const runsOf = (enabled: Int32Array, vcpu: number) => enabled.find((choice) => choiceKind(choice) === RUN && choiceVcpu(choice) === vcpu)
+/** It goes on, or begins to. */
+const isRun = (choice: number) => choiceKind(choice) === RUN || choiceKind(choice) === SCHEDULE
+const runsOf = (enabled: Int32Array, vcpu: number) => enabled.find((choice) => isRun(choice) && choiceVcpu(choice) === vcpu)
 const lowestDrain = (enabled: Int32Array) => enabled.find((choice) => choiceKind(choice) === DRAIN)
 
 /** Whom the default run lets go on; undefined: nobody can run. */
 function defaultVcpu(machine: Machine, enabled: Int32Array, current: number): number | undefined {
-  const runners = enabled.filter((choice) => choiceKind(choice) === RUN).map(choiceVcpu)
+  const runners = Array.from(enabled.filter(isRun), choiceVcpu).sort((a, b) => a - b)
   if (runners.includes(current) && machine.canContinue(current)) return current
   return runners.find((vcpu) => vcpu !== current) ?? runners[0]
 }
@@ -156,8 +158,8 @@ export function carryOut(machine: Machine, elements: readonly Element[], stepsMa
       return chosen
     }
     const vcpu = defaultVcpu(machine, enabled, progress.current)
-    // Nobody can run: stores must drain although they were to be held, or an interrupt comes.
-    if (vcpu === undefined) return (progress.current >= 0 ? at(enabled, progress.current) : undefined) ?? lowestDrain(enabled) ?? enabled[0]
+    // Nobody can run: stores must drain although they were to be held, or who sleeps gives its pCPU up, or an interrupt comes.
+    if (vcpu === undefined) return (progress.current >= 0 ? at(enabled, progress.current) : undefined) ?? lowestDrain(enabled) ?? enabled.find((choice) => choiceKind(choice) === DESCHEDULE) ?? enabled[0]
     return at(enabled, vcpu)!
   }
 

@@ -7,7 +7,7 @@
 import { EIP } from '../cpu/registers.ts'
 import { goesRound } from '../explore/liveness/lasso.ts'
 import { CHOICES_MAX } from '../explore/explorable.ts'
-import { choiceArgument, choiceKind, choiceVcpu, DESCHEDULE, DRAIN, packChoice, RUN } from '../smp/choice.ts'
+import { choiceArgument, choiceKind, choiceVcpu, DESCHEDULE, DRAIN, packChoice, RUN, SCHEDULE } from '../smp/choice.ts'
 import type { EventKind, MachineEvent } from '../smp/events.ts'
 import type { MachineImage } from '../smp/image.ts'
 import type { Machine } from '../smp/machine.ts'
@@ -47,7 +47,7 @@ function signature(machine: Machine, choice: number): string {
 }
 
 /** What a step brings along, but is not made of. */
-const QUIET: ReadonlySet<EventKind> = new Set(['instruction', 'store', 'exception', 'end', 'schedule', 'deschedule'])
+const QUIET: ReadonlySet<EventKind> = new Set(['instruction', 'store', 'exception', 'end', 'schedule', 'deschedule', 'steal'])
 
 function placeOf(machine: Machine, event: MachineEvent): string {
   const named: readonly EventKind[] = ['load', 'drain', 'locked-load', 'locked-store', 'fetch', 'mark']
@@ -140,7 +140,7 @@ function attempt(machine: Machine, trace: Trace, steps: readonly string[]): Omit
   for (let tail = 0; tail < TAIL_MAX; tail++) {
     const now = enabled()
     // As the default run would (elements.ts), but fairly: one that spins does not keep the others out.
-    const runs = now.filter((one) => (choiceKind(one) === RUN && choiceArgument(one) === 0) || choiceKind(one) === DESCHEDULE)
+    const runs = now.filter((one) => (choiceKind(one) === RUN && choiceArgument(one) === 0) || choiceKind(one) === DESCHEDULE || choiceKind(one) === SCHEDULE)
     const next = now.find((one) => choiceKind(one) === DRAIN) ?? runs[tail % runs.length]
     if (next === undefined || take(next)) break
   }

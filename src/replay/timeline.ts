@@ -23,7 +23,7 @@ export interface TimelineLine {
 
 /** What its vCPU does itself: not what becomes of its stores and its pCPU. */
 export function isOwn({ text }: TimelineLine): boolean {
-  return !text.startsWith('drain ') && text !== SCHEDULED && !DESCHEDULED.includes(text)
+  return !/^drain |^the hypervisor /.test(text) && text !== SCHEDULED && !DESCHEDULED.includes(text)
 }
 
 export interface Timeline {
@@ -62,7 +62,7 @@ function collect(machine: Machine, lines: SpinLines): Observer {
     if (text === null) return
     const eip = machine.cpus[event.vcpu].r[EIP] >>> 0
     const address = event.kind === 'fetch' ? event.address : eip
-    const source = event.kind === 'drain' || event.kind === 'schedule' ? '' : sourceOf(machine.image, address)
+    const source = event.kind === 'drain' || event.kind === 'schedule' || event.kind === 'steal' ? '' : sourceOf(machine.image, address)
     lines.add({ step: machine.step, icount: machine.icount(event.vcpu), vcpu: event.vcpu, text, source }, eip)
   }
 }
@@ -138,6 +138,8 @@ function describe(machine: Machine, event: MachineEvent, disassemble: (bytes: Ui
       return SCHEDULED
     case 'deschedule':
       return DESCHEDULED[event.value]
+    case 'steal':
+      return `the hypervisor writes ${at()} = ${event.value}`
   }
 }
 

@@ -7,16 +7,17 @@
  */
 import { Packr, Unpackr } from 'msgpackr'
 import { REGISTER_WORDS } from '../cpu/registers.ts'
-import { BELIEVED, CHECK_POINT_KINDS, type Claim, type MachineImage, type NamedRange, type Region } from '../smp/image.ts'
+import { BELIEVED, CHECK_POINT_KINDS, STEAL_STRIDE_MAX, stealTimeMistake, type Claim, type MachineImage, type NamedRange, type Region } from '../smp/image.ts'
 import { makeModel, type KnobValue } from '../smp/model.ts'
 import type { Violation } from '../smp/monitor.ts'
 import { VCPUS_MAX } from '../smp/sharing.ts'
 
 export const TRACE_MAGIC = 'xmcheck-trace'
-/** Version of the format that is written, and the oldest reader that understands it: 3 where the run goes round. */
-export const TRACE_VERSION = 3
+/** Version of the format that is written, and the oldest reader that understands it: 3 where the run goes round, 4 where vCPUs see who has a pCPU. */
+export const TRACE_VERSION = 4
 export const TRACE_READER_MIN = 2
 const TRACE_READER_OF_CYCLES = 3
+const TRACE_READER_OF_STEAL_TIME = 4
 /** Largest trace file, total memory of an image, and longest schedule that are read. */
 export const TRACE_BYTES_MAX = 64 << 20
 const MEMORY_BYTES_MAX = 256 << 20
@@ -73,6 +74,7 @@ export function encodeTrace(trace: Trace): Uint8Array {
     checks: words(trace.checks),
     violation: trace.violation,
     ...(trace.cycleFrom === null ? {} : { cycleFrom: trace.cycleFrom, readerMin: TRACE_READER_OF_CYCLES }),
+    ...(image.stealTime === undefined ? {} : { readerMin: TRACE_READER_OF_STEAL_TIME }),
   })
 }
 
@@ -171,6 +173,10 @@ function readImage(fields: Fields): MachineImage {
     address: item.integer('address', -0x80000000, 0xffffffff),
     sizeBytes: item.integer('sizeBytes', 0, 0xffffffff),
   })
+  const steal = fields.raw('stealTime') === undefined ? undefined : fields.fields('stealTime')
+  const stealTime = steal && { address: steal.integer('address', -0x80000000, 0xffffffff), strideBytes: steal.integer('strideBytes', 1, STEAL_STRIDE_MAX) }
+  const without = stealTimeMistake({ stealTime, vcpus, regions })
+  if (without >= 0) throw new TraceError(`stealTime has no byte that can be written for vCPU ${without}`)
   const LISTED = 1 << 20
   return {
     title: fields.text('title'),
@@ -214,6 +220,7 @@ function readImage(fields: Fields): MachineImage {
     sources: readSources(fields.fields('sources')),
     inputs: fields.list('inputs', 256).map((item) => ({ name: item.text('name'), bytes: item.bytes('bytes', TRACE_BYTES_MAX) })),
     linkOptions: fields.texts('linkOptions', 65536),
+    ...(stealTime && { stealTime }),
   }
 }
 

@@ -149,9 +149,9 @@ export class Board {
     return this.translations !== null && this.sharing.tablesChange
   }
 
-  /** There are fewer pCPUs than vCPUs (pcpus.ts). */
+  /** vCPUs lose their pCPUs (pcpus.ts): there are fewer, or others see who has none. */
   get sharesPcpus(): boolean {
-    return this.model.pcpus > 0 && this.model.pcpus < this.cpus.length
+    return (this.model.pcpus > 0 && this.model.pcpus < this.cpus.length) || this.image.stealTime !== undefined
   }
 
   get vcpuCount(): number {

@@ -21,8 +21,11 @@ export const NMI = 3
 /** The hypervisor takes the vCPU's pCPU away (pcpus.ts). */
 export const DESCHEDULE = 4
 
-export const CHOICE_KINDS = ['run', 'drain', 'irq', 'nmi', 'off'] as const
-/** A vCPU does something, of its own accord or interrupted; otherwise something is done to its stores, or its pCPU. */
+/** It gives it one, where others see that; elsewhere the vCPU's next event is how it gets it. */
+export const SCHEDULE = 5
+
+export const CHOICE_KINDS = ['run', 'drain', 'irq', 'nmi', 'off', 'on'] as const
+/** A vCPU does something, of its own accord or interrupted, or begins to; otherwise something is done to its stores, or its pCPU taken. */
 export function isEvent(choice: number): boolean {
   const kind = choiceKind(choice)
   return kind !== DRAIN && kind !== DESCHEDULE

@@ -35,6 +35,8 @@ export const EVENT_KINDS = [
   /** Of fewer pCPUs than vCPUs it gets one; it loses it (`value` 1: it has nothing to do and gives it up; 2: XM_YIELD). */
   'schedule',
   'deschedule',
+  /** The hypervisor says so, or that it runs: it writes `value` to the vCPU's byte at `address` (XM_STEAL_TIME). */
+  'steal',
 ] as const
 export type EventKind = (typeof EVENT_KINDS)[number]
 

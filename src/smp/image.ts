@@ -31,6 +31,8 @@ export interface MachineImage {
   readonly inputs: readonly InputFile[]
   /** Options of the link that produced it (placement of sections and so on), as text. */
   readonly linkOptions: readonly string[]
+  /** Where the hypervisor says who has no pCPU (pcpus.ts); absent: nowhere. */
+  readonly stealTime?: StealTime
   /** Settings of the model (model.ts) that the program declares; what the user asks for goes before them. Traces hold the settings that were used instead. */
   readonly knobs?: Readonly<Record<string, KnobValue>>
 }
@@ -87,6 +89,24 @@ export interface PatchSite {
 export interface SiteForm {
   readonly name: string
   readonly bytes: Uint8Array
+}
+
+/** KVM's steal time, as far as vCPUs go by it: vCPU n has its byte `preempted` (STEAL_PREEMPTED, STEAL_FLUSH) at `address` + n * `strideBytes`, physical. */
+export interface StealTime {
+  readonly address: number
+  readonly strideBytes: number
+}
+export const STEAL_PREEMPTED = 1
+/** The guest asks that the vCPU's translations be dropped before it runs again. */
+export const STEAL_FLUSH = 2
+export const STEAL_STRIDE_MAX = 4096
+
+/** The first vCPU whose byte is not memory that can be written; -1: there is none. */
+export function stealTimeMistake({ stealTime, vcpus, regions }: { readonly stealTime: StealTime | undefined; readonly vcpus: readonly unknown[]; readonly regions: readonly Region[] }): number {
+  if (stealTime === undefined) return -1
+  const { address, strideBytes } = stealTime
+  const isWritable = (at: number) => regions.some(({ start, sizeBytes, access }) => at >= start && at < start + sizeBytes && (access & WRITE) !== 0)
+  return vcpus.findIndex((_, v) => !isWritable((address >>> 0) + v * strideBytes))
 }
 
 export const CHECK_POINT_KINDS = ['assert', 'assume', 'choose', 'progress', 'reach', 'fail', 'belief', 'own', 'mode', 'forbids'] as const

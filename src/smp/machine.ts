@@ -97,7 +97,7 @@ export class Machine extends Board {
       if (this.buffered(v) > 0) count = this.#choices.listDrains(v, out, count)
       if (mayRun && phase === PHASE_RUN && this.sharing.interruptible[v] !== 0) count = this.#choices.listInterrupts(v, out, count)
     }
-    return this.#pcpus.listDeschedules(out, count)
+    return this.#pcpus.listOwn(out, count)
   }
 
   /** Performs one choice of `enabled`. */
@@ -272,6 +272,7 @@ export class Machine extends Board {
     // What a write leaves to be fetched depends on where each vCPU stands as it is made.
     if (this.fetchIsVisible && this.model.cpu.queueBytes > 0) return 'dpor does not handle prefetch queues; use --engine graph'
     if (this.fetchIsVisible && this.sharing.aliased) return 'dpor does not handle own stores to code through another linear address; use --engine graph, or --set smcMatch=physical'
+    if (this.image.stealTime !== undefined) return 'dpor does not handle vCPUs that see who has a pCPU (XM_STEAL_TIME); use --engine graph'
     if (this.sharesPcpus) return `dpor does not handle fewer pCPUs than vCPUs (pcpus=${this.model.pcpus}); use --engine graph`
     if (this.model.storesOvertake) return 'dpor does not handle storeOrder=any; use --engine graph'
     return null
@@ -312,6 +313,7 @@ export class Machine extends Board {
 
   #startVcpus(): void {
     this.store.set(PHASE, PHASE_RUN)
+    this.#pcpus.begin()
     for (let v = 0; v < this.cpus.length && this.violation === null; v++) this.#enter(v, this.image.vcpus[v].registers)
     this.#progressPhase()
   }

@@ -26,6 +26,7 @@ describe('an unusable object: what is wrong, and what to change', () => {
     ['protector.o', '__stack_chk_fail', '-fno-stack-protector'],
     ['two-handlers.o', 'vector 3 has two handlers, g and h', 'share one IDT'],
     ['two-pcpus.o', 'is for 2 pCPUs; 1 are declared', 'declare them once'],
+    ['small-steal.o', 'has no byte that can be written for vCPU 1', 'declare an array of 2'],
     ['wrong-vcpu.o', 'there is no vCPU 5', 'the program has 1'],
   ])('%s: %s', (name, what, remedy) => {
     const error = load(name)

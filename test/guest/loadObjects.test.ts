@@ -53,7 +53,10 @@ describe.each(['declarations-O0.o', 'declarations-O3.o'])('declarations of %s', 
     ])
   })
 
-  it('pCPUs', () => expect(image.knobs).toEqual({ pcpus: 2 }))
+  it('pCPUs, and where it is said who has one', () => {
+    expect(image.knobs).toEqual({ pcpus: 2 })
+    expect(image.stealTime).toEqual({ address: addressOf(image, 'steal'), strideBytes: 64 })
+  })
 
   it('sites and objects', () => {
     const site = addressOf(image, 'the_site')
@@ -74,7 +77,10 @@ describe.each(['declarations-O0.o', 'declarations-O3.o'])('declarations of %s', 
   })
 })
 
-it.each(['pcpus-nasm.o', 'pcpus-gas.o'])('pCPUs that assembly declares: %s', (name) => expect(loadObjects([object(name)]).knobs).toEqual({ pcpus: 1 }))
+it.each(['pcpus-nasm.o', 'pcpus-gas.o'])('pCPUs that assembly declares: %s', (name) => {
+  const image = loadObjects([object(name)])
+  expect([image.knobs, image.stealTime]).toEqual([{ pcpus: 1 }, { address: addressOf(image, 'flags'), strideBytes: 4 }])
+})
 
 describe('the environment', () => {
   const image = loadObjects([object('declarations-O3.o')])

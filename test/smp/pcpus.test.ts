@@ -6,6 +6,7 @@ import { explain, formatExplanation } from '../../src/replay/explain.ts'
 import { minimizeTrace } from '../../src/replay/minimize.ts'
 import { recordSharing, recordTrace, replayTrace, runSchedule } from '../../src/replay/record.ts'
 import { parseScheduleLine } from '../../src/replay/schedule.ts'
+import { decodeTrace, encodeTrace } from '../../src/replay/trace.ts'
 import { makeModel } from '../../src/smp/model.ts'
 
 const DATA = 'section .data\nx: dd 0\ny: dd 0\nr: dd 0, 0\nevent: db 0'
@@ -85,5 +86,46 @@ describe('a schedule', () => {
     const dpor = checkImage(image, modelOf(1), { engine: 'dpor' })
     expect([dpor.verdict, dpor.reasons.join()]).toEqual(['unknown', 'dpor does not handle fewer pCPUs than vCPUs (pcpus=1); use --engine graph'])
     expect(checkImage(image, modelOf(1), { engine: 'auto' }).violation?.kind).toBe('assertion')
+  })
+})
+
+describe('where the hypervisor says who has a pCPU', () => {
+  const DATA_SEEN = '.steal flags, 1\nsection .data\nx: dd 0\ny: dd 0\nflags: db 0, 0'
+  const seen = (code: string, pcpus = 0) => checkImage(assembleImage(`${code}\n${DATA_SEEN}`, { title: 'seen' }), modelOf(pcpus), { engine: 'graph' })
+  const outcome = (code: string, pcpus = 0) => {
+    const { verdict, strength, violation } = seen(code, pcpus)
+    return violation === null ? `${verdict} ${strength}` : violation.kind
+  }
+  /** vCPU 1 looks whether vCPU 0 runs, and at its steps, twice. */
+  const looks = (condition: string) =>
+    `.vcpu a\n.vcpu b\na: lock inc dword [x]\nlock inc dword [x]\nret\nb: movzx ebx, byte [flags]\nmov esi, [x]\nmov edi, [x]\nmovzx ecx, byte [flags]\n${condition}\nsetne al\nmovzx eax, al\nassert eax\nret`
+  it('one that has none at both looks may have run in between; one that has is seen to before it does anything', () => {
+    const changed = 'cmp ebx, 1\njne other\ncmp esi, edi\nje other\ncmp ecx, 1\nother:'
+    expect([outcome(looks(changed)), outcome(looks(changed), 1)]).toEqual(['assertion', 'assertion'])
+    const back = 'cmp ebx, 1\njne other\ncmp esi, 0\njne other\ncmp edi, 0\njne other\ncmp ecx, 0\nother:'
+    expect([outcome(looks(back)), outcome(looks(back), 1)]).toEqual(['assertion', 'holds complete'])
+  })
+  it('takes one away from a vCPU that sleeps, after what it did before', () => {
+    const asleep = (flag: number) => `.vcpu a\n.vcpu b\na: mov dword [x], 1\nblock\nret\nb: mov esi, [x]\nmovzx ebx, byte [flags]\nkick 0\ncmp esi, 1\njne other\ncmp ebx, ${flag}\nother: setne al\nmovzx eax, al\nassert eax\nret`
+    expect([outcome(asleep(0)), outcome(asleep(1))]).toEqual(['assertion', 'assertion'])
+  })
+  it('is fair to who does something, not to who looks at it only where another has none', () => {
+    const spins = 'b: cmp dword [x], 0\nje b\nret'
+    expect([0, 1].map((pcpus) => outcome(`.vcpu a\n.vcpu b\na: mov dword [y], 1\nmov dword [x], 1\nret\n${spins}`, pcpus))).toEqual(['holds complete', 'holds complete'])
+    const waits = 'b: cmp byte [flags], 0\njne b\nmov dword [x], 1\nret'
+    const { violation } = seen(`.vcpu a\n.vcpu b\na: cmp dword [x], 0\nje a\nret\n${waits}`)
+    expect([violation?.kind, violation?.message]).toEqual(['livelock', expect.stringMatching(/vCPU 1 goes round at .*, reading flags \(written last by the hypervisor\)/)])
+    expect(outcome(`.vcpu a\n.vcpu b\na: ret\n${waits}`)).toBe('lost-wakeup')
+  })
+  it('dpor says that it does not look for it; traces hold it, and say what the hypervisor wrote', () => {
+    const image = assembleImage(`${looks('cmp ebx, 1')}\n${DATA_SEEN}`, { title: 'seen' })
+    expect(checkImage(image, modelOf(0), { engine: 'dpor' }).reasons.join()).toBe('dpor does not handle vCPUs that see who has a pCPU (XM_STEAL_TIME); use --engine graph')
+    const result = checkImage(image, modelOf(0), { engine: 'auto' })
+    const { trace } = minimizeTrace(recordTrace(image, modelOf(0), result.sharing, result.schedule!))
+    const file = encodeTrace(trace)
+    expect(replayTrace(decodeTrace(file))).toMatchObject({ divergence: null, violation: { kind: 'assertion' } })
+    expect(formatExplanation(explain(trace), 120)).toMatch(/the hypervisor writes flags = 1[^]*Schedule: [^\n]*off0 run1/)
+    const damaged = encodeTrace({ ...trace, image: { ...image, stealTime: { address: 0, strideBytes: 1 } } })
+    expect(() => decodeTrace(damaged)).toThrow('stealTime has no byte that can be written for vCPU 0')
   })
 })

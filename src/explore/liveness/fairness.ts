@@ -5,7 +5,7 @@
  * catch up. Data choices and the orders of halves are anybody's. Where vCPUs share pCPUs, what one could do if it had a pCPU is owed to it all the
  * same: so a fair hypervisor runs everybody who can run again and again, and takes pCPUs away as often as that needs.
  */
-import { choiceArgument, choiceKind, choiceVcpu, DRAIN, INTERRUPT, isEvent, NMI, RUN } from '../../smp/choice.ts'
+import { choiceArgument, choiceKind, choiceVcpu, DRAIN, INTERRUPT, isEvent, NMI, RUN, SCHEDULE } from '../../smp/choice.ts'
 import type { WayOut } from '../../cpu/wayOut.ts'
 import type { Observer } from '../../smp/events.ts'
 import type { Footprint } from '../../smp/footprint.ts'
@@ -62,5 +62,6 @@ export function isStrong(obligation: number, vcpus: number): boolean {
 
 /** A fair run makes this choice finitely often. */
 export function isFinite(machine: Live, choice: number): boolean {
+  if (choiceKind(choice) === SCHEDULE) return false
   return (isEvent(choice) && obligationOf(choice, machine.vcpuCount) === NOBODY) || machine.isStaleView(choice)
 }

@@ -1,6 +1,6 @@
 /** A run that goes on for ever, as a way into a cycle and once round it. */
 import type { WayOut } from '../../cpu/wayOut.ts'
-import { choiceArgument, choiceKind, choiceVcpu, DESCHEDULE, DRAIN, RUN } from '../../smp/choice.ts'
+import { choiceArgument, choiceKind, choiceVcpu, DESCHEDULE, DRAIN, packChoice, RUN, SCHEDULE } from '../../smp/choice.ts'
 import { FP_READ, FP_WORDS, FP_WRITE } from '../../smp/footprint.ts'
 import type { Violation } from '../../smp/monitor.ts'
 import { CHOICES_MAX } from '../explorable.ts'
@@ -38,7 +38,7 @@ export function closeFairly(machine: Live, schedule: readonly number[]): Lasso |
         // Pending interrupts go first: they may be open here only.
         const interrupt = choices.find((one) => isStrong(obligationOf(one, vcpus), vcpus))
         const own = choices.find((one) => obligationOf(one, vcpus) === turn && !isFinite(machine, one))
-        const choice = interrupt ?? own ?? (isHeldUp(machine, turn) ? makeRoom(choices, turn) : undefined)
+        const choice = interrupt ?? own ?? (isHeldUp(machine, turn) ? (choices.find((one) => one === packChoice(SCHEDULE, turn)) ?? makeRoom(choices, turn)) : undefined)
         if (choice === undefined) break
         all.push(choice)
         moved = true
@@ -102,6 +102,7 @@ export function judgeLasso(machine: Live, { schedule, from }: Lasso, victim: num
     const { words, length } = machine.footprint
     for (let at = 0; at < length; at += FP_WORDS) {
       if (words[at] === FP_WRITE && machine.effect) written.set(words[at + 1], vcpu)
+      if (words[at] === FP_WRITE && step >= from && ownsPcpus(choice)) written.set(words[at + 1], HYPERVISOR)
       if (words[at] === FP_READ && step >= from) reads[vcpu].add(words[at + 1])
     }
     if (step < from) continue
@@ -144,6 +145,11 @@ export function goesRound(makeMachine: () => Live, schedule: readonly number[], 
   return violation && lasso && { lasso, violation }
 }
 
+/** A choice of the hypervisor's, about who has a pCPU. */
+const ownsPcpus = (choice: number) => choiceKind(choice) === SCHEDULE || choiceKind(choice) === DESCHEDULE
+/** In place of a vCPU. */
+const HYPERVISOR = -1
+
 interface Round {
   readonly victim: number
   /** Of the cycle, in events. */
@@ -155,7 +161,7 @@ interface Round {
   readonly touched: number
   /** Per vCPU: addresses that it reads in the cycle. */
   readonly reads: readonly ReadonlySet<number>[]
-  /** Address to the vCPU that wrote there last. */
+  /** Address to the vCPU that wrote there last; HYPERVISOR: it does in the cycle. */
   readonly written: ReadonlyMap<number, number>
 }
 
@@ -168,9 +174,11 @@ function describe(machine: Live, round: Round): Violation {
   const open = Array.from({ length: machine.vcpuCount }, (_, v) => v).filter((v) => !machine.hasEnded(v))
   const others = progressed & ~(1 << victim)
   const unwritten = (v: number) => ((touched >>> v) & 1) === 1 && [...reads[v]].every((address) => !written.has(address))
+  const looks = open.some((v) => [...reads[v]].some((address) => written.get(address) === HYPERVISOR))
   let kind: string
   let what: string
-  if (effects === 0 && open.some((v) => machine.sleeps(v))) [kind, what] = [machine.kindOfStandstill(), 'nobody can go on']
+  if (effects === 0 && looks) [kind, what] = ['livelock', 'the hypervisor takes pCPUs away and gives them back, and each look at it comes at the wrong time']
+  else if (effects === 0 && open.some((v) => machine.sleeps(v))) [kind, what] = [machine.kindOfStandstill(), 'nobody can go on']
   // Who alone is left, waiting for what nobody has written, was to be told.
   else if (effects === 0 && open.length === 1 && machine.vcpuCount > 1 && unwritten(victim)) [kind, what] = ['lost-wakeup', 'what it waits for never comes']
   else if (effects === 0) [kind, what] = ['deadlock', 'nobody can go on']
@@ -183,7 +191,7 @@ function describe(machine: Live, round: Round): Violation {
     if (machine.sleeps(v)) return machine.describeWait(v)
     const places = [...reads[v]].slice(0, NAMED_MAX).map((address) => {
       const writer = written.get(address)
-      return `${machine.symbolize(address)} (${writer === undefined ? 'which nobody has written' : `written last by vCPU ${writer}`})`
+      return `${machine.symbolize(address)} (${writer === undefined ? 'which nobody has written' : `written last by ${writer === HYPERVISOR ? 'the hypervisor' : `vCPU ${writer}`}`})`
     })
     return `vCPU ${v} goes round at ${machine.place(v)}${places.length === 0 ? '' : `, reading ${places.join(', ')}`}`
   })

@@ -1,6 +1,6 @@
 /** The directives that make a program a scenario: `.vcpu`, `.handler`, `.site` and so on. */
 import { PCPUS_MAX } from '../../smp/model.ts'
-import { BELIEVED, MODE_POINT, type CheckPoint, type Claim, type NamedRange, type PatchSite } from '../../smp/image.ts'
+import { BELIEVED, MODE_POINT, STEAL_STRIDE_MAX, type CheckPoint, type Claim, type NamedRange, type PatchSite, type StealTime } from '../../smp/image.ts'
 import { VCPUS_MAX } from '../../smp/sharing.ts'
 import { integer, number, type Scope } from './expressions.ts'
 import { mistake, type Problems } from './problems.ts'
@@ -44,6 +44,7 @@ export interface Declarations {
   readonly claims: Claim[]
   /** Of the claims. */
   readonly points: CheckPoint[]
+  stealTime: StealTime | null
 }
 
 /** A patch site; the bytes of its forms stand at labels, to be read once everything is assembled. */
@@ -89,6 +90,7 @@ const DIRECTIVES: ReadonlyMap<string, Directive> = new Map([
   ['.forbids', directive('name, function, ...', 2, 1000, (reader) => reader.forbids())],
   ['.object', directive('label, size', 2, 2, (reader) => reader.object())],
   ['.pcpus', directive('count', 1, 1, (reader) => reader.pcpus())],
+  ['.steal', directive('label, stride', 2, 2, (reader) => reader.steal())],
 ])
 
 /** Names of the directives, for the reference's test. */
@@ -103,7 +105,7 @@ export function readDeclarations(
   problems: Problems,
 ): Declarations {
   const declared: Declarations = {
-    title: '', vcpus: [], init: null, final: null, handlers: [], sources: [], sites: [], objects: [], pcpus: null, claims: [], points: [],
+    title: '', vcpus: [], init: null, final: null, handlers: [], sources: [], sites: [], objects: [], pcpus: null, stealTime: null, claims: [], points: [],
   } // prettier-ignore
   for (const { line, column, body } of statements) {
     if (body?.kind !== 'declaration') continue
@@ -289,6 +291,12 @@ class Reader {
     const { pcpus } = this.#declared
     if (pcpus !== null) mistake(0, `.pcpus is already ${pcpus}: declare it once.`)
     this.#declared.pcpus = this.#number(0, 'The number of pCPUs', 1, PCPUS_MAX)
+  }
+
+  steal(): void {
+    if (this.#declared.stealTime !== null) mistake(0, 'There is a .steal already: declare it once.')
+    const address = integer(this.#expression(0), this.#scope, 'The address', 0, ADDRESS_MAX)
+    this.#declared.stealTime = { address, strideBytes: this.#number(1, 'The number of bytes a vCPU', 1, STEAL_STRIDE_MAX) }
   }
 
   #expression(index: number): Expression {

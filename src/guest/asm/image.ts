@@ -2,6 +2,7 @@
 import {
   EXECUTE,
   READ,
+  stealTimeMistake,
   WRITE,
   type InterruptSource,
   type MachineImage,
@@ -48,9 +49,13 @@ export function assembleImage(source: string, options: ImageOptions = {}): Machi
   const environment = makeEnvironment(actors, vcpus.length, declared.handlers, space)
   const registersOf = (actor: Actor | null) => (actor ? environment.registers[actors.indexOf(actor)] : null)
 
+  const regions = makeRegions([...pieces(assembled), ...environment.pieces])
+  const stealTime = declared.stealTime ?? undefined
+  const without = stealTimeMistake({ stealTime, vcpus: declared.vcpus, regions })
+  if (without >= 0) throw new InputError(file, `.steal has no byte that can be written for vCPU ${without}`, 'reserve as many bytes for each vCPU')
   return {
     title: options.title ?? (declared.title || file),
-    regions: makeRegions([...pieces(assembled), ...environment.pieces]),
+    regions,
     vcpus: vcpus.map((actor) => ({ name: actor.name, registers: registersOf(actor)! })),
     init: registersOf(init),
     final: registersOf(final),
@@ -67,6 +72,7 @@ export function assembleImage(source: string, options: ImageOptions = {}): Machi
     sources: { [file]: source.split(/\r\n|\n|\r/) },
     inputs: [{ name: file, bytes: new TextEncoder().encode(source) }],
     linkOptions: Object.entries(options.symbols ?? {}).map(([name, value]) => `--define ${name}=${value}`),
+    ...(stealTime && { stealTime }),
     ...(declared.pcpus === null ? {} : { knobs: { pcpus: declared.pcpus } }),
   }
 }

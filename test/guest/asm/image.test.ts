@@ -107,6 +107,8 @@ describe('a scenario in one text', () => {
     expect(assembleImage('.vcpu a\na: ret').knobs).toBeUndefined()
     expect(() => assembleImage('.vcpu a\n.pcpus 1\n.pcpus 2\na: ret')).toThrow('.pcpus is already 1')
     expect(() => assembleImage('.vcpu a\n.pcpus 0\na: ret')).toThrow('The number of pCPUs')
+    expect(() => assembleImage('.vcpu a\n.steal a, 1\n.steal a, 1\na: ret')).toThrow('There is a .steal already')
+    expect(() => assembleImage('.vcpu a, 2\n.steal x, 4096\na: ret\nsection .data\nx: db 0')).toThrow('.steal has no byte that can be written for vCPU 1')
   })
 
   test('has as many vCPUs as masks of them have bits, the last of which is a vCPU like any other', () => {
