@@ -57,6 +57,15 @@ it('charges what serialises, stale code or not', () => {
 })
 
 describe('the scheduler', () => {
+  it('tells a guest that wants to know who has no pCPU, be it that it sleeps', () => {
+    const flagOf0 = (first: string, pcpus: number) => {
+      const source = `.vcpu a\n.vcpu b\n.steal flags, 1\na: ${first}\nb: mov ecx, 300\nlater: dec ecx\njnz later\ncmp byte [flags], 1\nsete al\nmovzx eax, al\nassert eax\nkick 0\nret\nsection .data\nflags: db 0, 0`
+      const { ended, violation } = run(source, only({ instruction: 1 }), { pcpus })
+      return ended && violation === null
+    }
+    expect([[loop(5000, 'nop'), 1], [loop(5000, 'nop'), 2], ['block\nret', 1], ['block\nret', 2]].map(([first, pcpus]) => flagOf0(String(first), Number(pcpus)))).toEqual([true, false, true, true])
+  })
+
   const spin = `.vcpu setter\n.vcpu waiter\nsetter: ${loop(2000, 'nop')}\nwaiter: pause\ncmp dword [flag], 0\nje waiter\nret\nsection .data\nflag: dd 0`
   const source = spin.replace('jnz again\nret', 'jnz again\nmov dword [flag], 1\nret')
 
