@@ -86,13 +86,18 @@ export class Choices {
     return pending === AT_BLOCK || pending === AT_POLL
   }
 
+  /** A fetch that is not stale has one name, whatever it fetches (Reducible.orderFetches). */
+  fetchesOrdered = false
+
   /** A fetch variant by what it fetches: the numbers in `enabled` depend on what has been written to code so far. */
   identify(choice: number): number {
     const v = choiceVcpu(choice)
     if (choiceKind(choice) !== RUN) return choice
     if (this.#board.quietWord(v, PENDING) === AT_TRANSLATE) return packChoice(RUN, v, this.#translationName(v, choiceArgument(choice)))
     if (!this.#board.fetchIsVisible || this.#fetchWays(v) === 0) return choice
-    return packChoice(RUN, v, this.#variantName(v, choiceArgument(choice)))
+    const variant = choiceArgument(choice)
+    if (this.fetchesOrdered) return packChoice(RUN, v, variant === 0 ? 0 : 1 + this.#variantName(v, variant))
+    return packChoice(RUN, v, this.#variantName(v, variant))
   }
 
   /** The choice that `identify` would give this name here; -1: it is not enabled. */

@@ -188,6 +188,10 @@ export class Machine extends Board {
     return this.#choices.canBeBlocked(choice)
   }
 
+  orderFetches(): void {
+    this.#choices.fetchesOrdered = true
+  }
+
   /** A fetch variant by what it fetches: the numbers in `enabled` depend on what has been written to code so far. */
   identify(choice: number): number {
     return this.#choices.identify(choice)

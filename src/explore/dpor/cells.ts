@@ -114,7 +114,7 @@ export class Cells {
           if (this.#ordersFetches) this.#addBytes(address, words[at + 2], CELL_MEMORY_READ, -1)
           break
         case FP_CODE_SEEN:
-          this.codeSeen = address
+          if (!this.#ordersFetches) this.codeSeen = address
           this.stale = words[at + 2] !== 0
           break
         case FP_RESOURCE_WRITE:

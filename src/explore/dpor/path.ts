@@ -36,6 +36,7 @@ export class Path {
     const vcpus = machine.vcpuCount
     this.machine = machine
     this.vcpus = vcpus
+    if (stale !== undefined) machine.orderFetches?.()
     this.cells = new Cells(machine.granules, stale !== undefined)
     this.acts = new Acts(this.cells)
     this.fault = fault

@@ -42,6 +42,8 @@ export interface Reducible extends Explorable {
   openTo(vcpu: number): number
   /** The choice by a name that it keeps whatever others do: fetches by what they fetch. */
   identify(choice: number): number
+  /** From now on a fetch of what memory holds keeps its name whatever that is: it comes before or after each write there (Cells). */
+  orderFetches?(): void
   /** The choice of that name; -1: it is not enabled. */
   locate(name: number): number
   /** Whether the choice can become disabled or enabled by what others do. */
