@@ -22,8 +22,7 @@ import { PCPUS_MAX } from '../smp/model.ts'
 import { VCPUS_MAX } from '../smp/sharing.ts'
 import { AddressSpace, PAGE_BYTES } from './addressSpace.ts'
 import { RUNTIME } from './runtime/library.ts'
-import { SHF_EXECINSTR, SHF_WRITE } from './elf/format.ts'
-import { link, type LinkedProgram, type LinkedSection, type ObjectFile } from './elf/link.ts'
+import { link, type LinkedProgram, type ObjectFile } from './elf/link.ts'
 import type { Placement } from './elf/placement.ts'
 import { makeEnvironment, type Actor, type Handler } from './environment.ts'
 import { hex32, InputError } from './inputError.ts'
@@ -32,7 +31,8 @@ import { formatLinkOptions } from './linkOptions.ts'
 import { MemoryView } from './memoryView.ts'
 import * as records from './records.ts'
 import type { GuestRecord } from './records.ts'
-import { EXECUTE, makeRegions, READ, WRITE, type Piece } from './regions.ts'
+import { pieceOf } from './linkedPieces.ts'
+import { makeRegions } from './regions.ts'
 
 export interface LoadOptions {
   /** One line for reports; the names of the inputs where absent. */
@@ -99,13 +99,6 @@ export function loadObjects(inputs: readonly ObjectFile[], options: LoadOptions 
 
 /** Variables of the macros themselves: nothing a report should name. */
 const isOurs = /^xm_(record|targets_of|forms_of|calls_of|belief_of|forbidden_in)_/
-
-/** Code may be written (nothing protects it with paging off, and patching is what it is for); constants may not. */
-function pieceOf(section: LinkedSection): Piece {
-  const { name, address, sizeBytes, bytes, flags } = section
-  const access = READ | (flags & SHF_WRITE ? WRITE : 0) | (flags & SHF_EXECINSTR ? WRITE | EXECUTE : 0)
-  return { name, address, sizeBytes, bytes, access }
-}
 
 function describe(record: GuestRecord): string {
   const what = record.text ? `'${record.text}'` : `record at ${hex32(record.address)}`

@@ -1,15 +1,18 @@
 // The blocks of src/patching/blocks.ts as programs of the assembler: what holds with each, and what does not where a part is different.
 import { describe, expect, it } from 'vitest'
-import { checkImage } from '../../src/explore/check.ts'
+import { checkImage, type Engine } from '../../src/explore/check.ts'
 import { assembleImage } from '../../src/guest/asm/index.ts'
 import {
   ALL_STEPS, detour, emulateCall, emulateJump, formBytes, formCall, formDirect, formIndirect, formJump, lazyStub, nmiLatched, NOPS, patchingData, pokeHandler,
   selfLoopGuard, siteTable, STATIC_RET, staticBranch, storeOffset, textPoke, trampoline, type Site,
 } from '../../src/patching/blocks.ts'
+import {
+  breakpoints, nmiLatch, PROBE_PLAIN, probeCode, probeData, probeSteps, staticKey, STEPS, syncDeclarations, syncGroup, taskDeclarations,
+} from '../../src/patching/library.ts'
 import { makeModel } from '../../src/smp/model.ts'
 
-function judge(source: string, fetch = 'byte'): string {
-  const result = checkImage(assembleImage(source, { title: 'blocks' }), makeModel({ fetch }), { engine: 'graph', liveness: 'off', limits: { events: 60_000 } })
+function judge(source: string, fetch = 'byte', engine: Engine = 'graph'): string {
+  const result = checkImage(assembleImage(source, { title: 'blocks' }), makeModel({ fetch }), { engine, liveness: 'off', limits: { events: 60_000 } })
   return result.violation?.kind ?? (result.strength === 'complete' ? 'none' : result.strength)
 }
 const site = (sizeBytes: number): Site => ({ label: 'site', sizeBytes, before: 'before', after: 'after' })
@@ -172,5 +175,147 @@ inside: dd 0`
   it('keeps a body apart from NMIs that a breakpoint in it lets in', () => {
     expect(judge(source(nmiLatched('nmi', body)))).toBe('none')
     expect(judge(source(`nmi: pushad\n${body}\n  popad\n  iret`))).toBe('assertion')
+  })
+})
+
+describe('the library', () => {
+  const all = `, ${STEPS.all}`
+  it('lets a vCPU that was away come online, in what was patched meanwhile', () => {
+    // Who comes online has serialised; who does not say so is not waited for, and may run what is half written.
+    const source = (online: string) => `.vcpu patcher
+.vcpu newcomer
+.init prepare
+${syncDeclarations()}
+prepare:
+${syncGroup(2, [1])}
+  ret
+patcher: mov byte [site + 1], 2
+  invoke xm_sync_all
+  mov dword [told], 1
+  ret
+newcomer:
+${online}
+  sti
+  mov ebx, [told]
+  call site
+  cmp ebx, 0
+  je early
+  cmp eax, 0x04030202
+  mov eax, 0
+  sete al
+  assert eax, "what was said to be there"
+early: invoke xm_offline
+  ret
+site: mov eax, 0x04030201
+  ret
+.forms site, 5, before, after
+section .rodata
+${formBytes('before', [0xb8, 1, 2, 3, 4])}
+${formBytes('after', [0xb8, 2, 2, 3, 4])}
+section .data
+told: dd 0`
+    expect(judge(source('  invoke xm_online'), 'single', 'dpor')).toBe('none')
+    expect(judge(source(''), 'single', 'dpor')).toBe('assertion')
+  })
+
+  const branch: Site = { label: 'branch', sizeBytes: 5, before: 'branch_nop', after: 'branch_jmp' }
+  const key = (patch: string) => `.vcpu patcher
+.irq 0, 0x40, interrupt, 1
+.forms branch, 5, branch_nop, branch_jmp, int3
+${breakpoints([{ known: 'xm_key_bp', argument: 'key' }])}
+patcher: sti
+  nop
+${patch}
+  cli
+  ret
+interrupt: push eax
+  call look
+  pop eax
+  iret
+look:
+${staticBranch('branch')}
+  ret
+section .data
+${staticKey('key', [branch])}
+section .rodata
+${formBytes('branch_nop', NOPS.p6[4])}
+${formJump('branch_jmp', 'branch', 'branch_on')}`
+  it('counts who wants a static key', () => {
+    const enabled = (want: 0 | 1) => `  cli\n  call look\n  cmp eax, ${want}\n  mov eax, 0\n  sete al\n  assert eax, "enabled or not"`
+    const [inc, dec] = ['inc', 'dec'].map((name) => `  invoke xm_static_key_${name}, key${all}`)
+    expect(judge(key([inc, inc, dec, enabled(1)].join('\n')), 'single')).toBe('none')
+    expect(judge(key([inc, dec, enabled(1)].join('\n')), 'single')).toBe('assertion')
+  })
+
+  const three = site(3)
+  const probed = (steps: string) => `.vcpu patcher
+.init prepare
+.irq 0, 0x40, interrupt, 1
+.forms site, 3, before, int3
+${steps}
+${breakpoints([{ known: 'xm_probe_bp', argument: 'probe' }])}
+prepare: invoke xm_probe_prepare, probe, ${PROBE_PLAIN}
+  ret
+patcher: sti
+  nop
+  invoke xm_probe_arm, probe${all}
+  cli
+  call code
+  sti
+  invoke xm_probe_disarm, probe${all}
+  cli
+  ret
+interrupt: pushad
+  call code
+  popad
+  iret
+code: mov eax, 40
+site: add eax, 2
+  cmp eax, 42
+  mov eax, 0
+  sete al
+  assert eax, "carried out once"
+  ret
+hit: ret
+${probeCode('probe', 'hit')}
+section .data
+${probeData('probe', three, 'hit')}
+section .rodata
+${formBytes('before', [0x83, 0xc0, 2])}`
+  it('steps over what a plain probe replaces', () => {
+    expect(judge(probed(probeSteps()))).toBe('none')
+    expect(judge(probed(''))).toBe('unhandled-exception') // nobody brings it back from the copy
+  })
+
+  it('keeps a body of NMIs apart', () => {
+    const source = (declaration: string, code: string) => `.vcpu task\n.nmi 0, nmi_entry, 2\n.handler 3, trap\n${declaration}
+task: nop\n  nop\n  ret\ntrap: iret
+nmi_entry: pushad\n  call nmi\n  popad\n  iret
+${code}
+body: mov eax, 1\n  cmp dword [inside], 0\n  je fine\n  mov eax, 0\nfine: assert eax, "does not nest"\n  mov dword [inside], 1\n  int3\n  mov dword [inside], 0\n  ret
+section .data\nalign 4\ninside: dd 0`
+    expect(judge(source('', nmiLatch('nmi', 'body')))).toBe('none')
+    expect(judge(source('', 'nmi: jmp body'))).toBe('assertion')
+  })
+
+  it('parks a task in code that is freed too early', () => {
+    const source = (wait: string) => `${taskDeclarations(1)}.vcpu patcher
+patcher: invoke xm_task, task
+  mov ebx, eax
+  sti
+  invoke xm_yield
+${wait}
+  cli
+  free code, 3
+  sti
+  invoke xm_wait_for, ebx
+  cli
+  ret
+task: call code
+  ret
+code: nop
+  nop
+  ret`
+    expect(judge(source(''))).toBe('use-after-free')
   })
 })

@@ -3,6 +3,7 @@ import { AssemblyError } from './assemblyError.ts'
 import type { CheckPoint } from '../../smp/image.ts'
 import { readDeclarations, type Declarations } from './declarations.ts'
 import { lowerGuestCalls } from './guestCalls.ts'
+import { lowerInvocations } from './invoke.ts'
 import { parse } from './parse.ts'
 import { layOut, type LaidOut, type LineRow } from './passes.ts'
 import { Problems } from './problems.ts'
@@ -16,6 +17,15 @@ export interface AssembleOptions {
   readonly file?: string
   /** Sections without an address begin at multiples of it, in bytes; 16 when absent. */
   readonly sectionAlign?: number
+  /** What names mean that the source does not define. */
+  readonly supplied?: Supplied
+}
+
+/** Labels from elsewhere. */
+export interface Supplied {
+  lookUp(name: string): number | undefined
+  /** Whether an address is in code that may be executed. */
+  isCode(address: number): boolean
 }
 
 export interface Segment {
@@ -58,11 +68,11 @@ export function assemble(source: string, options: AssembleOptions = {}): Assembl
     if (problems.list.length > 0) throw new AssemblyError(file, problems.list)
   }
   const parsed = parse(source, problems)
-  const { statements, points } = lowerGuestCalls(parsed, file, problems)
+  const { statements, points } = lowerGuestCalls(lowerInvocations(parsed, problems), file, problems)
   check()
   const symbols = new Map(Object.entries(options.symbols ?? {}))
   const origin = options.origin ?? 0
-  const laidOut = layOut(statements, { origin, sectionAlign: options.sectionAlign ?? 16, symbols }, problems)
+  const laidOut = layOut(statements, { origin, sectionAlign: options.sectionAlign ?? 16, symbols, supplied: (name) => options.supplied?.lookUp(name) }, problems)
   check()
   const segments = laidOut.sections.flatMap(({ name, access, fragments }) =>
     fragments
@@ -70,6 +80,7 @@ export function assemble(source: string, options: AssembleOptions = {}): Assembl
       .map(({ start, bytes }): Segment => ({ name, address: start, bytes: Uint8Array.from(bytes), access })),
   )
   const isCode = (address: number) =>
+    options.supplied?.isCode(address) === true ||
     segments.some(
       ({ access, address: start, bytes }) =>
         access.includes('x') && address >= start && address < start + bytes.length,

@@ -196,7 +196,7 @@ function load(register: 'eax' | 'edx', source: Operand): Body[] {
 }
 
 /** Whether an operand reads general register `number`, in any width. */
-function mentions(source: Operand, number: number): boolean {
+export function mentions(source: Operand, number: number): boolean {
   const uses = (expression: Expression | null): boolean => {
     if (expression === null) return false
     if (expression.kind === 'register')

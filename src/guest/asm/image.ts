@@ -11,8 +11,11 @@ import {
 } from '../../smp/image.ts'
 import { AddressSpace, PAGE_BYTES } from '../addressSpace.ts'
 import { makeEnvironment, type Actor } from '../environment.ts'
-import { InputError } from '../inputError.ts'
+import { hex32, InputError } from '../inputError.ts'
+import { pieceOf } from '../linkedPieces.ts'
+import { makeLineTable } from '../lineTable.ts'
 import { makeRegions, type Piece } from '../regions.ts'
+import { SuppliedBlocks } from '../runtime/supplied.ts'
 import { assemble, type Assembled, type AssembleOptions } from './assemble.ts'
 import type { SiteDeclaration, SourceDeclaration } from './declarations.ts'
 
@@ -31,13 +34,19 @@ export interface ImageOptions extends AssembleOptions {
  */
 export function assembleImage(source: string, options: ImageOptions = {}): MachineImage {
   const file = options.file ?? 'scenario.asm'
-  const assembled = assemble(source, { origin: PROGRAM_START, sectionAlign: PAGE_BYTES, ...options })
+  const blocks = new SuppliedBlocks()
+  const assembled = assemble(source, { origin: PROGRAM_START, sectionAlign: PAGE_BYTES, supplied: blocks, ...options })
+  const { programs } = blocks
   const { declarations: declared } = assembled
   if (declared.vcpus.length === 0) {
     throw new InputError(file, 'declares no vCPU: there is no entry point', 'add .vcpu LABEL for each')
   }
   const space = new AddressSpace()
   for (const { name, address, bytes } of assembled.segments) space.reserve(address, bytes.length, name)
+  for (const { name, address, sizeBytes } of programs.flatMap((program) => program.sections)) {
+    const other = space.reserve(address, sizeBytes, name)
+    if (other !== null) throw new InputError(file, `section ${other} is where the building blocks go, at ${hex32(address)}`, 'place it elsewhere')
+  }
   space.reserve(0, PAGE_BYTES, 'the null page')
 
   const vcpus = declared.vcpus.map(({ name, address }, vcpu): Actor => ({ name, entry: address, vcpu }))
@@ -49,7 +58,7 @@ export function assembleImage(source: string, options: ImageOptions = {}): Machi
   const environment = makeEnvironment(actors, vcpus.length, declared.handlers, space)
   const registersOf = (actor: Actor | null) => (actor ? environment.registers[actors.indexOf(actor)] : null)
 
-  const regions = makeRegions([...pieces(assembled), ...environment.pieces])
+  const regions = makeRegions([...pieces(assembled), ...programs.flatMap((program) => program.sections.map(pieceOf)), ...environment.pieces])
   const stealTime = declared.stealTime ?? undefined
   const without = stealTimeMistake({ stealTime, vcpus: declared.vcpus, regions })
   if (without >= 0) throw new InputError(file, `.steal has no byte that can be written for vCPU ${without}`, 'reserve as many bytes for each vCPU')
@@ -65,10 +74,10 @@ export function assembleImage(source: string, options: ImageOptions = {}): Machi
     points: [...assembled.points, ...declared.points.map((point) => ({ ...point, file }))],
     ...(declared.claims.length > 0 ? { claims: declared.claims } : {}),
     objects: declared.objects,
-    symbols: [...assembled.labels.values(), ...environment.symbols].sort(
+    symbols: [...assembled.labels.values(), ...programs.flatMap((program) => program.symbols), ...environment.symbols].sort(
       (a, b) => a.address - b.address,
     ) as Symbol32[],
-    lines: assembled.lines.map(({ address, line }) => ({ address, file, line })),
+    lines: [...assembled.lines.map(({ address, line }) => ({ address, file, line })), ...makeLineTable(programs.flatMap((program) => program.lines))].sort((a, b) => a.address - b.address),
     sources: { [file]: source.split(/\r\n|\n|\r/) },
     inputs: [{ name: file, bytes: new TextEncoder().encode(source) }],
     linkOptions: Object.entries(options.symbols ?? {}).map(([name, value]) => `--define ${name}=${value}`),

@@ -23,6 +23,8 @@ export interface PassOptions {
   /** Sections without an address begin at multiples of it. */
   readonly sectionAlign: number
   readonly symbols: ReadonlyMap<string, number>
+  /** Addresses of names that the program does not define. */
+  readonly supplied: (name: string) => number | undefined
 }
 
 export interface LineRow {
@@ -169,10 +171,14 @@ class Layout {
 
   #scope(): Scope {
     const symbols = this.#symbols
+    const supplied = (name: string) => {
+      const address = this.#options.supplied(name)
+      return address === undefined ? undefined : number(BigInt(address), 1)
+    }
     return {
       here: this.#output.here,
       sectionStart: this.#output.sectionStart,
-      lookUp: (name) => symbols.get(name),
+      lookUp: (name) => symbols.get(name) ?? supplied(name),
       suggest: (name) => nearest(name, [...symbols.keys()], 'define it, or correct the name'),
     }
   }

@@ -4,6 +4,7 @@
  */
 import { readObject } from '../elf/object.ts'
 import type { LibraryMember } from '../elf/resolve.ts'
+import { decodeBase64 } from './base64.ts'
 import { BLOCK_OBJECTS } from './blockObjects.ts'
 import { RUNTIME_OBJECTS } from './objects.ts'
 
@@ -12,9 +13,7 @@ const member = (name: string, defines: readonly string[], base64: string): Libra
   read: () => readObject(`(supplied) ${name}`, decodeBase64(base64)),
 })
 
-export const BLOCKS: readonly LibraryMember[] = BLOCK_OBJECTS.map(({ name, defines, object }) => member(name, defines, object))
-export const RUNTIME: readonly LibraryMember[] = [...Object.entries(RUNTIME_OBJECTS).map(([name, base64]) => member(name, [name], base64)), ...BLOCKS]
-
-function decodeBase64(text: string): Uint8Array {
-  return Uint8Array.from(atob(text), (character) => character.charCodeAt(0))
-}
+export const RUNTIME: readonly LibraryMember[] = [
+  ...Object.entries(RUNTIME_OBJECTS).map(([name, base64]) => member(name, [name], base64)),
+  ...BLOCK_OBJECTS.map(({ name, defines, object }) => member(name, defines, object)),
+]
