@@ -8,7 +8,9 @@
  *  xm_set_pte(p, v)  xm_set_descriptor(p, low, high)  xm_write_cr3_lazy(v)  xm_set_ts(on)  xm_set_iopl(n)  xm_invlpg_lazy(a)  xm_set_dr7(v)
  *  XM_LAZY_ENDS()       at file scope: in the end no mode is on and nothing is queued
  *  XM_LAZY_MODE()       where defined before the include: what a queueing operation `op` takes for the mode (default: xm_lazy.mode)
- *  XM_LAZY_MARKS        where defined before the include: who touches a word whose update is queued is caught (pending-write)
+ *  XM_LAZY_MARKS        where defined before the include: who touches a word whose update is queued is caught (pending-write), and modes are those
+ *                       of XM_MODE_ON(&XM_LAZY_SELF, mode)
+ *  XM_LAZY_VCPUS        where defined before the include: so many vCPUs have such a state each, xm_lazies[vcpu]
  *  XM_ISSUE(calls, n)   where defined before the include: how a batch gets to the hypervisor (default: a call)
  *
  *  xm_map_on()       turns paging on: the first 4 MB stand where they are, XM_MAP_BASE (8 MB) is mapped by the 1024 entries of
@@ -30,8 +32,10 @@ struct xm_lazy_state {
 	unsigned int mode, count;
 	struct xm_call calls[XM_LAZY_CALLS];
 };
-/* One for each vCPU would be indexed; programs with several vCPUs define XM_LAZY_SELF. */
-#ifndef XM_LAZY_SELF
+#ifdef XM_LAZY_VCPUS
+static struct xm_lazy_state xm_lazies[XM_LAZY_VCPUS] __attribute__((unused));
+#define XM_LAZY_SELF xm_lazies[xm_vcpu()]
+#else
 static struct xm_lazy_state xm_lazy __attribute__((unused));
 #define XM_LAZY_SELF xm_lazy
 #endif
@@ -46,12 +50,16 @@ static struct xm_lazy_state xm_lazy __attribute__((unused));
 #endif
 
 #ifdef XM_LAZY_MARKS
+#define XM_LAZY_ENTERS_(mode_) XM_MODE_ON(&XM_LAZY_SELF, mode_)
+#define XM_LAZY_LEAVES_(mode_) XM_MODE_OFF(&XM_LAZY_SELF, mode_)
 #define XM_LAZY_MARK_(mark, call)                                                                                      \
 	do {                                                                                                           \
 		if ((call).op == XM_OP_STORE || (call).op == XM_OP_DESCRIPTOR)                                         \
 			mark((call).a, (call).op == XM_OP_STORE ? 4 : 8);                                              \
 	} while (0)
 #else
+#define XM_LAZY_ENTERS_(mode_) XM_ASSERT(XM_LAZY_SELF.mode == XM_LAZY_NONE && "lazy modes do not nest")
+#define XM_LAZY_LEAVES_(mode_) XM_ASSERT(XM_LAZY_SELF.mode == mode_ && "a mode that was entered is left")
 #define XM_LAZY_MARK_(mark, call) ((void)(call))
 #endif
 
@@ -70,12 +78,12 @@ __attribute__((unused, noinline)) static void xm_lazy_flush(void)
 #ifndef XM_WITHOUT_MODES
 __attribute__((unused)) static void xm_lazy_enter(unsigned int mode)
 {
-	XM_ASSERT(XM_LAZY_SELF.mode == XM_LAZY_NONE && "lazy modes do not nest");
+	XM_LAZY_ENTERS_(mode);
 	xm_store(&XM_LAZY_SELF.mode, mode);
 }
 __attribute__((unused)) static void xm_lazy_leave(unsigned int mode)
 {
-	XM_ASSERT(XM_LAZY_SELF.mode == mode && "a mode that was entered is left");
+	XM_LAZY_LEAVES_(mode);
 	xm_lazy_flush();
 	xm_store(&XM_LAZY_SELF.mode, XM_LAZY_NONE);
 }
@@ -139,5 +147,7 @@ __attribute__((unused, noinline)) static void xm_map_on(void)
  * survivor branch always taken, xm_lazy_flush, `if (count != 0) {`: an empty batch does nothing
  * survivor branch always taken, xm_lazy_flush, `if (flags & 0x200)`: interrupts stay off, and what comes in none goes wrong in none
  * survivor branch always taken, xm_operation, `if (flags & 0x200)`: interrupts stay off, and what comes in none goes wrong in none
+ * survivor branch never taken, xm_lazy_flush, `if (flags & 0x200)`: interrupts are opened where none can come
+ * survivor branch never taken, xm_operation, `if (flags & 0x200)`: interrupts are opened where none can come
  * survivor branch never taken, xm_operation, `if (XM_LAZY_MODE() == XM_LAZY_NONE) {`: the flush behind it issues what was queued
  */

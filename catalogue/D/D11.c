@@ -16,6 +16,8 @@ struct queue {
 	unsigned int value[2];
 };
 static struct queue queues[2];
+XM_OWN(0, queues[0]);
+XM_OWN(1, queues[1]);
 static volatile unsigned int was_lazy[8]; /* TIF_LAZY_MMU_UPDATES */
 static volatile unsigned int out_of_work = 1; /* of the second vCPU: it does not look for tasks yet */
 static void start_context_switch(void);
@@ -34,7 +36,6 @@ INLINE struct queue *this_queue(void) { return &queues[xm_vcpu()]; }
 /* The hypercalls of one queue, as the vCPU that runs. */
 INLINE void flush(struct queue *queue)
 {
-	XM_ASSERT(queue == this_queue() && "the queue of the vCPU that flushes");
 	for (unsigned int n = 0; n < queue->count; n++)
 		*queue->pte[n] = queue->value[n];
 	queue->count = 0;

@@ -3,8 +3,9 @@
  *
  * source: Z. Amsden, "Paravirt cpu batching", December 2006, and the comment that it puts above the flush; provenance G
  *
- * switch_mm() and __switch_to() as steps, carried out in the order of a table. Whether the task before used the FPU and had TLS segments is open,
- * and who judges is the next task, in user mode: its TLS segments, memory, FPU state, privilege and kernel stack have to be its own.
+ * switch_mm() and __switch_to() as steps, carried out in the order of a table. Whether the task before used the FPU and had TLS segments is open, and
+ * whether the next has used it so often (fpu_counter) that its state is loaded at once. Who judges is the next task, in user mode: its TLS
+ * segments, memory, FPU state, privilege and kernel stack have to be its own, and the state of the one before has to be kept.
  *
  * variant right:
  * variant clts-in-the-batch: -DCLTS_QUEUED
@@ -32,7 +33,7 @@ static struct task prev = { .iopl = 3, .tls = { 1, 2 }, .fpu_control = 0x37f };
 static struct task next = { .iopl = 0, .tls = { 3, 4 }, .fpu_control = 0x27f };
 /* What stands at XM_MAP_BASE in the address space of each. */
 static volatile unsigned int prev_page[1024] XM_PAGE, next_page[1024] XM_PAGE, next_table[1024] XM_PAGE, next_directory[1024] XM_PAGE;
-static unsigned int prev_used_fpu;
+static unsigned int prev_used_fpu, loads_at_once;
 static volatile unsigned int seen_user_word;
 
 static void clts(void) { __asm__ __volatile__("clts" : : : "memory"); }
@@ -59,13 +60,20 @@ static void extra(void) { xm_set_dr7(0x400); } /* __switch_to_xtra(): the task b
 static void leave(void) { xm_lazy_leave(XM_LAZY_CPU); }
 static void clear_ts(void)
 {
+	if (!loads_at_once)
+		return;
 #ifdef CLTS_QUEUED
 	xm_set_ts(0);
 #else
 	clts();
 #endif
 }
-static void restore(void) { __asm__ __volatile__("frstor %0" : : "m"(next.fpu) : "memory"); }
+static void load_fpu(void) { __asm__ __volatile__("frstor %0" : : "m"(next.fpu) : "memory"); }
+static void restore(void)
+{
+	if (loads_at_once)
+		load_fpu();
+}
 static void fs(void) { xm_load_fs(XM_TLS(0)); }
 static void gs(void) { xm_load_gs(XM_TLS(1)); }
 static void user(void) { seen_user_word = *(volatile unsigned int *)XM_MAP_BASE; }
@@ -94,10 +102,14 @@ static void (*volatile order[])(void) = {
 
 /* ---- What is judged ---- */
 
+static volatile unsigned int loaded_when_used;
 static void not_available(struct xm_frame *frame)
 {
-	(void)frame;
-	XM_FAIL(); /* #NM: in the middle of the switch, or at the first use of a state that was said to be loaded */
+	if (xm_ring_of(frame) == 0 || loads_at_once)
+		XM_FAIL(); /* #NM: in the middle of the switch, or at the first use of a state that was said to be loaded */
+	clts();
+	load_fpu();
+	loaded_when_used = 1;
 }
 XM_HANDLER(7, not_available);
 
@@ -122,6 +134,8 @@ static void in_user_mode(void)
 	unsigned short control;
 	__asm__ __volatile__("fnstcw %0" : "=m"(control));
 	XM_ASSERT(control == next.fpu_control);
+	XM_ASSERT(loaded_when_used == !loads_at_once);
+	XM_ASSERT(!prev_used_fpu || *(unsigned short *)prev.fpu == prev.fpu_control);
 	XM_ASSERT(xm_fs_word() == next.tls[0]);
 	XM_ASSERT(xm_gs_word() == next.tls[1]);
 	XM_ASSERT(*(volatile unsigned int *)XM_MAP_BASE == next_page[0]);
@@ -147,6 +161,7 @@ static void before(void)
 	xm_rings_on();
 	clts();
 	prev_used_fpu = XM_CHOOSE(2);
+	loads_at_once = XM_CHOOSE(2);
 	__asm__ __volatile__("fninit\n\tfldcw %0\n\tfnsave %1\n\tfninit\n\tfldcw %2" : : "m"(next.fpu_control), "m"(next.fpu), "m"(prev.fpu_control) : "memory");
 	if (!prev_used_fpu)
 		xm_set_ts(1);
@@ -162,6 +177,9 @@ static void before(void)
 	xm_set_iopl(prev.iopl);
 	__asm__ __volatile__("movl %0, %%db0" : : "r"(&next.tls[1]));
 	xm_set_dr7(0x000f0401); /* 4 bytes, read or written, of this task */
+	unsigned int flags, dr7;
+	__asm__ __volatile__("pushfl\n\tpopl %0\n\tmovl %%db7, %1" : "=r"(flags), "=r"(dr7));
+	XM_ASSERT((flags >> 12 & 3) == prev.iopl && (dr7 & 1));
 	xm_map_on();
 }
 

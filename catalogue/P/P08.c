@@ -4,7 +4,8 @@
  * source: "Paravirt cpu batching", December 2006 (one multicall for a context switch), VMI review, March 2006 (multicalls); Xen 430203d65f9e (state of a
  *         continuation belongs to the vCPU), 63ffe9b07eed; provenance G
  *
- * Entries add to counters, so that one carried out twice, or not at all, shows. The hypervisor may stop behind any entry, and carries on later.
+ * Entries add to counters, so that one carried out twice, or not at all, shows; slots say when they are filled, and arguments until when they are
+ * needed (unfilled-slot, argument-changed). The hypervisor may stop behind any entry, and carries on later.
  *
  * variant slot-protected:
  * variant slot-filled-then-counted: -DINTERRUPTIBLE
@@ -19,7 +20,6 @@
 #include "xmcheck.h"
 
 #define ENTRIES 2
-#define UNFILLED 0
 struct add {
 	volatile unsigned int *volatile to;
 	volatile unsigned int value;
@@ -62,20 +62,24 @@ static void guest(int vcpu)
 static volatile struct add queue[ENTRIES + 1];
 static volatile unsigned int count, sum;
 
+static void unfilled(void) { XM_UNFILLED(queue, sizeof queue); }
 static void flush(void)
 {
 	for (unsigned int n = 0; n < count; n++) {
-		XM_ASSERT(queue[n].to != UNFILLED && "only what was filled is issued");
-		*queue[n].to += *(volatile unsigned int *)queue[n].value;
-		queue[n].to = UNFILLED;
+		volatile unsigned int *const argument = (volatile unsigned int *)queue[n].value;
+		XM_SETTLED(argument, sizeof *argument);
+		*queue[n].to += *argument;
 	}
 	count = 0;
+	unfilled();
 }
-static const unsigned int one = 1, two = 2;
+static unsigned int one = 1, two = 2;
 static void fill(unsigned int slot, const unsigned int *argument)
 {
 	queue[slot].to = &sum;
 	queue[slot].value = (unsigned int)argument;
+	XM_SETTLED(&queue[slot], sizeof queue[slot]);
+	XM_LENT(argument, sizeof *argument);
 }
 #ifdef ARGUMENTS
 /* What the entry points to has to be there until the flush. */
@@ -84,9 +88,8 @@ __attribute__((noinline)) static void add(unsigned int value)
 {
 	unsigned int local = value;
 #ifdef STACK
-	fill(count, &local);
+	fill(count, &local); /* which is gone when the function returns */
 	xm_barrier();
-	XM_FREE(&local, sizeof local); /* as the function returns */
 #else
 	copies[count] = local;
 	fill(count, &copies[count]);
@@ -95,6 +98,7 @@ __attribute__((noinline)) static void add(unsigned int value)
 }
 static void guest(void)
 {
+	unfilled();
 	add(one);
 	add(two);
 	flush();
@@ -126,6 +130,7 @@ static void add(const unsigned int *argument)
 }
 static void guest(void)
 {
+	unfilled();
 	xm_sti();
 	add(&one);
 	add(&two);

@@ -26,6 +26,11 @@ const ACTUAL: Readonly<Record<Believed, (r: Int32Array) => number>> = {
   gsBase: (r) => r[SEG_BASE + GS],
 }
 
+/** As the manual calls them. */
+const TEXT: Readonly<Record<Believed, string>> = {
+  cr0: 'CR0', cr3: 'CR3', cr4: 'CR4', ts: 'CR0.TS', if: 'IF', iopl: 'IOPL', dr7: 'DR7', fs: 'FS', gs: 'GS', fsBase: 'the base of FS', gsBase: 'the base of GS',
+}
+
 /** Registers whose changes others can be told of, as they are made by few instructions. */
 const CONTROL: ReadonlySet<Believed> = new Set<Believed>(['cr0', 'cr3', 'cr4', 'ts', 'dr7'])
 const writesControl = ({ row }: Op) => row !== null && (row.mnemonic === 'clts' || row.mnemonic === 'lmsw' || row.operands[0] === 'Cd' || row.operands[0] === 'Dd')
@@ -79,14 +84,15 @@ export class Beliefs implements Monitor {
     machine.countPoint(belief.id)
     if (vcpu !== belief.vcpu) {
       machine.footprint.add(FP_RESOURCE_READ, RESOURCE_MARKS, 0)
-      if (!CONTROL.has(what)) machine.weaken(`${name}, what vCPU ${belief.vcpu} has in ${what}, was read by vCPU ${vcpu}: what changes ${what} is no event for others`)
+      if (!CONTROL.has(what)) machine.weaken(`${name}, which stands for ${TEXT[what]} of vCPU ${belief.vcpu}, was read by vCPU ${vcpu}: what changes ${TEXT[what]} is no event for others`)
     }
     const actual = ACTUAL[what](machine.registersOf(belief.vcpu))
     const said = machine.buffer(vcpu).forward(address, sizeBytes, machine.memory.load(machine.memory.index(address), sizeBytes)) & read
     const isSo = value === null ? said === (actual & read) : said !== 0 ? mayBe || actual === (value | 0) : read !== belief.bits || actual !== (value | 0)
     if (isSo) return
-    const is = `${what} of vCPU ${belief.vcpu} is ${hex(actual)}`
-    machine.violate('belief', vcpu, `consults ${name}, which says ${hex(said)}${value === null ? '' : ` where ${what} ${hex(value)} is meant`}: ${is}`)
+    const bits = value === null ? '' : ` ${said !== 0 ? 'with' : 'without'} bits ${hex(belief.bits)}`
+    const taken = value === null ? hex(said) : said !== 0 ? hex(value) : `anything but ${hex(value)}`
+    machine.violate('belief', vcpu, `consults ${name}${bits}, and takes ${TEXT[what]} of vCPU ${belief.vcpu} for ${taken}: it is ${hex(actual)}`)
   }
 }
 

@@ -1,0 +1,153 @@
+/*
+ * P14  Modes, queues and delivery of interrupts, by claims alone
+ *
+ * source: "Paravirt cpu batching", December 2006 ("only one of the lazy modes should be active at any given time, entry should never be nested, and
+ *         entry and exits should always be paired"); VMI review, March 2006 (what may be delivered where); provenance G
+ *
+ * Nothing is asserted: a mode says who is in it, a queue whose it is, a closed flag what may not be executed.
+ *
+ * variant paired:
+ * variant cpu-mode-inside-mmu-mode: -DINSIDE
+ * variant entered-again-by-an-interrupt: -DINTERRUPT=1
+ * variant left-by-an-interrupt: -DINTERRUPT=2
+ * variant flushed-by-an-interrupt: -DINTERRUPT=3
+ * variant left-only-where-it-fails-not: -DFORGOTTEN
+ * variant left-on-another-vcpu: -DMIGRATES
+ * variant flushed-on-another-vcpu: -DMIGRATES=2
+ * variant left-before-it-migrates: -DMIGRATES=3
+ * variant flag-restored: -DDELIVERY
+ * variant flag-opened-inside-a-closed-section: -DDELIVERY -DOPENED
+ */
+#ifdef DELIVERY
+#include "xmvmi.h"
+
+/* A section that a guest closes, and a function it calls that does so too. */
+static volatile unsigned int handled;
+__attribute__((noinline)) static void handler(void) { handled++; }
+XM_VMI_DEVICE(0, handler, 1);
+static unsigned int closed;
+XM_FORBIDS(closed, handler);
+
+static void inner(void)
+{
+	const unsigned int before = xm_vmi_get_mask();
+	xm_vmi_disable();
+#ifdef OPENED
+	(void)before;
+	xm_vmi_enable();
+#else
+	xm_vmi_set_mask(before);
+#endif
+}
+static void guest(void)
+{
+	xm_sti(); /* the machine's; the guest's is what the ROM keeps */
+	xm_vmi_disable();
+	XM_MODE_ON(&closed, 1);
+	inner();
+	XM_MODE_OFF(&closed, 1);
+	xm_vmi_enable();
+	xm_cli();
+}
+XM_VCPU(guest);
+
+#else
+#define XM_LAZY_MARKS
+#ifdef MIGRATES
+#define XM_LAZY_VCPUS 2
+#endif
+#include "xmlazy.h"
+
+static volatile unsigned int pte[2];
+
+#if defined(MIGRATES)
+/* A task enters the mode on one vCPU, and goes on on the other. */
+XM_OWN(0, xm_lazies[0]);
+XM_OWN(1, xm_lazies[1]);
+static volatile unsigned int moved;
+static void from(void)
+{
+	xm_lazy_enter(XM_LAZY_MMU);
+	xm_set_pte(&pte[0], 1);
+#if MIGRATES == 3
+	xm_lazy_leave(XM_LAZY_MMU);
+#endif
+	moved = 1;
+#if MIGRATES == 2
+	while (moved == 1)
+		xm_pause();
+	xm_lazy_leave(XM_LAZY_MMU);
+#elif MIGRATES == 1
+	for (;;)
+		xm_pause(); /* the idle task */
+#endif
+}
+static void to(void)
+{
+	while (!moved)
+		xm_pause();
+#if MIGRATES == 2
+	xm_lazies[0].count = 0; /* the queue of the vCPU where it was filled */
+	moved = 2;
+#elif MIGRATES == 3
+	xm_lazy_enter(XM_LAZY_MMU);
+	xm_set_pte(&pte[1], 1);
+	xm_lazy_leave(XM_LAZY_MMU);
+#else
+	xm_lazy_leave(XM_LAZY_MMU);
+#endif
+}
+XM_VCPU(from);
+XM_VCPU(to);
+
+#else
+static void context_switch(void)
+{
+	xm_lazy_enter(XM_LAZY_CPU);
+	xm_set_pte(&pte[1], 2);
+	xm_lazy_leave(XM_LAZY_CPU);
+}
+
+#ifdef INTERRUPT
+static void interrupt(struct xm_frame *frame)
+{
+	(void)frame;
+#if INTERRUPT == 1
+	xm_lazy_enter(XM_LAZY_MMU);
+	xm_lazy_leave(XM_LAZY_MMU);
+#elif INTERRUPT == 2
+	xm_lazy_leave(XM_LAZY_MMU);
+#else
+	xm_lazy_flush();
+#endif
+}
+XM_IRQ(0, 0x40, interrupt, 1);
+#endif
+
+static void remap(void)
+{
+	const unsigned int fails = XM_CHOOSE(2);
+	xm_lazy_enter(XM_LAZY_MMU);
+	xm_set_pte(&pte[0], 1);
+#ifdef INTERRUPT
+	xm_sti();
+#endif
+	xm_set_pte(&pte[1], 1);
+#ifdef INTERRUPT
+	xm_cli();
+#endif
+#ifdef INSIDE
+	context_switch();
+#endif
+#ifdef FORGOTTEN
+	if (fails)
+		return;
+#else
+	(void)fails;
+#endif
+	xm_lazy_leave(XM_LAZY_MMU);
+	context_switch();
+}
+XM_VCPU(remap);
+#endif
+#endif
