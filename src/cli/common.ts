@@ -79,7 +79,7 @@ export function addSearchFlags(command: Command): Command {
     .option('--preemptions <k>', 'at most k preemptions, from 0 up: the first counterexample has the fewest (graph; samples: of each)')
     .option('--executions <n>', `executions to sample (default ${EXECUTIONS})`)
     .option('--interrupts <n>', 'at most n interrupts and NMIs in one execution (dpor)')
-    .option('--stale <n>', 'at most n fetches in one execution of what an event before them has overwritten (dpor)')
+    .option('--stale <n>', 'at most n fetches in one execution of other than what memory holds (dpor)')
     .option('--time <seconds>', 'stop after so many seconds (of each verdict), and say what was covered')
     .option('--states <n>', `stop after so many states (graph; default ${STATES_MAX})`)
     .option('--memory-limit <MB>', 'stop when the process uses more memory than this (default: nearly all there is)')
