@@ -85,6 +85,7 @@ export function compare(program: Program, fault: EngineFault | null = null): Out
     return { ...none, problems, skipped: null }
   }
   sameEnds('dpor', dporEnds, behaviour.ends, problems)
+  if (kind === 'interrupts') withOneInterrupt(make, end, problems)
   if (program.model.fetch.kind !== 'coherent') withoutStale(program, image, make, end, dporEnds, problems)
   const classes = classesOf(program, image)
   if (classes === null) return { ...none, problems, skipped: 'too many classes' }
@@ -104,6 +105,14 @@ function byDpor(make: () => Machine, end: (machine: Machine) => string, options:
   )
   while (search.advance());
   return { verdict: search.verdict(), counts: search.counts(), ends }
+}
+
+function withOneInterrupt(make: () => Machine, end: (machine: Machine) => string, problems: string[]): void {
+  const expected = behaviourOf(make, end, STATES_MAX, 1)
+  const { verdict, ends } = byDpor(make, end, { interrupts: 1 })
+  if (expected === null || verdict.verdict === 'unknown') return
+  if ((verdict.verdict === 'violated') !== expected.violations.size > 0) problems.push(`dpor with one interrupt: ${verdict.verdict}; there are ${[...expected.violations].join() || 'no violations'}`)
+  else if (verdict.verdict === 'holds') sameEnds('dpor with one interrupt', ends, expected.ends, problems)
 }
 
 /** Whoever has no stale fetch to spend still sees everything that a machine without them does, and nothing that one with them does not. */

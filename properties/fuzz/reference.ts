@@ -1,4 +1,5 @@
 /** What a program can do, found without costs, sleep sets or reduction: every state, by its hash, and every step from it. */
+import { isInterrupt } from '../../src/explore/dpor/budgets.ts'
 import { CHOICES_MAX, remake } from '../../src/explore/explorable.ts'
 import type { Machine } from '../../src/smp/machine.ts'
 
@@ -11,17 +12,21 @@ export interface Behaviour {
   readonly states: number
 }
 
-/** Null: there are more states than that. @param endOf what of a state in which all has ended is compared */
-export function behaviourOf(makeMachine: () => Machine, endOf: (machine: Machine) => string, statesMax: number): Behaviour | null {
+/**
+ * Null: there are more states than that.
+ * @param endOf what of a state in which all has ended is compared
+ * @param interruptsMax interrupts and NMIs in one execution
+ */
+export function behaviourOf(makeMachine: () => Machine, endOf: (machine: Machine) => string, statesMax: number, interruptsMax = Infinity): Behaviour | null {
   let machine = makeMachine()
   for (;;) {
-    const behaviour = visitAll(machine, endOf, statesMax)
+    const behaviour = visitAll(machine, endOf, statesMax, interruptsMax)
     if (!machine.sharing.grown) return behaviour
     machine = remake(machine, makeMachine)
   }
 }
 
-function visitAll(machine: Machine, endOf: (machine: Machine) => string, statesMax: number): Behaviour | null {
+function visitAll(machine: Machine, endOf: (machine: Machine) => string, statesMax: number, interruptsMax: number): Behaviour | null {
   const numbers = new Map<string, number>()
   /** By state: whether something ends there, and where its steps lead. */
   const final: boolean[] = []
@@ -30,8 +35,9 @@ function visitAll(machine: Machine, endOf: (machine: Machine) => string, statesM
   const violations = new Set<string>()
   const list = new Int32Array(CHOICES_MAX)
   if (machine.violation !== null) return { ends, violations: new Set([machine.violation.kind]), stuck: false, states: 1 }
+  let interrupts = 0
   const number = () => {
-    const key = `${machine.store.h0},${machine.store.h1}`
+    const key = `${machine.store.h0},${machine.store.h1}${interruptsMax < Infinity ? `,${interrupts}` : ''}`
     const known = numbers.get(key)
     if (known !== undefined) return { at: known, fresh: false }
     const at = numbers.size
@@ -48,6 +54,9 @@ function visitAll(machine: Machine, endOf: (machine: Machine) => string, statesM
       ends.add(endOf(machine))
     }
     for (const choice of list.slice(0, count)) {
+      const one = isInterrupt(choice) ? 1 : 0
+      if (interrupts + one > interruptsMax) continue
+      interrupts += one
       const outcome = machine.take(choice)
       if (outcome === 0) {
         const { at: next, fresh } = number()
@@ -58,6 +67,7 @@ function visitAll(machine: Machine, endOf: (machine: Machine) => string, statesM
         if (outcome === 1) violations.add(machine.violation!.kind)
       }
       machine.undo()
+      interrupts -= one
     }
     return true
   }
