@@ -1,4 +1,5 @@
 // One assembly text in place of objects, and what cannot be combined with it.
+import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { checkImage } from '../../src/explore/check.ts'
 import { InputError } from '../../src/guest/inputError.ts'
@@ -7,21 +8,11 @@ import { loadProgram } from '../../src/guest/loadProgram.ts'
 import { makeModel } from '../../src/smp/model.ts'
 
 const input = (name: string, text: string) => ({ name, bytes: new TextEncoder().encode(text) })
-const race = `.vcpu worker, 2
-  .final done
-  worker: inc dword [counter]
-    ret
-  done: cmp dword [counter], 2
-    sete al
-    movzx eax, al
-    assert eax, "both counted"
-    ret
-  section .data
-  counter: dd 0`
+const race = readFileSync(new URL('../../examples/race.asm', import.meta.url), 'utf8')
 
 describe('an assembly text', () => {
   it.each([['inc', 'violated'], ['lock inc', 'holds']])('is a program: %s %s', (instruction, verdict) => {
-    const image = loadProgram([input('race.asm', race.replace('inc', instruction))], { title: 'a race' })
+    const image = loadProgram([input('race.asm', race.replace('    inc', `    ${instruction}`))], { title: 'a race' })
     expect([image.title, checkImage(image, makeModel()).verdict]).toEqual(['a race', verdict])
   })
 
