@@ -107,7 +107,9 @@ export class Choices {
     if (kind === DRAIN) return this.#board.buses[v].buffer.count > 0 ? name : -1
     if (kind === RUN) {
       if (!this.canContinue(v)) return -1
-      if (this.#board.quietWord(v, PENDING) !== AT_TRANSLATE && (!this.#board.fetchIsVisible || this.#fetchWays(v) === 0)) return name
+      if (this.#board.quietWord(v, PENDING) !== AT_TRANSLATE && (!this.#board.fetchIsVisible || this.#fetchWays(v) === 0))
+        // While it is learnt what is shared, what was planned as a fetch may turn out to be none.
+        return choiceArgument(name) < this.#board.quietWord(v, PENDING_WAYS) ? name : -1
     }
     const count = kind === RUN ? this.listRuns(v, this.scratch, 0) : this.listInterrupts(v, this.scratch, 0)
     for (let k = 0; k < count; k++) if (this.identify(this.scratch[k]) === name) return this.scratch[k]
