@@ -10,9 +10,9 @@ import { Machine } from '../smp/machine.ts'
 import { PageMap } from '../smp/memory.ts'
 import { makeModel, type Model } from '../smp/model.ts'
 import type { Violation } from '../smp/monitor.ts'
-import { Sharing } from '../smp/sharing.ts'
+import { BY_INTERRUPT, BY_NMI, Sharing } from '../smp/sharing.ts'
 import { CheckHash } from './checkHash.ts'
-import type { SharingRecord, Trace } from './trace.ts'
+import { HOW_SHIFT, type SharingRecord, type Trace } from './trace.ts'
 
 /** Where a run goes round for ever, and the vCPU that gets nowhere. */
 export interface Cycle {
@@ -125,7 +125,7 @@ export function makeMachine(image: MachineImage, model: Model, known: SharingRec
     sharing.fetchers[granule] = known.fetchers[k + 1]
     if (sharing.shared[granule] !== 0) sharing.codeShared = true
   }
-  for (const vcpu of known.interruptible) sharing.interruptible[vcpu] = 1
+  for (const one of known.interruptible) sharing.interruptible[one & 0xff] = one >> HOW_SHIFT || BY_INTERRUPT | BY_NMI
   sharing.uncachedLines.push(...known.uncached)
   for (let k = 0; k + 1 < known.pages.length; k += 2) sharing.pages.set(known.pages[k], known.pages[k + 1])
   sharing.tablesChange = known.pages.length > 0
@@ -139,7 +139,8 @@ export function recordSharing(sharing: Sharing): SharingRecord {
     if (flag !== 0) shared.push(granule)
     if (sharing.fetchers[granule] !== 0) fetchers.push(granule, sharing.fetchers[granule])
   })
-  const interruptible = Array.from(sharing.interruptible.keys()).filter((v) => sharing.interruptible[v] !== 0)
+  const both = BY_INTERRUPT | BY_NMI
+  const interruptible = Array.from(sharing.interruptible).flatMap((how, v) => (how === 0 ? [] : [how === both ? v : v | (how << HOW_SHIFT)]))
   return { shared, fetchers, interruptible, pages: sharing.tablesChange ? [...sharing.pages].flat() : [], uncached: [...sharing.uncachedLines] }
 }
 

@@ -3,14 +3,17 @@
  * means nothing without it: `share:counter share:lock+0x4 share:site..0x8@3 irq:1`. `..0x8` is a length in bytes
  * (4 where absent), `@3` the mask of vCPUs that fetch there. By symbol, so that it survives a changed link. `page:0x400@3`
  * is a linear page number, and the mask of the vCPUs whose stale translations of it matter; `uncached:0x3040` a line that is accessed past
- * the caches.
+ * the caches. `irq:1`, `int:1` and `nmi:1`: that vCPU takes interrupts and NMIs, or one of the two.
  */
 import type { MachineImage } from '../smp/image.ts'
 import { PAGE_BYTES, PageMap } from '../smp/memory.ts'
 import { addressOf, symbolAt, symbolize } from '../smp/symbols.ts'
 import type { Cycle } from './record.ts'
 import { formatRound, formatSchedule } from './schedule.ts'
-import type { SharingRecord } from './trace.ts'
+import { HOW_SHIFT, type SharingRecord } from './trace.ts'
+
+/** Who can be interrupted: by interrupts and NMIs, by one of the two. */
+const ARRIVALS = ['irq', 'int', 'nmi']
 
 export function formatSharing(image: MachineImage, sharing: SharingRecord): string[] {
   const fetchers = new Map<number, number>()
@@ -29,7 +32,7 @@ export function formatSharing(image: MachineImage, sharing: SharingRecord): stri
     ...runs.map(({ address, sizeBytes, mask }) => {
       return `share:${nameOf(image, address)}${sizeBytes === 4 ? '' : `..0x${sizeBytes.toString(16)}`}${mask === 0 ? '' : `@${mask.toString(16)}`}`
     }),
-    ...sharing.interruptible.map((vcpu) => `irq:${vcpu}`),
+    ...sharing.interruptible.map((one) => `${ARRIVALS[one >> HOW_SHIFT]}:${one & 0xff}`),
     ...sharing.uncached.map((line) => `uncached:${nameOf(image, line >>> 0)}`),
     ...Array.from({ length: sharing.pages.length >> 1 }, (_, k) => `page:0x${sharing.pages[k * 2].toString(16)}@${(sharing.pages[k * 2 + 1] >>> 0).toString(16)}`),
   ]
@@ -50,9 +53,9 @@ export function parseSharing(image: MachineImage, words: readonly string[]): { s
   const uncached: number[] = []
   const pages = new PageMap(image.regions)
   for (const word of words) {
-    const irq = /^irq:(\d{1,2})$/.exec(word)
-    if (irq !== null && Number(irq[1]) < image.vcpus.length) {
-      interruptible.push(Number(irq[1]))
+    const arrival = /^(irq|int|nmi):(\d{1,2})$/.exec(word)
+    if (arrival !== null && Number(arrival[2]) < image.vcpus.length) {
+      interruptible.push(Number(arrival[2]) | (ARRIVALS.indexOf(arrival[1]) << HOW_SHIFT))
       continue
     }
     const page = /^page:0x([0-9a-f]{1,5})@([0-9a-f]{1,8})$/i.exec(word)

@@ -13,11 +13,10 @@ import type { Violation } from '../smp/monitor.ts'
 import { VCPUS_MAX } from '../smp/sharing.ts'
 
 export const TRACE_MAGIC = 'xmcheck-trace'
-/** Version of the format that is written, and the oldest reader that understands it: 3 where the run goes round, 4 where vCPUs see who has a pCPU. */
+/** Version of the format that is written, and the oldest reader that understands it: 3 where the run goes round, 4 where vCPUs see who has a pCPU, or take interrupts and no NMIs. */
 export const TRACE_VERSION = 4
 export const TRACE_READER_MIN = 2
 const TRACE_READER_OF_CYCLES = 3
-const TRACE_READER_OF_STEAL_TIME = 4
 /** Largest trace file, total memory of an image, and longest schedule that are read. */
 export const TRACE_BYTES_MAX = 64 << 20
 const MEMORY_BYTES_MAX = 256 << 20
@@ -27,11 +26,16 @@ const PAGES_MAX = 1 << 16
 /** Lines that are accessed past the caches. */
 const LINES_MAX = 1 << 12
 
+/** Of `SharingRecord.interruptible`. */
+export const HOW_SHIFT = 8
+const VCPU_BITS = 0xff
+
 /** What an exploration learnt about sharing, as lists (smp/sharing.ts). */
 export interface SharingRecord {
   readonly shared: readonly number[]
   /** Granule and mask of fetching vCPUs, alternating. */
   readonly fetchers: readonly number[]
+  /** Numbers of vCPUs, with what they take (BY_INTERRUPT, BY_NMI) from bit HOW_SHIFT on; 0 there: both. */
   readonly interruptible: readonly number[]
   /** Where translations can be stale: linear page number and mask of the vCPUs that access it, alternating. */
   readonly pages: readonly number[]
@@ -74,7 +78,7 @@ export function encodeTrace(trace: Trace): Uint8Array {
     checks: words(trace.checks),
     violation: trace.violation,
     ...(trace.cycleFrom === null ? {} : { cycleFrom: trace.cycleFrom, readerMin: TRACE_READER_OF_CYCLES }),
-    ...(image.stealTime === undefined ? {} : { readerMin: TRACE_READER_OF_STEAL_TIME }),
+    ...(image.stealTime === undefined && trace.sharing.interruptible.every((one) => one <= VCPU_BITS) ? {} : { readerMin: TRACE_VERSION }),
   })
 }
 
@@ -131,7 +135,7 @@ export function decodeTrace(file: Uint8Array): Trace {
     sharing: {
       shared: sharing.integers('shared', granules),
       fetchers: sharing.integers('fetchers', 2 * granules),
-      interruptible: sharing.integers('interruptible', VCPUS_MAX),
+      interruptible: sharing.integers('interruptible', VCPUS_MAX).map((one) => one & (VCPU_BITS | (3 << HOW_SHIFT))),
       pages: sharing.raw('pages') === undefined ? [] : sharing.integers('pages', PAGES_MAX),
       uncached: sharing.raw('uncached') === undefined ? [] : sharing.integers('uncached', LINES_MAX),
     },

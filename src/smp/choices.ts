@@ -7,6 +7,7 @@ import {
   AT_BLOCK, AT_BOUNDARY, AT_END, AT_FENCE, AT_FETCH, AT_HALT, AT_LOAD, AT_LOCAL, AT_LOCKED, AT_MARK, AT_NOTHING, AT_POLL, AT_SEND, AT_SERIALIZE,
   AT_STORE, AT_TRANSLATE, IRR, KICKED, NMI_PENDING, PENDING, PENDING_ADDRESS, PENDING_NAMES, PENDING_SIZE, PENDING_WAYS,
 } from './layout.ts'
+import { BY_INTERRUPT, BY_NMI } from './sharing.ts'
 
 /** `openTo`: an interrupt or NMI, own stores that drain before it; code that is written. */
 export const OPEN_TO_INTERRUPTS = 1
@@ -254,9 +255,10 @@ export class Choices {
 
   /** An interrupt could be taken at this boundary, now or once somebody sends it. */
   interruptsMatter(v: number): boolean {
-    if (this.#board.sharing.interruptible[v] === 0 || !this.#board.running()) return false
+    const how = this.#board.sharing.interruptible[v]
+    if (how === 0 || !this.#board.running()) return false
     const cpu = this.#board.cpus[v]
-    return cpu.canTakeInterrupt() || cpu.canTakeNmi()
+    return ((how & BY_INTERRUPT) !== 0 && cpu.canTakeInterrupt()) || ((how & BY_NMI) !== 0 && cpu.canTakeNmi())
   }
 
   /** As many as a fetch or a data choice has ways at the most (fetchView.ts, guestServices.ts), and interrupts. */

@@ -4,6 +4,7 @@ import { AT_BLOCK, AT_CHOOSE, AT_CUT, AT_FENCE, AT_MARK, AT_POLL, AT_SEND, AT_YI
 import { FP_MEMORY_READ, FP_RESOURCE_WRITE, pendingOf, RESOURCE_MARKS } from './footprint.ts'
 import { GUEST_CALLS } from './guestCalls.ts'
 import { READ } from './image.ts'
+import { BY_INTERRUPT, BY_NMI } from './sharing.ts'
 import type { Board } from './board.ts'
 import type { VcpuBus } from './vcpuBus.ts'
 import { WAKE_IPI, WAKE_KICK, WAKE_NMI, wakeBy } from './wakes.ts'
@@ -184,7 +185,7 @@ function send(
   machine.noteWake(target, call === GUEST_CALLS.kick ? wakeBy(WAKE_KICK, vcpu) : call === GUEST_CALLS.nmi ? wakeBy(WAKE_NMI, vcpu) : wakeBy(WAKE_IPI, vcpu, vector))
   if (call === GUEST_CALLS.kick) machine.setWord(target, KICKED, 1)
   else {
-    machine.sharing.noteInterruptible(target)
+    machine.sharing.noteInterruptible(target, call === GUEST_CALLS.nmi ? BY_NMI : BY_INTERRUPT)
     if (call === GUEST_CALLS.nmi) machine.setWord(target, NMI_PENDING, 1)
     else machine.setWord(target, IRR + (vector >> 5), machine.wordOf(target, IRR + (vector >> 5)) | (1 << (vector & 31)))
   }

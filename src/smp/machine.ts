@@ -27,6 +27,7 @@ import {
 } from './layout.ts'
 import type { Model } from './model.ts'
 import { Pcpus } from './pcpus.ts'
+import { BY_INTERRUPT, BY_NMI } from './sharing.ts'
 import { describeWait, kindOfStandstill } from './standstill.ts'
 import { Turns } from './turns.ts'
 
@@ -77,7 +78,7 @@ export class Machine extends Board {
     this.#execution = new Execution(this, this.#choices, forgets ? this.#known : null, options.memo !== false && this.watchers.canBeIdle)
     this.#turns = options.spins === true ? new Turns(this, this.#choices, this.#execution, this.#known, forgets) : null
     this.watchers.attach(this, this.layout.ghosts)
-    for (const source of image.interrupts) this.sharing.interruptible[source.vcpu] = 1
+    for (const source of image.interrupts) this.sharing.interruptible[source.vcpu] |= source.nmi ? BY_NMI : BY_INTERRUPT
     this.observer = options.observe?.(this) ?? null
     this.#start()
     this.store.seal()

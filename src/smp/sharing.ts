@@ -27,6 +27,9 @@ export interface Learnt {
   readonly spins: Int32Array
   readonly uncachedLines: Int32Array
 }
+/** A vCPU takes interrupts, NMIs. */
+export const BY_INTERRUPT = 1
+export const BY_NMI = 2
 const ROW = 5
 const KNOWN_SHARED = 1
 const KNOWN_WALKED = 2
@@ -58,7 +61,7 @@ export class Sharing {
    * write it nevertheless makes the pass start again.
    */
   readonly relied: Uint8Array
-  /** Per vCPU: an interrupt may arrive. */
+  /** Per vCPU: what may arrive, BY_INTERRUPT and BY_NMI. */
   readonly interruptible: Uint8Array
   /** Lines of memory (physical addresses, sorted) that some access reaches past the caches. */
   readonly uncachedLines: number[] = []
@@ -250,9 +253,9 @@ export class Sharing {
     return true
   }
 
-  noteInterruptible(vcpu: number): void {
-    if (this.interruptible[vcpu] !== 0) return
-    this.interruptible[vcpu] = 1
+  noteInterruptible(vcpu: number, how: number): void {
+    if ((how & ~this.interruptible[vcpu]) === 0) return
+    this.interruptible[vcpu] |= how
     this.#grow()
   }
 
@@ -312,7 +315,7 @@ export class Sharing {
       this.aliased = true
       this.noted++
     }
-    for (let v = 0; v < this.interruptible.length; v++) if (interruptible[v] === 1) this.noteInterruptible(v)
+    for (let v = 0; v < this.interruptible.length; v++) this.noteInterruptible(v, interruptible[v])
     for (const line of uncachedLines) this.noteUncached(line >>> 0)
     for (let k = 0; k + 1 < spins.length; k += 2) this.noteSpin(spins[k] >>> 0, spins[k + 1])
     return this.version !== version

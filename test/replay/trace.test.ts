@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
-import { decodeTrace, encodeTrace, LAYOUTS, recordTrace, replayTrace, runCell, TraceError } from '../../src/index.ts'
+import { assembleImage, checkImage, decodeTrace, encodeTrace, LAYOUTS, makeModel, recordTrace, replayTrace, runCell, TraceError } from '../../src/index.ts'
+import { formatSharing, parseSharing } from '../../src/replay/sharingText.ts'
 
 const objects = [{ name: 'relink.o', bytes: new Uint8Array(readFileSync(new URL('../../examples/relink.o', import.meta.url))) }]
 const cell = runCell(objects, LAYOUTS[2], 2, { fetch: 'ordered:8' })
@@ -12,6 +13,16 @@ describe('traces', () => {
     const replay = replayTrace(decodeTrace(file))
     expect(replay.divergence).toBeNull()
     expect(replay.violation).toEqual(trace.violation)
+  })
+
+  it.each([['ipi 0, 33', '33', 'int:0'], ['nmi 0', '2', 'nmi:0'], ['ipi 0, 33\nnmi 0', '33, handler\n.handler 2', 'irq:0']])('know what a vCPU takes after %s', (send, handlers, word) => {
+    const code = `.vcpu target\n.vcpu sender\n.handler ${handlers}, handler\ntarget: nop\nsti\nnop\nnop\ncmp dword [x], 0\nsete al\nmovzx eax, al\nassert eax\nret\nsender: ${send}\nret\nhandler: inc dword [x]\niret\nsection .data\nx: dd 0`
+    const image = assembleImage(code, { title: 'interrupts' })
+    const result = checkImage(image, makeModel())
+    const recorded = recordTrace(image, makeModel(), result.sharing, result.schedule!)
+    expect(replayTrace(decodeTrace(encodeTrace(recorded)))).toMatchObject({ divergence: null, violation: { kind: 'assertion' } })
+    expect(formatSharing(image, recorded.sharing)).toContain(word)
+    expect(parseSharing(image, formatSharing(image, recorded.sharing)).sharing.interruptible).toEqual(recorded.sharing.interruptible)
   })
 
   it('locate a divergence at its first step', () => {

@@ -51,3 +51,12 @@ describe('events with several ways behind a boundary', () => {
         expect(result.violation?.kind).toBe('assertion')
       })
 })
+
+it('boundaries where interrupts are off are none for who takes no NMIs', () => {
+  const states = (nops: number, call: string, handler: string) => {
+    const code = `.vcpu target\n.vcpu sender\n.handler ${handler}, handler\ntarget: ${'nop\n'.repeat(nops)}sti\nnop\ncli\n${'nop\n'.repeat(nops)}ret\nsender: ${call}\nret\nhandler: iret`
+    return checkImage(assembleImage(code, { title: 'boundary' }), makeModel(), { engine: 'graph' }).states
+  }
+  expect(states(9, 'ipi 0, 33', '33')).toBe(states(1, 'ipi 0, 33', '33'))
+  expect(states(9, 'nmi 0', '2')).toBeGreaterThan(states(1, 'nmi 0', '2') + 16)
+})
