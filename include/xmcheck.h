@@ -532,7 +532,8 @@ XM_INLINE_ void xm_clflush(const volatile void *p)
  *
  * At file scope:
  *
- *  XM_FORBIDS(name, functions...)  while a vCPU is in a mode of that name, it executes none of these functions, be it from an interrupt (`forbidden-call`)
+ *  XM_FORBIDS(name, functions...)  while a vCPU is in a mode of that name, it executes none of these functions, be it from an interrupt (`forbidden-call`).
+ *                       Declare them noinline: what the compiler has inlined has no entry to watch
  *  XM_OWN(vcpu, variable)  only this vCPU accesses the variable (`foreign-access`)
  *  XM_BELIEF(vcpu, word, what)  whoever loads `word` takes it for XM_IS_CR3 (or the like) of the vCPU: they are the same then (`belief`)
  *  XM_BELIEF_IF(vcpu, word, bits, what, value)  any of `bits` in `word` says that it is `value`, none of them that it is not

@@ -101,16 +101,13 @@ XM_HV_CALL_ xm_hv_kick(unsigned int vcpu, int open)
 	XM_KICK(vcpu);
 	return 0;
 }
-/* Until an upcall is pending. */
+/* Until an upcall is pending. One that was delivered before it was called is forgotten, other than a kick. */
 XM_HV_CALL_ xm_hv_block(unsigned int argument, int open)
 {
-	const unsigned int self = xm_vcpu();
 	(void)argument;
 	(void)open;
-	if (!xm_hv_vcpus[self].upcall_pending) {
-		XM_STI_HALT();
-		xm_cli();
-	}
+	XM_STI_POLL(&xm_hv_vcpus[xm_vcpu()].upcall_pending);
+	xm_cli();
 	return 0;
 }
 /* Until one of the ports is pending, or an upcall that can be delivered. */
@@ -141,7 +138,6 @@ XM_INLINE_ void xm_hv_upcall_(unsigned int vcpu)
 #ifdef XM_HV_UPCALLS
 	XM_IPI(vcpu, XM_HV_UPCALL);
 #endif
-	XM_KICK(vcpu);
 }
 XM_HV_CALL_ xm_hv_send(unsigned int argument, int open)
 {

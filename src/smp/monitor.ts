@@ -40,7 +40,7 @@ export interface Monitor {
   /** A store of the running phase is about to change memory, private ones included; `low`, `high`: the value. */
   onWrite?(vcpu: number, physical: number, sizeBytes: number, low: number, high: number): void
   /**
-   * Accesses and fetches are of no interest to it as long as its ghost state is what it is now. A monitor with `onAccess`,
+   * Accesses and fetches are of no interest to it as long as its ghost state is what it is now, or it makes the same of them in every step that does the same. A monitor with `onAccess`,
    * `onFetch`, `onReturn` or `onEnd` that has no such moments sees every step executed (stepMemo.ts).
    */
   isIdle?(): boolean

@@ -62,8 +62,9 @@ export class Beliefs implements Monitor {
     }
   }
 
+  /** What it makes of a step depends on what the step is remembered by: registers of its vCPU, and memory that it reads. */
   isIdle(): boolean {
-    return this.#beliefs.length === 0
+    return true
   }
 
   onAccess(vcpu: number, physical: number, sizeBytes: number, write: boolean): void {
@@ -83,6 +84,7 @@ export class Beliefs implements Monitor {
     const { name, address, sizeBytes, what, value, mayBe } = belief
     machine.countPoint(belief.id)
     if (vcpu !== belief.vcpu) {
+      machine.memo.abandon()
       machine.footprint.add(FP_RESOURCE_READ, RESOURCE_MARKS, 0)
       if (!CONTROL.has(what)) machine.weaken(`${name}, which stands for ${TEXT[what]} of vCPU ${belief.vcpu}, was read by vCPU ${vcpu}: what changes ${TEXT[what]} is no event for others`)
     }

@@ -20,8 +20,9 @@ export class OwnMemory implements Monitor {
     this.#machine = machine
   }
 
+  /** What it makes of a step depends on nothing but the step. */
   isIdle(): boolean {
-    return this.#claims.length === 0
+    return true
   }
 
   onAccess(vcpu: number, physical: number, sizeBytes: number, write: boolean): void {
