@@ -134,8 +134,8 @@ XM_INLINE_ void xm_static_key_inc(struct xm_static_key *key, unsigned int steps)
 	if (key->enabled == 0) {
 		key->enabled = steps & XM_KEY_BUSY ? -1 : 1;
 		xm_poke_batch(key->sites, steps);
-		xm_lock_fence();
-		key->enabled = 1;
+		if (steps & XM_KEY_BUSY) /* what was written is in memory before: stores stay in order */
+			key->enabled = 1;
 	} else
 		xm_lock_inc(&key->enabled);
 	xm_store(&key->mutex, 0);

@@ -10,19 +10,23 @@ import { protocolImage, type Caller, type Method, type Protocol, type ProtocolSi
 import { makeModel, parseRung, RUNGS } from '../src/smp/model.ts'
 
 const LINE = 64
-const INT3 = 0xcc
+export const INT3 = 0xcc
+/** RET and jumps: nothing behind them in the site is executed. */
+const GOES_AWAY: readonly number[] = [0xc3, 0xe9, 0xeb]
 
 // --- the oracle -----------------------------------------------------------------------------------------
 
-interface Write {
+export interface Write {
   readonly site: number
   readonly at: number
   readonly bytes: readonly number[]
 }
 /** Writes in order; `syncs`: after how many of them everybody has serialised before the patcher goes on. */
-interface Plan {
+export interface Plan {
   readonly writes: readonly Write[]
   readonly syncs: readonly number[]
+  /** From so many writes on, the breakpoint handler knows nothing of a breakpoint at that site any more. */
+  readonly forgets?: readonly { readonly site: number; readonly at: number }[]
 }
 
 function planOf({ sites, method }: Protocol): Plan {
@@ -60,8 +64,11 @@ function splits({ writes, syncs }: Plan, sites: readonly ProtocolSite[]): Plan[]
   return [halves, halves.toReversed()].flatMap((two) => splits({ writes: [...writes.slice(0, at), ...two, ...writes.slice(at + 1)], syncs: syncs.map((one) => (one > at ? one + 1 : one)) }, sites))
 }
 
-/** Whether a pass over site `number` can execute what is of no form, or stand where bytes are about to be rewritten. */
-function canFail(protocol: Protocol, number: number, { writes, syncs }: Plan, rung: string): boolean {
+/**
+ * Whether a pass over site `number` can execute what is of no form, or stand where bytes are about to be rewritten. `same`: the pass interrupts the
+ * vCPU that patches, and is over before it goes on.
+ */
+export function canFail(protocol: Protocol & { readonly same?: boolean }, number: number, { writes, syncs, forgets = [] }: Plan, rung: string): boolean {
   const { offset, before, after } = protocol.sites[number]
   const { kind, chunkBytes } = parseRung(rung)!
   const size = before.length
@@ -103,8 +110,9 @@ function canFail(protocol: Protocol, number: number, { writes, syncs }: Plan, ru
     return fetches(o, t, floor).some((bytes) => {
       const op = decode(Uint8Array.from(bytes), 0, bytes.length, true)
       const text = bytes.slice(0, op.length).join()
-      if (protocol.method.kind === 'poke' && o === 0 && bytes[0] === INT3) return false
+      if (protocol.method.kind === 'poke' && o === 0 && bytes[0] === INT3) return forgets.some(({ site, at }) => site === number && t >= at)
       if (op.length === 0 || !forms.some((form) => form.get(o) === text)) return true
+      if (GOES_AWAY.includes(bytes[0])) return false
       return fails(o + op.length, t, done, floor, frozen)
     })
   }
@@ -133,6 +141,8 @@ function canFail(protocol: Protocol, number: number, { writes, syncs }: Plan, ru
     return found.map(({ bytes }) => [...bytes, ...contents[0].slice(size, size + 15)])
   }
   if (protocol.method.kind === 'stop' && protocol.caller !== 'nmi') return fails(0, last, 0, protocol.method.sync ? last : 0, true)
+  if (protocol.same === true)
+    return bounds.slice(0, -1).some((from, done) => Array.from({ length: bounds[done + 1] - from + 1 }, (_, k) => from + k).some((t) => fails(0, t, done, from, true)))
   return bounds.slice(0, -1).some((from, done) => fails(0, from, done, from, false))
 }
 

@@ -23,3 +23,6 @@ static void user(void)
 }
 
 XM_VCPUS(user, 2);
+
+static void counted(void) { XM_ASSERT(xm_load(&key.enabled) == 2); }
+XM_FINAL(counted);
