@@ -33,7 +33,7 @@ beforeAll(async () => {
   const { entries } = JSON.parse(listing) as { entries: { file: string | null }[] }
   forms = [...fixedForms(entries.filter((entry) => entry.file !== null)), ...lockForms(text('examples/locks/check.c'))]
   page = (await script('mutantsPage.mjs')) as typeof page
-})
+}, 60_000)
 
 /** The key of the program as it is now. */
 function keyOf({ object, options }: Form): string {
