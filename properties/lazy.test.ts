@@ -1,16 +1,10 @@
 // Lazy modes show in nothing: generated kernel work, carried out at once and in lazy mode with flushes where the protocol puts them, cannot
 // be told apart by the guest. A flush that is taken away or moved across its boundary is caught, exactly where something depended on it.
 import fc from 'fast-check'
-import { fileURLToPath } from 'node:url'
-import { beforeAll, describe, expect, it } from 'vitest'
-import { importBundled } from '../scripts/bundled.mjs'
+import { describe, expect, it } from 'vitest'
+import { judgeScript } from '../test/lazy/images.ts'
 import { anyScript, outcome, withoutFlush, type Step } from './lazyScripts.ts'
 
-let judgeScript: (script: readonly Step[]) => string | null
-beforeAll(async () => {
-  const images = fileURLToPath(new URL('../test/lazy/images.ts', import.meta.url))
-  ;({ judgeScript } = (await importBundled(images)) as typeof import('../test/lazy/images.ts'))
-})
 const DIFFERENT = /seen\[0\]\[n\] == seen\[1\]\[n\]/
 const differs = (script: readonly Step[]) => outcome(script, false) !== outcome(script, true)
 

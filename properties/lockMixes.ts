@@ -1,4 +1,4 @@
-/** examples/locks/mix.c with other scripts and kinds of locks; bundled by locks.test.ts, as exploring from sources takes ten times as long. */
+/** examples/locks/mix.c with other scripts and kinds of locks. */
 import { readFileSync } from 'node:fs'
 import { checkImage } from '../src/explore/check.ts'
 import { assembleImage } from '../src/guest/asm/index.ts'

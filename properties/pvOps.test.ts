@@ -1,20 +1,13 @@
 // pv_ops in every form do the same: generated scripts of operations, each call site in a form of its own, patched in the middle. What spoils
 // that (an operation that changes after patching, a rule about clobbered registers left out) is caught exactly where a script comes by it.
 import fc from 'fast-check'
-import { fileURLToPath } from 'node:url'
-import { beforeAll, describe, expect, it } from 'vitest'
-import { importBundled } from '../scripts/bundled.mjs'
+import { describe, expect, it } from 'vitest'
+import { judgeForms } from '../test/lazy/images.ts'
 
 /** As catalogue/P/P06.c numbers them; sites 4 and 5 are pte_val and make_pte. */
 const PATCH = 8
 const [INDIRECT, DIRECT, INLINE] = [0, 1, 2]
 type Script = [site: number, argument: number][]
-
-let judgeForms: (defines: string, script: Script, forms: readonly number[]) => string | null
-beforeAll(async () => {
-  const images = fileURLToPath(new URL('../test/lazy/images.ts', import.meta.url))
-  ;({ judgeForms } = (await importBundled(images)) as typeof import('../test/lazy/images.ts'))
-})
 
 const steps = fc.array(fc.tuple(fc.nat({ max: 7 }), fc.integer({ min: 1, max: 0xffff }).map((frame) => (frame << 12) | 0x63)), { minLength: 1, maxLength: 7 })
 const anyRun = fc.record({

@@ -12,11 +12,10 @@ import { runSchedule } from '../replay/record.ts'
 import { parseScheduleLine } from '../replay/schedule.ts'
 import { parseSharing } from '../replay/sharingText.ts'
 import { encodeTrace, type Trace } from '../replay/trace.ts'
-import { describeCycle, formatTimeline, timelineOf } from '../replay/timeline.ts'
 import type { MachineImage } from '../smp/image.ts'
 import { assumesMoreThanMeasured, makeModel, parseRung, type KnobValue, type Model } from '../smp/model.ts'
 import {
-  addModelFlags, addOutputFlags, addSearchFlags, checkOptionsOf, drive, exitCodeOf, knobsOf, livenessFlag, saveTrace, verdictJson, wasInterrupted,
+  addModelFlags, addOutputFlags, addSearchFlags, checkOptionsOf, drive, exitCodeOf, knobsOf, livenessFlag, loadTimeline, saveTrace, verdictJson, wasInterrupted,
   memoryUsed, type ModelFlags, type OutputFlags, type SearchFlags, type TaskFlags,
 } from './common.ts'
 import { DivergedError, EXIT, UsageError } from './errors.ts'
@@ -89,7 +88,7 @@ async function check(paths: readonly string[], flags: Flags): Promise<void> {
   else {
     print(result)
     if (climbed !== null) printLadder(climbed, profiles, traces)
-    if (trace !== null) printTrace(trace, path!)
+    if (trace !== null) await printTrace(trace, path!)
   }
   process.exitCode = flags.expect === undefined ? exitCodeOf(result) : result.verdict === flags.expect ? EXIT.complete : EXIT.violated
 }
@@ -120,14 +119,15 @@ function describeProgress({ states, events, executions, preemptions, done, order
 
 const tracePath = (paths: readonly string[], flags: Flags) => `${flags.out}/${(paths[0].split('/').pop() ?? 'trace').replace(/\.o$/, '')}.xmt`
 
-function printTrace(trace: Trace, path: string): void {
+async function printTrace(trace: Trace, path: string): Promise<void> {
+  const { describeCycle, formatTimeline, timelineOf } = await loadTimeline()
   process.stdout.write(`\n${formatTimeline(timelineOf(trace))}\n`)
   if (trace.cycleFrom !== null) process.stdout.write(`${describeCycle({ from: trace.cycleFrom + 1, to: trace.schedule.length })}\n`)
   process.stdout.write(`\nReplay it:  xmcheck replay ${path}\nExplain it: xmcheck explain ${path}\n`)
 }
 
 /** One execution: it can show a violation, and proves nothing otherwise. */
-function checkSchedule(image: MachineImage, model: Model, line: string, paths: readonly string[], flags: Flags): void {
+async function checkSchedule(image: MachineImage, model: Model, line: string, paths: readonly string[], flags: Flags): Promise<void> {
   const { sharing, schedule, cycle } = parseScheduleLine(line)
   const known = parseSharing(image, sharing)
   if (known.missing.length > 0) throw new UsageError(`--schedule: the objects have no place for ${known.missing.join(' ')}`)
@@ -145,7 +145,7 @@ function checkSchedule(image: MachineImage, model: Model, line: string, paths: r
     process.stdout.write(`${JSON.stringify(document)}\n`)
   } else {
     process.stdout.write(violation === null ? 'no violation in this one execution\n' : `violated: ${violation.kind}: ${violation.message}\n`)
-    printTrace(trace, path ?? '')
+    await printTrace(trace, path ?? '')
   }
   process.exitCode = flags.expect !== undefined ? (verdict === flags.expect ? EXIT.complete : EXIT.violated) : violation === null ? EXIT.open : EXIT.violated
 }

@@ -249,6 +249,9 @@ export function loadSoundTrace(path: string): Trace {
   return trace
 }
 
+/** What writes executions as text, loaded where one is shown: most of what a command takes to start is the disassembler behind it. */
+export const loadTimeline = () => import('../replay/timeline.ts')
+
 /** Writes the trace of a violated check, minimised; returns it. */
 export function saveTrace(path: string, image: MachineImage, model: Model, result: CheckResult): Trace {
   const trace = recordTrace(image, model, result.sharing, result.schedule ?? [], cycleOf(result))

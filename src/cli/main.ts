@@ -2,45 +2,36 @@
 import chalk from 'chalk'
 import { Command, CommanderError } from 'commander'
 import { InputError } from '../guest/inputError.ts'
-import { addRun } from './run.ts'
 import { ScheduleError } from '../replay/schedule.ts'
 import { KnobError } from '../smp/model.ts'
-import { addBench } from './bench.ts'
-import { addCatalogue } from './catalogue.ts'
-import { addCheck } from './check.ts'
 import { DivergedError, EXIT, UsageError } from './errors.ts'
-import { addCost } from './cost.ts'
-import { addExplain } from './explain.ts'
-import { addList } from './list.ts'
-import { addLitmus } from './litmus.ts'
-import { addMerge } from './merge.ts'
-import { addMinimize } from './minimize.ts'
-import { addMutate } from './mutate.ts'
-import { addRelink } from './relink.ts'
-import { addReplay } from './replay.ts'
 
 if (process.env.NO_COLOR || process.argv.includes('--no-color')) chalk.level = 0
+
+/** Only the subcommand that is named is loaded: starting costs more than many a check. */
+const COMMANDS: Readonly<Record<string, () => Promise<(program: Command) => void>>> = {
+  relink: async () => (await import('./relink.ts')).addRelink,
+  check: async () => (await import('./check.ts')).addCheck,
+  catalogue: async () => (await import('./catalogue.ts')).addCatalogue,
+  cost: async () => (await import('./cost.ts')).addCost,
+  mutate: async () => (await import('./mutate.ts')).addMutate,
+  replay: async () => (await import('./replay.ts')).addReplay,
+  minimize: async () => (await import('./minimize.ts')).addMinimize,
+  explain: async () => (await import('./explain.ts')).addExplain,
+  merge: async () => (await import('./merge.ts')).addMerge,
+  litmus: async () => (await import('./litmus.ts')).addLitmus,
+  run: async () => (await import('./run.ts')).addRun,
+  bench: async () => (await import('./bench.ts')).addBench,
+  list: async () => (await import('./list.ts')).addList,
+}
+const [, , named] = process.argv
+const wanted = Object.keys(COMMANDS).filter((name) => !Object.hasOwn(COMMANDS, named ?? '') || name === named)
 
 const program = new Command('xmcheck')
   .description('explores the interleavings of real i386 machine code on several vCPUs')
   .showHelpAfterError('(xmcheck help shows what there is)')
   .exitOverride()
-const COMMANDS = [
-  addRelink,
-  addCheck,
-  addCatalogue,
-  addCost,
-  addMutate,
-  addReplay,
-  addMinimize,
-  addExplain,
-  addMerge,
-  addLitmus,
-  addRun,
-  addBench,
-  addList,
-]
-for (const add of COMMANDS) add(program)
+for (const name of wanted) (await COMMANDS[name]())(program)
 for (const command of program.commands) command.exitOverride()
 // The reader of a pipe may leave early (`| head`).
 process.stdout.on('error', () => process.exit())

@@ -3,9 +3,8 @@ import type { Command } from 'commander'
 import { describeElement } from '../replay/elements.ts'
 import { minimizeTrace } from '../replay/minimize.ts'
 import { formatSchedule } from '../replay/schedule.ts'
-import { formatTimeline, timelineOf } from '../replay/timeline.ts'
 import { encodeTrace } from '../replay/trace.ts'
-import { addOutputFlags, loadSoundTrace, type OutputFlags } from './common.ts'
+import { addOutputFlags, loadSoundTrace, loadTimeline, type OutputFlags } from './common.ts'
 import { EXIT, UsageError } from './errors.ts'
 import { writeFile } from './files.ts'
 
@@ -22,7 +21,7 @@ export function addMinimize(program: Command): void {
   addOutputFlags(command).action(minimize)
 }
 
-function minimize(path: string, flags: Flags): void {
+async function minimize(path: string, flags: Flags): Promise<void> {
   const trace = loadSoundTrace(path)
   if (trace.violation === null) throw new UsageError(`${path}: this execution has no violation; there is nothing to minimise`)
   const result = minimizeTrace(trace)
@@ -43,6 +42,7 @@ function minimize(path: string, flags: Flags): void {
     print(`${violation.kind}: ${violation.message}`)
     print(`${result.before} differences from the default run in ${trace.schedule.length} steps; now ${elements.length} in ${smaller.schedule.length}${result.minimal ? ', 1-minimal' : `; stopped after ${result.runs} runs, more might go`}`)
     for (const element of elements) print(`  - ${element}`)
+    const { formatTimeline, timelineOf } = await loadTimeline()
     print(`\n${formatTimeline(timelineOf(smaller))}\n\nReplay it:  xmcheck replay ${out}\nExplain it: xmcheck explain ${out}`)
   }
   process.exitCode = EXIT.complete

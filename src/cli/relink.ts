@@ -4,9 +4,8 @@ import type { Command } from 'commander'
 import { makeModel, RUNGS } from '../smp/model.ts'
 import { LAYOUTS, NEW_TARGET, OLD_TARGET, startCell, type Cell, type RelinkLayout } from '../patching/relink.ts'
 import type { Trace } from '../replay/trace.ts'
-import { formatTimeline, timelineOf } from '../replay/timeline.ts'
 import {
-  addModelFlags, addOutputFlags, addSearchFlags, checkOptionsOf, drive, knobsOf, saveTrace, verdictJson, wasInterrupted,
+  addModelFlags, addOutputFlags, addSearchFlags, checkOptionsOf, drive, knobsOf, loadTimeline, saveTrace, verdictJson, wasInterrupted,
   type ModelFlags, type OutputFlags, type SearchFlags,
 } from './common.ts'
 import { EXIT, UsageError } from './errors.ts'
@@ -67,7 +66,7 @@ async function relink(flags: Flags): Promise<void> {
       }
   if (progress) process.stderr.write(`\r${total} cells done\n`)
   if (flags.json) process.stdout.write(`${JSON.stringify(toJson(cells))}\n`)
-  else print(cells, first)
+  else await print(cells, first)
   process.exitCode = wasInterrupted() ? EXIT.interrupted : cells.every(({ cell }) => cell.ok) ? EXIT.complete : EXIT.violated
 }
 
@@ -104,7 +103,7 @@ function toJson(cells: readonly JudgedCell[]): unknown {
   }
 }
 
-function print(cells: readonly JudgedCell[], firstTrace: Trace | null): void {
+async function print(cells: readonly JudgedCell[], firstTrace: Trace | null): Promise<void> {
   const out = (text: string) => process.stdout.write(`${text}\n`)
   out(`${'layout'.padEnd(22)}${'fetch'.padEnd(16)}${VCPUS.map((n) => `${n} vCPUs: verdict, states, paths, ms`.padEnd(40)).join('')}`)
   for (let k = 0; k < cells.length; k += VCPUS.length) {
@@ -124,6 +123,7 @@ function print(cells: readonly JudgedCell[], firstTrace: Trace | null): void {
   const { cell } = first
   out('')
   out(`First violation (${cell.layout.name}, ${cell.fetch}, ${cell.vcpus} vCPUs): ${cell.result.violation!.message}`)
+  const { formatTimeline, timelineOf } = await loadTimeline()
   out(formatTimeline(timelineOf(firstTrace)))
   out('')
   out(`Replay it:  npx xmcheck replay ${first.trace}`)

@@ -1,13 +1,12 @@
 /** `xmcheck replay TRACE`: the recorded execution again, checked step by step. */
 import type { Command } from 'commander'
-import { describeCycle, formatTimeline, linesOf, timelineOf } from '../replay/timeline.ts'
 import { parseLinkOptions } from '../guest/linkOptions.ts'
 import { loadProgram } from '../guest/loadProgram.ts'
 import { makeModel } from '../smp/model.ts'
 import { reapply } from '../replay/reapply.ts'
 import { makeMachine } from '../replay/record.ts'
 import { formatSchedule } from '../replay/schedule.ts'
-import { addOutputFlags, isRun, loadSoundTrace, loadTrace, type OutputFlags } from './common.ts'
+import { addOutputFlags, isRun, loadSoundTrace, loadTimeline, loadTrace, type OutputFlags } from './common.ts'
 import { EXIT } from './errors.ts'
 import { replayRun } from './run.ts'
 import { readFile, readSource } from './files.ts'
@@ -25,10 +24,11 @@ export function addReplay(program: Command): void {
   addOutputFlags(command).action(replay)
 }
 
-function replay(path: string, flags: Flags): void {
+async function replay(path: string, flags: Flags): Promise<void> {
   if (flags.with !== undefined) return replayWith(path, flags.with, flags)
   if (isRun(path)) return replayRun(path, flags)
   const trace = loadTrace(path)
+  const { describeCycle, formatTimeline, timelineOf } = await loadTimeline()
   const timeline = timelineOf(trace)
   const { divergence, violation } = timeline.replay
   const steps = trace.schedule.length
@@ -42,7 +42,7 @@ function replay(path: string, flags: Flags): void {
   process.exitCode = divergence !== null ? EXIT.diverged : violation !== null ? EXIT.violated : EXIT.complete
 }
 
-function replayWith(path: string, objects: readonly string[], flags: Flags): void {
+async function replayWith(path: string, objects: readonly string[], flags: Flags): Promise<void> {
   const trace = loadSoundTrace(path)
   const inputs = objects.map((name) => ({ name, bytes: readFile(name) }))
   const image = loadProgram(inputs, { ...parseLinkOptions(trace.image.linkOptions), title: objects.join(' '), readSource })
@@ -51,6 +51,7 @@ function replayWith(path: string, objects: readonly string[], flags: Flags): voi
   if (flags.json)
     process.stdout.write(`${JSON.stringify({ version: 1, command: 'replay', title: image.title, outcome, stuck, extra, violation, schedule: formatSchedule(result.schedule) })}\n`)
   else {
+    const { formatTimeline, linesOf } = await loadTimeline()
     const lines = linesOf((observe) => makeMachine(image, makeModel(trace.knobs), result.sharing, observe), result.schedule)
     process.stdout.write(`${image.title}, by the schedule of ${path}\n${formatTimeline({ lines })}\n\n`)
     const verdict = {

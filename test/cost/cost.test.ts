@@ -3,7 +3,6 @@ import { execFileSync } from 'node:child_process'
 import { mkdtempSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { latencies } from '../../src/cost/shootdown.ts'
 import { histogram, lockTimes } from '../../src/cost/lockTimes.ts'
@@ -12,7 +11,7 @@ import { runCost, type CostOptions, type CostResult } from '../../src/cost/run.t
 import { COST_TABLES, CostError, readCostTable, type CostTable } from '../../src/cost/table.ts'
 import { STUDIES, type StudyRow } from '../../src/cost/studies.ts'
 import { assembleImage } from '../../src/guest/asm/index.ts'
-import { importBundled } from '../../scripts/bundled.mjs'
+import { studyRow } from './studyRow.ts'
 
 /** Every field 0 but those given. */
 const only = (fields: Partial<CostTable>): CostTable =>
@@ -94,14 +93,11 @@ describe('the scheduler', () => {
   })
 })
 
-const bundledRow = () => importBundled(fileURLToPath(new URL('studyRow.ts', import.meta.url))) as Promise<typeof import('./studyRow.ts')>
-
 describe('locks', () => {
   const study = STUDIES.locks
   const rows = new Map<string, StudyRow>()
   const runOf = (label: string, pcpus: number) => rows.get(`${label} ${pcpus}`)!
-  beforeAll(async () => {
-    const { studyRow } = await bundledRow()
+  beforeAll(() => {
     for (const label of ['ticket', 'byte', 'pv queued']) for (const pcpus of [4, 2]) rows.set(`${label} ${pcpus}`, studyRow('locks', label, pcpus))
     rows.set('ticket 1', studyRow('locks', 'ticket', 1, 1))
   }, 60_000)
@@ -155,8 +151,7 @@ describe('shootdowns', () => {
   const labels = [...new Set(study.runs.map((one) => one.label))]
   const [ipi, xen, kvm] = labels
   const rows = new Map<string, StudyRow>()
-  beforeAll(async () => {
-    const { studyRow } = await bundledRow()
+  beforeAll(() => {
     for (const label of labels) for (const pcpus of [4, 2]) rows.set(`${label} ${pcpus}`, studyRow('shootdown', label, pcpus))
   }, 60_000)
   const row = (label: string, pcpus: number) => rows.get(`${label} ${pcpus}`)!

@@ -1,4 +1,4 @@
-/** One run of a study, for tests that bundle this first: from sources it takes ten times as long. */
+/** One run of a study. */
 import { readFileSync } from 'node:fs'
 import { runStudy, STUDIES, type StudyRow } from '../../src/cost/studies.ts'
 import { loadObjects } from '../../src/guest/loadObjects.ts'

@@ -1,8 +1,7 @@
 // The context switch in lazy CPU mode, its steps in any order: exactly those verify that a predicate over positions says are right.
 import fc from 'fast-check'
-import { fileURLToPath } from 'node:url'
-import { beforeAll, describe, expect, it } from 'vitest'
-import { importBundled } from '../../scripts/bundled.mjs'
+import { describe, expect, it } from 'vitest'
+import { judgeOrder } from './images.ts'
 
 /** As catalogue/P/P01.c has them. */
 const STEPS = ['enter', 'mm', 'stack', 'unlazy', 'tls', 'iopl', 'extra', 'leave', 'clear_ts', 'restore', 'fs', 'gs', 'user']
@@ -35,10 +34,6 @@ function ordersOf(units: readonly (readonly string[])[]): string[][] {
   return permutations(units).map((order) => [...others.slice(0, from), ...order.flat(), ...others.slice(from)])
 }
 
-let judgeOrder: (order: readonly string[], queuedClts: boolean) => string | null
-beforeAll(async () => {
-  ;({ judgeOrder } = (await importBundled(fileURLToPath(new URL('images.ts', import.meta.url)))) as typeof import('./images.ts'))
-})
 const agree = (order: readonly string[], queuedClts: boolean) =>
   expect(`${order.join(' ')}: ${judgeOrder(order, queuedClts) === null}`).toBe(`${order.join(' ')}: ${isRight(order, queuedClts)}`)
 

@@ -1,7 +1,4 @@
-/**
- * The context switch of catalogue/P/P01.c with its steps in any order: the table of steps is data, so an order is put into the image.
- * Bundled by the test before it runs: from sources it takes ten times as long.
- */
+/** The context switch of catalogue/P/P01.c with its steps in any order: the table of steps is data, so an order is put into the image. */
 import { readFileSync } from 'node:fs'
 import { checkImage } from '../../src/explore/check.ts'
 import { loadObjects } from '../../src/guest/loadObjects.ts'
