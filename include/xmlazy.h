@@ -144,6 +144,7 @@ __attribute__((unused, noinline)) static void xm_map_on(void)
  * survivor branch always taken, xm_operation, `if (XM_LAZY_MODE() == XM_LAZY_NONE) {`: what is done at once need not be queued
  * survivor branch always taken, xm_operation, `if (XM_LAZY_SELF.count == XM_LAZY_CALLS)`: a flush more does no harm
  * survivor store removed, xm_operation, `XM_LAZY_SELF.calls[XM_LAZY_SELF.count++] = now;`: a word of the call that no operation here uses, or that is 0 as it was
+ * survivor store removed, `xm_store(&XM_LAZY_SELF.mode, mode);`: what is done at once need not be queued
  * survivor branch always taken, xm_lazy_flush, `if (count != 0) {`: an empty batch does nothing
  * survivor branch always taken, xm_lazy_flush, `if (flags & 0x200)`: interrupts stay off, and what comes in none goes wrong in none
  * survivor branch always taken, xm_operation, `if (flags & 0x200)`: interrupts stay off, and what comes in none goes wrong in none

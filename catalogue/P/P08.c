@@ -56,7 +56,7 @@ static void guest(int vcpu)
 	const struct add entries[ENTRIES] = { { &sums[vcpu], 1 }, { &sums[vcpu], 2 } };
 	for (unsigned int tries = 0; tries < ENTRIES && multicall(vcpu, entries); tries++)
 		;
-	XM_ASSERT(sums[vcpu] == 3);
+	XM_ASSERT(sums[vcpu] == 3 && PROGRESS(vcpu) == 0);
 }
 #else
 static volatile struct add queue[ENTRIES + 1];
@@ -102,7 +102,7 @@ static void guest(void)
 	add(one);
 	add(two);
 	flush();
-	XM_ASSERT(sum == 3);
+	XM_ASSERT(sum == 3 && count == 0);
 }
 #else
 static void interrupt(struct xm_frame *frame)
@@ -136,7 +136,7 @@ static void guest(void)
 	add(&two);
 	xm_cli();
 	flush();
-	XM_ASSERT(sum == 3);
+	XM_ASSERT(sum == 3 && count == 0);
 }
 #endif
 #endif

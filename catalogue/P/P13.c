@@ -98,6 +98,7 @@ static void switch_mm(void)
 }
 XM_VCPU(shooter);
 XM_VCPU(switch_mm);
+XM_LAZY_ENDS();
 
 #else
 static volatile unsigned int used_fpu = 1, tables, io_level = 3, tls_base;
@@ -184,5 +185,6 @@ static void context_switch(void)
 	seen = tls_base;
 }
 XM_VCPU(context_switch);
+XM_LAZY_ENDS();
 #endif
 #endif
