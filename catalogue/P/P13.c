@@ -188,3 +188,7 @@ XM_VCPU(context_switch);
 XM_LAZY_ENDS();
 #endif
 #endif
+
+/*
+ * survivor store removed, context_switch, `seen = tls_base;`: the load is what counts
+ */
