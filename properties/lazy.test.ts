@@ -10,7 +10,8 @@ const differs = (script: readonly Step[]) => outcome(script, false) !== outcome(
 
 describe('kernel work in lazy mode', () => {
   it('is what it is without, flushed as the protocol says', () => {
-    fc.assert(fc.property(anyScript, (script) => void expect(judgeScript(script)).toBeNull()), { numRuns: 15, seed: 11 })
+    // Every second with monitors that watch what is queued, and have nothing to say.
+    fc.assert(fc.property(anyScript, fc.boolean(), (script, watched) => void expect(judgeScript(script, watched)).toBeNull()), { numRuns: 15, seed: 11 })
   })
 
   it('is not, where a flush is missing or late and something depended on it', () => {
@@ -27,6 +28,7 @@ describe('kernel work in lazy mode', () => {
         if (differs(mutant)) {
           caught++
           expect(violation).toMatch(DIFFERENT)
+          if (caught % 4 === 0) expect(judgeScript(mutant, true)).not.toBeNull()
         } else expect(violation).toBeNull()
       }),
       { numRuns: 30, seed: 12 },

@@ -7,11 +7,13 @@
  * its uses saw, and what is left behind, must be the same. The script is data: tests put generated ones here.
  *
  * variant flushed:
+ * variant flushed-and-watched: -DXM_LAZY_MARKS
  * variant read-before-the-flush: -DWITHOUT=1
  * variant segment-loaded-before-the-flush: -DWITHOUT=2
  * variant entry-inspected-before-the-flush: -DWITHOUT=3
  * variant interrupt-without-a-flush: -DWITHOUT=4
  * variant mode-left-behind-the-use: -DWITHOUT=5
+ * variant entry-inspected-and-watched: -DWITHOUT=3 -DXM_LAZY_MARKS
  */
 #define XM_WITH_PAGING
 #include "xmlazy.h"

@@ -234,6 +234,7 @@ function readClaim(item: Fields, range: NamedRange, vcpus: number): Claim {
   if (kind === 'forbids') return { ...head, kind, functions: item.integers('functions', 4096) }
   const vcpu = item.integer('vcpu', 0, vcpus - 1)
   if (kind === 'own') return { ...head, kind, vcpu }
+  if (![1, 2, 4].includes(head.sizeBytes) || head.address % head.sizeBytes !== 0) throw new TraceError(`claim ${head.name} has ${head.sizeBytes} bytes at a place that a word does not have`)
   return {
     ...head, kind, vcpu, what: item.oneOf('what', BELIEVED), bits: item.integer('bits', -0x80000000, 0xffffffff),
     value: item.raw('value') === null ? null : item.integer('value', -0x80000000, 0xffffffff), mayBe: item.raw('mayBe') === true,

@@ -27,6 +27,9 @@ describe('an unusable object: what is wrong, and what to change', () => {
     ['two-handlers.o', 'vector 3 has two handlers, g and h', 'share one IDT'],
     ['two-pcpus.o', 'is for 2 pCPUs; 1 are declared', 'declare them once'],
     ['small-steal.o', 'has no byte that can be written for vCPU 1', 'declare an array of 2'],
+    ['own-vcpu.o', "own 'word[1]' (line 6): there is no vCPU 1", 'the program has 1'],
+    ['wide-belief.o', 'has 8 bytes', '1, 2 or 4 bytes'],
+    ['strange-belief.o', 'is about number 99', 'XM_IS_CR0'],
     ['wrong-vcpu.o', 'there is no vCPU 5', 'the program has 1'],
   ])('%s: %s', (name, what, remedy) => {
     const error = load(name)

@@ -46,9 +46,9 @@ export function judgeOrder(order: readonly string[], queuedClts: boolean): strin
 /** One step of the script of catalogue/P/P02.c: operation, operands. */
 export type ScriptStep = readonly [op: number, a: number, b: number]
 
-/** Judges whether the guest can tell its script carried out at once from the same in lazy mode. */
-export function judgeScript(script: readonly ScriptStep[]): string | null {
-  return judge(withWords(programOf('catalogue/objects/P02.o'), 'script', [...script.flat(), 0, 0, 0]))
+/** Judges whether the guest can tell its script carried out at once from the same in lazy mode. @param watched monitors know what is queued, and in which mode it is */
+export function judgeScript(script: readonly ScriptStep[], watched = false): string | null {
+  return judge(withWords(programOf(`catalogue/objects/P02${watched ? '-XM_LAZY_MARKS' : ''}.o`), 'script', [...script.flat(), 0, 0, 0]))
 }
 
 /** Judges catalogue/P/P06.c, compiled with `defines` (as the names of its objects have them), for a script of sites and forms of the sites. */
