@@ -70,6 +70,7 @@ export function loadObjects(inputs: readonly ObjectFile[], options: LoadOptions 
   const handlers = declared.filter((record) => record.kind === 'handler').map(readHandler(program, memory))
   const environment = makeEnvironment(actors, vcpus.length, uniqueHandlers(handlers), space)
   const lines = makeLineTable(program.lines)
+  const claims = declared.flatMap((record) => readClaim(record, memory, vcpus.length))
   const registersOf = (actor: Actor | null) => (actor ? environment.registers[actors.indexOf(actor)] : null)
 
   const regions = makeRegions([...program.sections.map(pieceOf), ...environment.pieces])
@@ -83,7 +84,7 @@ export function loadObjects(inputs: readonly ObjectFile[], options: LoadOptions 
     interrupts: declared.flatMap((record) => readSource(record, vcpus.length, handlers)),
     sites: readSites(declared, memory, program.symbols),
     points: declared.flatMap((record) => readPoint(record, lines)),
-    ...(declared.some((record) => record.kind in CLAIMS) ? { claims: declared.flatMap((record) => readClaim(record, memory, vcpus.length)) } : {}),
+    ...(claims.length > 0 ? { claims } : {}),
     objects: declared.filter((record) => record.kind === 'object').map(readNamedObject),
     symbols: [...program.symbols.filter((symbol) => !isOurs.test(symbol.name)), ...environment.symbols].sort(
       (a, b) => a.address - b.address,
@@ -317,8 +318,6 @@ function readPoint(record: GuestRecord, lines: readonly LineEntry[]): CheckPoint
   const point = { id: address, kind: known, text, file, line }
   return kind === 'forbids' ? [point, { ...point, id: address + MODE_POINT, kind: 'mode' }] : [point]
 }
-
-const CLAIMS = { belief: true, own: true, forbids: true }
 
 /** What is said of memory at file scope (smp/image.ts). */
 function readClaim(record: GuestRecord, memory: MemoryView, vcpuCount: number): Claim[] {
