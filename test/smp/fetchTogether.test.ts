@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest'
 import { checkImage } from '../../src/explore/check.ts'
 import { assembleImage } from '../../src/guest/asm/index.ts'
 import { makeModel } from '../../src/smp/model.ts'
+import { Sharing } from '../../src/smp/sharing.ts'
 
 /** One vCPU writes the byte at `first`, then, once it sees that, the other the byte at `second` and runs the code. */
 const program = (lead: number, first: number, second: number) =>
@@ -44,5 +45,32 @@ describe.each([
   it.each(['graph', 'dpor'] as const)(together ? 'holds by %s' : 'is violated by %s', (engine) => {
     const { verdict } = checkImage(program(lead, first, second), makeModel({ fetch }), { engine })
     expect(verdict).toBe(together ? 'holds' : 'violated')
+  })
+})
+
+describe('who writes code beside it', () => {
+  const known = () => {
+    const sharing = new Sharing(4, 3)
+    sharing.noteFetch(0, 0, 1)
+    sharing.noteWrite(0, 0, 2)
+    sharing.grown = false
+    return sharing
+  }
+
+  it('decides which writes have an order: a new one starts the exploration again', () => {
+    const sharing = known()
+    sharing.noteWrite(0, 0, 2)
+    expect(sharing.grown).toBe(false)
+    sharing.noteWrite(0, 0, 4)
+    expect(sharing.grown).toBe(true)
+  })
+
+  it('also where another exploration has learnt of it', () => {
+    const [sharing, other] = [known(), known()]
+    other.noteWrite(0, 0, 4)
+    sharing.learn(known().learnt())
+    expect(sharing.grown).toBe(false)
+    sharing.learn(other.learnt())
+    expect(sharing.grown).toBe(true)
   })
 })
