@@ -25,7 +25,7 @@
  *  xm_text_poke_write(site, bytes, n, steps)  the steps alone, for #BP handlers of one's own
  *
  * A site and the functions that it may lead to stand in one section (.text), or their distance is not known to the
- * assembler.
+ * assembler; functions that only forms name are __attribute__((used)), or the compiler drops them.
  *
  * Sources: Intel SDM vol. 3A 9.1.3 (cross-modifying code); Linux arch/x86/kernel/alternative.c, commit fd4363fff3d9.
  */

@@ -70,12 +70,12 @@ async function check(paths: readonly string[], flags: Flags): Promise<void> {
   })
   if (progress) process.stderr.write('\n')
   /** A trace of each rung and profile that was found violated. */
-  const traces = new Map<string, string>()
+  const traces = new Map<string, FoundViolation>()
   const keep = (name: string, knobs: Readonly<Record<string, KnobValue>>, other: CheckResult) => {
-    if (other.verdict !== 'violated') return
+    if (other.violation === null) return
     const path = `${tracePath(paths, flags).slice(0, -'.xmt'.length)}-${name.replace(':', '-')}.xmt`
     saveTrace(path, image, makeModel(knobs), other)
-    traces.set(name, path)
+    traces.set(name, { kind: other.violation.kind, path })
   }
   const path = found.verdict === 'violated' ? tracePath(paths, flags) : null
   const trace = path === null ? null : saveTrace(path, image, model, found)
@@ -93,12 +93,18 @@ async function check(paths: readonly string[], flags: Flags): Promise<void> {
   process.exitCode = flags.expect === undefined ? exitCodeOf(result) : result.verdict === flags.expect ? EXIT.complete : EXIT.violated
 }
 
-function printLadder(ladder: Ladder, profiles: readonly ProfileVerdict[], traces: ReadonlyMap<string, string>): void {
+interface FoundViolation {
+  readonly kind: string
+  /** Of its trace. */
+  readonly path: string
+}
+
+function printLadder(ladder: Ladder, profiles: readonly ProfileVerdict[], traces: ReadonlyMap<string, FoundViolation>): void {
   const rows = (title: string, all: readonly { readonly name: string; readonly verdict: string; readonly derived: boolean }[]) => {
     process.stdout.write(`${title}\n`)
     for (const { name, verdict, derived } of all) {
-      const trace = traces.get(name)
-      process.stdout.write(`  ${name.padEnd(16)}${verdict}${derived ? ' (follows)' : ''}${trace === undefined ? '' : `  xmcheck explain ${trace}`}\n`)
+      const found = traces.get(name)
+      process.stdout.write(`  ${name.padEnd(16)}${verdict}${derived ? ' (follows)' : ''}${found === undefined ? '' : `: ${found.kind}  xmcheck explain ${found.path}`}\n`)
     }
   }
   rows(`fetch ladder: ${formatLadder(ladder)}`, ladder.rungs.map((one) => ({ ...one, name: one.rung })))

@@ -277,6 +277,12 @@ const REACHED: Partial<Readonly<Record<CheckPointKind, string>>> = { belief: 'lo
 /** Anything declared but never reached makes a `holds` an `unknown`. */
 export function withoutVacuity(verdict: Verdict, declared: Declared, coverage: Pick<Coverage, 'points' | 'sites'>): Verdict & { vacuous: boolean } {
   if (verdict.verdict !== 'holds') return { ...verdict, vacuous: false }
+  const reasons = unreached(declared, coverage)
+  return reasons.length === 0 ? { ...verdict, vacuous: false } : { ...verdict, verdict: 'unknown', reasons: [...verdict.reasons, ...reasons], vacuous: true }
+}
+
+/** What is declared and was not reached, in words. */
+export function unreached(declared: Declared, coverage: Pick<Coverage, 'points' | 'sites'>): string[] {
   const reasons: string[] = []
   for (const point of declared.points)
     if (point.kind !== 'fail' && !coverage.points.has(point.id >>> 0)) reasons.push(`vacuous: ${point.file}:${point.line}: ${point.kind} \`${point.text}\` was never ${REACHED[point.kind] ?? 'reached'}`)
@@ -288,5 +294,5 @@ export function withoutVacuity(verdict: Verdict, declared: Declared, coverage: P
     const what = site.forms === null ? 'targets' : 'forms'
     if (reached < wanted) reasons.push(`vacuous: site ${site.name} was executed with ${reached} of its ${wanted} ${what}`)
   }
-  return reasons.length === 0 ? { ...verdict, vacuous: false } : { ...verdict, verdict: 'unknown', reasons: [...verdict.reasons, ...reasons], vacuous: true }
+  return reasons
 }
