@@ -255,3 +255,7 @@ __attribute__((unused)) static void xm_hv_deschedule(struct xm_frame *frame)
 #define XM_DESCHEDULE(vcpu, max) XM_NMI(vcpu, xm_hv_deschedule, max)
 
 #endif /* XMHYPER_H */
+
+/*
+ * survivor store removed, xm_hv_dispatch, `xm_guest_frame[xm_vcpu()] = 0;`: the next hypercall sets it anew
+ */

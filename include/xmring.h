@@ -92,5 +92,6 @@ XM_INLINE_ void xm_end(void) { (void)XM_CALL_(XM_CALL_EXIT, 0, 0); }
 #endif /* XMRING_H */
 
 /*
+ * survivor branch always taken, xm_go, `: "r"(XM_DATA_OF(ring))...`: all go to one ring
  * survivor store removed, xm_rings_on, `xm_tss_[xm_vcpu()]...`: only who enters another ring or does I/O there needs it
  */

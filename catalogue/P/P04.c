@@ -22,7 +22,7 @@ XM_VMI_TRAPS();
 static void interrupt(void) {}
 XM_VMI_DEVICE(0, interrupt, 0);
 
-static unsigned int kernel_stack[256];
+static unsigned int kernel_stack[256], cr0_before;
 
 /* ---- The sites, as they are translated ---- */
 
@@ -69,7 +69,7 @@ static void kernel(void)
 	SET_CR0(GET_CR0() | 8);
 	XM_ASSERT(GET_CR0() & 8);
 	CLTS();
-	XM_ASSERT((GET_CR0() & 8) == 0);
+	XM_ASSERT(GET_CR0() == cr0_before);
 #ifdef XM_VMI_FPU_LENT
 	unsigned int status;
 	__asm__ __volatile__("smsw %0" : "=r"(status));
@@ -85,6 +85,7 @@ static void kernel(void)
 #endif
 	XM_ASSERT(FLAG_IS_OPEN());
 	CLI();
+	XM_ASSERT(!FLAG_IS_OPEN());
 #ifndef TRAPS
 #define TRAPS 0
 #endif
@@ -96,6 +97,7 @@ static void boot(void)
 {
 	xm_rings_on();
 	xm_open_gate(XM_VMI_VECTOR_CR0, 1);
+	cr0_before = xm_read_cr0() & ~8u;
 	xm_vmi_state.cr0 = xm_read_cr0();
 #ifdef RING_0
 	kernel();
@@ -105,3 +107,7 @@ static void boot(void)
 }
 
 XM_VCPU(boot);
+
+/*
+ * survivor store removed, boot, `((volatile unsigned int *)idt.base)...`: a gate for calls, which a kernel that leaves its sites native does not make
+ */

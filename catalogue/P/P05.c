@@ -76,7 +76,7 @@ static void tables(void)
 	first[0] = 1;
 	second[0] = 2;
 	xm_map_table[0] = xm_pte(first, XM_PTE_KERNEL);
-	next_table[0] = xm_pte(second, XM_PTE_KERNEL);
+	next_table[0] = next_table[1] = xm_pte(second, XM_PTE_KERNEL);
 	next_directory[0] = xm_page_directory[0];
 	next_directory[XM_MAP_BASE >> 22] = xm_pte(next_table, XM_PTE_KERNEL);
 }
@@ -102,7 +102,8 @@ static void kernel(void)
 	END(XM_LAZY_CPU);
 	xm_load_fs(XM_TLS(0));
 	XM_ASSERT(xm_fs_word() == tls_of_next);
-	XM_ASSERT(mapped[0] == 2);
+	XM_ASSERT(mapped[0] == 2 && mapped[1024] == 2);
+	XM_ASSERT(xm_lazy.count == 0 && xm_lazy.mode == XM_LAZY_NONE);
 	XM_ASSERT(status() & 8);
 	XM_ASSERT((flags() >> 12 & 3) == 3);
 	XM_ASSERT(xm_map_table[0] == xm_pte(second, XM_PTE_KERNEL));
