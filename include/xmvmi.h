@@ -185,3 +185,8 @@ XM_VMI_CALL_ void xm_vmi_trap(struct xm_frame *frame)
 	XM_HANDLER(13, xm_vmi_trap)
 
 #endif /* XMVMI_H */
+
+/*
+ * survivor store removed, xm_vmi_open_, `xm_vmi_state.flag = XM_VMI_OPEN;`: no interrupt comes behind the one
+ * survivor store removed, xm_vmi_set_deferred_mode, `xm_vmi_state.deferred = bits;`: what is done at once need not be deferred
+ */

@@ -96,6 +96,14 @@ static void guest(void)
 		native();
 #endif
 	XM_ASSERT(handled <= 1 && (handled || !xm_vmi_state.pending));
+	XM_ASSERT(xm_lazy.count == 0 && xm_vmi_state.deferred == 0);
+	XM_ASSERT(*(volatile unsigned int *)XM_MAP_BASE == 42);
 }
 
 XM_VCPU(guest);
+
+/*
+ * survivor call removed, guest, `xm_vmi_set_deferred_mode(XM_VMI_MMU);`: what is done at once need not be deferred
+ * survivor store removed, handler, `handled++;`: what the property counts by
+ * survivor branch never taken, guest, `if (xm_vmi_attach(1, 0))`: the native way is a right one
+ */

@@ -80,3 +80,7 @@ static void cpu(int self)
 }
 
 XM_VCPUS(cpu, CPUS);
+#ifndef MEASURE
+static void done(void) { XM_ASSERT(data == CPUS * SECTIONS); }
+XM_FINAL(done);
+#endif

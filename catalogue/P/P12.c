@@ -72,3 +72,7 @@ static void guest(void)
 }
 
 XM_VCPU(guest);
+
+/*
+ * survivor store removed, guest, `slot = 0; /* nobody comes by there any more */`: what would come by there is what the property asks
+ */

@@ -174,6 +174,5 @@ XM_FINAL(ended);
  * survivor call removed, remap, `xm_set_pte(&pte[1], 1);`: the context switch sets it anew
  * survivor call removed, remap, `xm_lazy_flush();`: the context switch flushes what is left
  * survivor branch never taken, xm_vmi_open_, `while (xm_xchg(&xm_vmi_state.pending, 0)) {`: one interrupt comes at most
- * survivor store removed, xm_vmi_open_, `xm_vmi_state.flag = XM_VMI_OPEN;`: no interrupt comes behind the one
  * survivor store removed, handler, `__attribute__((noinline)) static void handler...`: what the property counts by, where one is pending still
  */
