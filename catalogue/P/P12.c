@@ -74,5 +74,5 @@ static void guest(void)
 XM_VCPU(guest);
 
 /*
- * survivor store removed, guest, `slot = 0; /* nobody comes by there any more */`: what would come by there is what the property asks
+ * survivor store removed, guest, `slot = 0;...`: what would come by there is what the property asks
  */
