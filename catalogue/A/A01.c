@@ -43,3 +43,7 @@ static void caller(void)
 
 XM_VCPU(patcher);
 XM_VCPU(caller);
+
+/*
+ * survivor store removed, patcher, `xm_poked_site = 0;`: nobody can meet the breakpoint any more, and nothing else is poked
+ */

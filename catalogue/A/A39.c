@@ -48,3 +48,7 @@ static void check(void) { XM_ASSERT(served == came && "no NMI is lost"); }
 
 XM_VCPU(task);
 XM_FINAL(check);
+
+/*
+ * survivor store removed, nmi, `came = came + 1;`: it counts what the property compares with
+ */
