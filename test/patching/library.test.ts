@@ -32,12 +32,12 @@ describe.each(['S', 'asm'])('the blocks from .%s', (assembler) => {
 })
 
 it.each([
-  ['gas', 'patcher', 'none'],
-  ['gas', 'hasty', 'illegal-target'],
-  ['nasm', 'hasty', 'illegal-target'],
-])('the example for %s, %s: %s', (assembler, patcher, expected) => {
+  ['gas', 'patcher', 'coherent', 'dpor', 'none'],
+  ['gas', 'hasty', 'independent:16', 'graph', 'illegal-target'],
+  ['nasm', 'hasty', 'independent:16', 'graph', 'illegal-target'],
+] as const)('the example for %s, %s on rung %s by %s: %s', (assembler, patcher, fetch, engine, expected) => {
   const image = loadObjects([object(`examples/textpoke-${assembler}.o`)], { vcpus: [patcher, 'caller'] })
-  expect(judge(image, { engine: 'graph' }, 'independent:16')).toBe(expected)
+  expect(judge(image, { engine }, fetch)).toBe(expected)
 }, 60_000)
 
 describe('the library', () => {
