@@ -34,7 +34,7 @@ export abstract class ImmediateBus {
   }
   fill(): void {}
   gateInvalidation(): void {}
-  invalidatePage(): void {}
+  invalidatePage(_linear: number): void {}
   invalidateTlb(): void {}
   retarget(): void {}
   flushCaches(): void {}

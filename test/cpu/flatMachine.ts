@@ -6,6 +6,7 @@ import { Cpu } from '../../src/cpu/cpu.ts'
 import { decode, type Op } from '../../src/cpu/decode.ts'
 import type { IsaRow } from '../../src/cpu/isa.ts'
 import * as reg from '../../src/cpu/registers.ts'
+import { ImmediateBus } from '../../src/platform/immediateBus.ts'
 
 export interface PortAccess {
   readonly port: number
@@ -13,12 +14,9 @@ export interface PortAccess {
   readonly value: number
 }
 
-export class FlatBus implements Bus {
+export class FlatBus extends ImmediateBus implements Bus {
   readonly bytes: Uint8Array
   readonly view: DataView
-  high = 0
-  low = 0
-  locked = false
   readonly out_: PortAccess[] = []
   /** What IN gives; by default ones. */
   input: (port: number, sizeBytes: number) => number = () => -1
@@ -29,6 +27,7 @@ export class FlatBus implements Bus {
   romStart = Infinity
 
   constructor(sizeBytes: number) {
+    super()
     this.bytes = new Uint8Array(sizeBytes)
     this.view = new DataView(this.bytes.buffer)
   }
@@ -61,40 +60,19 @@ export class FlatBus implements Bus {
     this.write32(p, low)
     this.write32(p + 4, high)
   }
-  walk32(p: number): number {
-    return this.read32(p)
-  }
-  walk64(p: number): number {
-    return this.read64(p)
-  }
-  walkMark(p: number, bits: number): boolean {
-    this.walkOr(p, bits)
-    return true
-  }
   walkOr(p: number, bits: number): void {
     if ((p & 3) !== 0) throw new Error('walkOr of a dword that is not aligned')
     this.write32(p, this.read32(p) | bits)
   }
-  fence(): void {}
-  orderStores(): void {}
-  serialize(): void {
+  override serialize(): void {
     this.serialized++
   }
-  branch(): void {}
-  invalidatePage(linear: number): void {
+  override invalidatePage(linear: number): void {
     this.invalidated.push(linear)
   }
-  invalidateTlb(): void {
+  override invalidateTlb(): void {
     this.invalidated.push(-1)
   }
-  lookup(): number {
-    return 0
-  }
-  fill(): void {}
-  gateInvalidation(): void {}
-  flushCaches(): void {}
-  flushLine(): void {}
-  retarget(): void {}
   in(port: number, sizeBytes: number): number {
     const value = this.input(port, sizeBytes)
     return sizeBytes === 4 ? value | 0 : value & (sizeBytes === 1 ? 0xff : 0xffff)
@@ -117,9 +95,6 @@ export class FlatBus implements Bus {
   }
   guestCall(): number {
     return 0
-  }
-  hypercall(): boolean {
-    return false
   }
 }
 

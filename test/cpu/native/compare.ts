@@ -13,6 +13,7 @@ import {
 } from '../../../src/cpu/registers.ts'
 import { ARITHMETIC_FLAGS, NOTHING, type Undefined } from '../../../src/cpu/undefined.ts'
 import { FIXED_FLAGS, undefinedAfter } from '../../../src/cpu/undefinedFlags.ts'
+import { ImmediateBus } from '../../../src/platform/immediateBus.ts'
 import { CODE, CODE_BYTES, DATA, DATA_BYTES, emptyTags, FLAGS, hashStack, patternWord, READ_ONLY, stackRegister, type Instance, type Result } from './layout.ts'
 import { descriptorOf, GDT_LIMIT, GLOBAL, limitBytes, LOCAL, segmentOf } from './segments.ts'
 
@@ -33,12 +34,9 @@ const IDT_AT = 0x600
 /** Instructions and iterations until the INT3 behind must have come. */
 const STEPS_MAX = 64
 
-class FlatBus implements Bus {
+class FlatBus extends ImmediateBus implements Bus {
   /** Inverts these bits of every value that is stored: for tests that spoil it. */
   spoiledStore = 0
-  locked = false
-  high = 0
-  low = 0
   readonly u8 = new Uint8Array(MEMORY_BYTES)
   readonly code = new CodeCache(this.u8, 0, MEMORY_BYTES / 0x1000, classOf('p4'))
   readonly #view = new DataView(this.u8.buffer)
@@ -71,33 +69,9 @@ class FlatBus implements Bus {
     this.write32(at, low)
     this.write32(at + 4, high)
   }
-  walk32(at: number): number {
-    return this.read32(at)
-  }
-  walk64(at: number): number {
-    return this.read64(at)
-  }
-  walkMark(at: number, bits: number): boolean {
-    this.walkOr(at, bits)
-    return true
-  }
   walkOr(at: number, bits: number): void {
     this.#view.setInt32(at, this.read32(at) | bits, true)
   }
-  orderStores(): void {}
-  fence(): void {}
-  serialize(): void {}
-  branch(): void {}
-  invalidatePage(): void {}
-  invalidateTlb(): void {}
-  lookup(): number {
-    return 0
-  }
-  fill(): void {}
-  gateInvalidation(): void {}
-  flushCaches(): void {}
-  flushLine(): void {}
-  retarget(): void {}
   in(): number {
     return -1
   }
@@ -113,9 +87,6 @@ class FlatBus implements Bus {
   }
   guestCall(_number: number, eax: number): number {
     return eax
-  }
-  hypercall(): boolean {
-    return false
   }
 }
 
