@@ -1,10 +1,9 @@
 /** examples/locks/mix.c with other scripts and kinds of locks. */
-import { readFileSync } from 'node:fs'
 import { checkImage } from '../src/explore/check.ts'
 import { assembleImage } from '../src/guest/asm/index.ts'
-import { loadObjects } from '../src/guest/loadObjects.ts'
 import type { MachineImage } from '../src/smp/image.ts'
 import { makeModel } from '../src/smp/model.ts'
+import { programAt } from '../test/programs.ts'
 
 /** Operations of a script (examples/locks/mix.c). */
 export const OPS = { take: 1, give: 2, off: 3, on: 4, work: 5 } as const
@@ -17,14 +16,8 @@ export interface Mix {
 }
 const STEPS = 16
 
-const loaded = new Map<string, MachineImage>()
-function imageOf(name: string): MachineImage {
-  if (!loaded.has(name)) loaded.set(name, loadObjects([{ name, bytes: new Uint8Array(readFileSync(new URL(`../examples/locks/objects/${name}`, import.meta.url))) }], { title: name }))
-  return loaded.get(name)!
-}
-
 function mixImage({ kinds, scripts }: Mix): MachineImage {
-  const image = imageOf(scripts[3].length > 0 ? 'mix-IRQ.o' : 'mix.o')
+  const image = programAt(`examples/locks/objects/${scripts[3].length > 0 ? 'mix-IRQ.o' : 'mix.o'}`)
   const works = (some: Mix['scripts']) => [0, 1].map((lock) => some.flat().filter((op) => op[0] === 'work' && op[1] === lock).length)
   const tables = { mix_kinds: kinds, mix_works: [...works(scripts.slice(0, 3)), ...works(scripts.slice(3))], mix_scripts: scripts.flatMap((script) => [...script.map(([op, lock]) => (OPS[op] << 4) | lock), ...new Array<number>(STEPS - script.length).fill(0)]) }
   let { regions } = image

@@ -1,19 +1,18 @@
 // Steps that are done again from memory are what executing them would have been: two machines side by side, one of which
 // remembers nothing, along random ways back and forth.
-import { readFileSync } from 'node:fs'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { smallProgram } from '../src/arbitraries.ts'
 import { CHOICES_MAX } from '../src/explore/explorable.ts'
 import { generator } from '../src/explore/generator.ts'
 import { monitorsFor } from '../src/explore/monitors/index.ts'
-import { loadObjects } from '../src/guest/loadObjects.ts'
 import { assembleImage, makeModel } from '../src/index.ts'
 import { Machine } from '../src/smp/machine.ts'
 import type { MachineImage } from '../src/smp/image.ts'
 import { PageMap } from '../src/smp/memory.ts'
 import type { Model } from '../src/smp/model.ts'
 import { Sharing } from '../src/smp/sharing.ts'
+import { programAt } from '../test/programs.ts'
 
 const RUNS = Number(process.env.XMCHECK_RUNS ?? 20)
 const models = [makeModel(), makeModel({ memory: 'sc' }), makeModel({ partialOverlap: 'wait' }), makeModel({ storeOrder: 'any' }), makeModel({ cpu: '486' })]
@@ -132,8 +131,7 @@ describe('remembered steps', () => {
   it.each(['ticket', 'sb', 'spinlock', 'explore/treiber-n2', 'explore/mcs-n2-m2', 'explore/seqlock-n1-m2', 'explore/fib-n2', 'explore/dekker_try-m2-fence'])(
     'of %s are what executing them is',
     (name) => {
-      const bytes = new Uint8Array(readFileSync(new URL(`../examples/${name}.o`, import.meta.url)))
-      const image = loadObjects([{ name, bytes }], { title: name, readSource: () => null })
+      const image = programAt(`examples/${name}.o`)
       for (let seed = 1; seed <= 3; seed++) walk(image, models[seed % 2], seed, 400)
     },
   )

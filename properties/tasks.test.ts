@@ -1,12 +1,10 @@
 // A search cut into parts, however it is cut: together they explore each class once, as the whole does.
 import fc from 'fast-check'
-import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { smallProgram } from '../src/arbitraries.ts'
 import { WHOLE, type Counts, type Task } from '../src/explore/dpor/options.ts'
 import { DporSearch } from '../src/explore/dpor/search.ts'
 import { generator } from '../src/explore/generator.ts'
-import { loadObjects } from '../src/guest/loadObjects.ts'
 import { assembleImage, makeModel } from '../src/index.ts'
 import type { MachineImage } from '../src/smp/image.ts'
 import { Machine } from '../src/smp/machine.ts'
@@ -15,6 +13,7 @@ import type { Model } from '../src/smp/model.ts'
 import { Sharing } from '../src/smp/sharing.ts'
 import { classOf } from '../test/explore/classOf.ts'
 import { isExact, randomProgram, textOf, type Program } from './fuzz/program.ts'
+import { programAt } from '../test/programs.ts'
 
 const RUNS = Number(process.env.XMCHECK_RUNS ?? 42)
 const models = [makeModel(), makeModel({ memory: 'sc' }), makeModel({ cpu: '486' })]
@@ -146,8 +145,7 @@ describe('parts of a search', () => {
   it.each(['ticket-n3-m1', 'ttas-n3-m1', 'mcs-n2-m1', 'treiber-n2', 'seqlock-n1-m2', 'dekker-m1-fence', 'peterson-m1-noassert', 'fib-n2', 'sb_ring-n4', 'lastzero-n5', 'indexer-n12'])(
     'of %s explore what the whole explores',
     (name) => {
-      const bytes = new Uint8Array(readFileSync(new URL(`../examples/explore/${name}.o`, import.meta.url)))
-      const image = loadObjects([{ name, bytes }], { title: name, readSource: () => null })
+      const image = programAt(`examples/explore/${name}.o`)
       for (let seed = 1; seed <= 3; seed++) compare(image, models[seed % 2], seed, 2 + 2 * seed)
     },
   )

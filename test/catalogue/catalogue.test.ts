@@ -1,24 +1,15 @@
 // The catalogue: every variant gets the verdict that is known for it, by guest code that knows nothing of it.
-import { execFileSync } from 'node:child_process'
-import { mkdtempSync, readdirSync, readFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { agrees, type Outcome } from '../../src/catalogue/compare.ts'
 import { readScenario, ScenarioError, sourceOf } from '../../src/catalogue/scenario.ts'
+import { commandIn, emptyDirectory, ROOT } from '../cli/command.ts'
 import { LONG } from '../long.ts'
 
-const root = fileURLToPath(new URL('../..', import.meta.url))
-const text = (path: string) => readFileSync(join(root, path), 'utf8')
-const run = (...words: string[]): { status: number; out: string } => {
-  try {
-    return { status: 0, out: execFileSync(process.execPath, [join(root, 'bin/xmcheck.mjs'), ...words], { cwd: root, encoding: 'utf8', maxBuffer: 1 << 28, stdio: ['ignore', 'pipe', 'pipe'] }) }
-  } catch (error) {
-    const { status, stdout, stderr } = error as { status: number; stdout: string; stderr: string }
-    return { status, out: stdout + stderr }
-  }
-}
+const text = (path: string) => readFileSync(join(ROOT, path), 'utf8')
+const run = commandIn(ROOT)
+const directory = emptyDirectory()
 
 interface Listed {
   readonly entries: readonly {
@@ -53,7 +44,7 @@ describe('every entry that has a scenario', () => {
 
 describe('the data', () => {
   it('is read by the command alone: no scenario, engine or monitor knows what is expected of it', () => {
-    const sources = readdirSync(join(root, 'src'), { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.ts'))
+    const sources = readdirSync(join(ROOT, 'src'), { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.ts'))
     for (const name of sources) {
       const source = text(`src/${name}`)
       if (/catalogue\.json|own\.json/.test(source)) expect(name).toBe('cli/catalogue.ts')
@@ -65,7 +56,7 @@ describe('the data', () => {
 
   it('has a scenario only for entries and variants that exist', () => {
     const entries = ['catalogue.json', 'own.json'].flatMap((file) => (JSON.parse(text(`catalogue/${file}`)) as { entries: { id: string; variants: { name: string }[] }[] }).entries)
-    const files = readdirSync(join(root, 'catalogue'), { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.c'))
+    const files = readdirSync(join(ROOT, 'catalogue'), { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.c'))
     for (const file of files) {
       const scenario = readScenario(file, text(`catalogue/${file}`))
       const entry = entries.find((one) => one.id === scenario.id)!
@@ -135,22 +126,21 @@ int other;
 
 describe('xmcheck catalogue', () => {
   it('refuses what is not there', () => {
-    expect(run('catalogue', 'Z99')).toMatchObject({ status: 2 })
+    expect(run('catalogue', 'Z99')).toMatchObject({ code: 2 })
   })
 
   it('exports what a user can start from, with the same verdict', () => {
-    const dir = mkdtempSync(join(tmpdir(), 'xmcheck-'))
-    expect(run('catalogue', 'A02', 'A07', '--export', dir).status).toBe(0)
-    const commands = readFileSync(join(dir, 'commands.txt'), 'utf8').trim().split('\n')
+    expect(run('catalogue', 'A02', 'A07', '--export', directory).code).toBe(0)
+    const commands = readFileSync(join(directory, 'commands.txt'), 'utf8').trim().split('\n')
     expect(commands).toContain('xmcheck check A07.independent-chunks.o --fetch independent:4')
     const verdicts = commands.map((line) => {
       const [, , object, ...options] = line.split(' ')
-      return run('check', join(dir, object), ...options, '--out', dir).status
+      return run('check', join(directory, object), ...options, '--out', directory).code
     })
     expect(verdicts).toEqual([0, 0, 1, 1, 0])
   })
 
   it('shows how variants differ', () => {
-    expect(run('catalogue', 'A03', '--diff', '--no-ladder', '--no-color', '--out', mkdtempSync(join(tmpdir(), 'xmcheck-'))).out).toContain('-\txm_sync_core();')
+    expect(run('catalogue', 'A03', '--diff', '--no-ladder', '--no-color', '--out', directory).out).toContain('-\txm_sync_core();')
   })
 })

@@ -1,20 +1,12 @@
 // `xmcheck bench cpu` as its users run it: what it says does not depend on how fast the machine is, but for the speeds.
-import { spawnSync } from 'node:child_process'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
-import { afterAll, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
+import { commandIn, emptyDirectory, ROOT } from './command.ts'
 
-const root = fileURLToPath(new URL('../..', import.meta.url))
-const directory = mkdtempSync(join(tmpdir(), 'xmcheck-'))
-afterAll(() => rmSync(directory, { recursive: true }))
+const directory = emptyDirectory()
 
-function bench(...args: string[]): { code: number; out: string; err: string } {
-  const run = spawnSync(process.execPath, [join(root, 'bin', 'xmcheck.mjs'), 'bench', 'cpu', ...args], { cwd: root, encoding: 'utf8', env: { ...process.env, NO_COLOR: '1' } })
-  expect(run.stderr, args.join(' ')).not.toMatch(/\n\s+at /)
-  return { code: run.status!, out: run.stdout, err: run.stderr }
-}
+const bench = (...args: string[]) => commandIn(ROOT)('bench', 'cpu', ...args)
 
 interface Row {
   readonly name: string

@@ -1,14 +1,10 @@
 // `xmcheck litmus` as its users run it: files, directories, lists; one bad file does not stop the others.
-import { spawnSync } from 'node:child_process'
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
-import { afterAll, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
+import { commandIn, emptyDirectory } from './command.ts'
 
-const root = fileURLToPath(new URL('../..', import.meta.url))
-const directory = mkdtempSync(join(tmpdir(), 'xmcheck-litmus-'))
-afterAll(() => rmSync(directory, { recursive: true }))
+const directory = emptyDirectory()
 const sb = (name: string, row = '') => `X86 ${name}\n{ }\n P0 | P1 ;\n MOV [x],$1 | MOV [y],$1 ;\n${row} MOV EAX,[y] | MOV EAX,[x] ;\nexists (0:EAX=0 /\\ 1:EAX=0)\n`
 const files: Readonly<Record<string, string>> = {
   'SB.litmus': sb('SB'), 'sub/SB+mfences.litmus': sb('SB+mfences', ' MFENCE | MFENCE ;\n'), 'sub/bad.litmus': sb('bad', ' FLY | NOP ;\n'), 'sub/notes.txt': 'no test',
@@ -18,11 +14,7 @@ const files: Readonly<Record<string, string>> = {
 mkdirSync(join(directory, 'sub'))
 for (const [name, text] of Object.entries(files)) writeFileSync(join(directory, name), text)
 
-function xmcheck(...args: string[]): { code: number; out: string; err: string } {
-  const run = spawnSync(process.execPath, [join(root, 'bin', 'xmcheck.mjs'), 'litmus', ...args], { cwd: directory, encoding: 'utf8', env: { ...process.env, NO_COLOR: '1' } })
-  expect(run.stderr, args.join(' ')).not.toMatch(/\n\s+at /)
-  return { code: run.status!, out: run.stdout, err: run.stderr }
-}
+const xmcheck = (...args: string[]) => commandIn(directory)('litmus', ...args)
 const observations = (text: string) => text.split('\n').filter((line) => line.startsWith('Observation'))
 
 describe('xmcheck litmus', () => {

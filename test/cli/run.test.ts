@@ -1,26 +1,18 @@
 // `xmcheck run` and the replay of its recordings, as their users see them: streams, exit codes, files.
-import { spawn, spawnSync } from 'node:child_process'
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { spawn } from 'node:child_process'
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
-import { afterAll, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { assembleBytes } from '../../src/guest/asm/index.ts'
+import { BIN, commandIn, emptyDirectory, ENVIRONMENT } from './command.ts'
 
-const command = fileURLToPath(new URL('../../bin/xmcheck.mjs', import.meta.url))
-const directory = mkdtempSync(join(tmpdir(), 'xmcheck-'))
-afterAll(() => rmSync(directory, { recursive: true }))
-const environment = { ...process.env, NO_COLOR: '1' }
+const directory = emptyDirectory()
+const xmcheck = commandIn(directory)
 
 /** A flat image of 16-bit code. */
 function image(name: string, code: string): string {
   writeFileSync(join(directory, name), assembleBytes(`bits 16\n${code}`))
   return name
-}
-function xmcheck(...args: string[]): { code: number; out: string; err: string } {
-  const run = spawnSync(process.execPath, [command, ...args], { cwd: directory, encoding: 'utf8', env: environment })
-  expect(run.stderr, args.join(' ')).not.toMatch(/\n\s+at /)
-  return { code: run.status!, out: run.stdout, err: run.stderr }
 }
 const say = (text: string) => [...text].map((letter) => `mov al, ${letter.charCodeAt(0)}\nout 0xe9, al\n`).join('')
 
@@ -53,7 +45,7 @@ describe('run', () => {
   })
   it.each(['SIGINT', 'SIGTERM'] as const)('writes the recording when %s ends it', async (signal) => {
     const name = image('loop', `${say('x')}l: mov [0x500], eax\ninc eax\njmp l`)
-    const child = spawn(process.execPath, [command, 'run', name, '--record', `${signal}.xmt`], { cwd: directory, env: environment, stdio: ['ignore', 'pipe', 'ignore'] })
+    const child = spawn(process.execPath, [BIN, 'run', name, '--record', `${signal}.xmt`], { cwd: directory, env: ENVIRONMENT, stdio: ['ignore', 'pipe', 'ignore'] })
     child.stdout.once('data', () => child.kill(signal))
     expect(await new Promise((resolve) => child.once('exit', resolve))).toBe(130)
     expect(existsSync(join(directory, `${signal}.xmt`))).toBe(true)

@@ -1,23 +1,15 @@
 // Searches that are shared out and kept, as users do it: threads, a kill -9, several machines.
-import { spawn, spawnSync } from 'node:child_process'
-import { copyFileSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { spawn } from 'node:child_process'
+import { copyFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
-import { afterAll, expect, it } from 'vitest'
+import { expect, it } from 'vitest'
+import { BIN, commandIn, emptyDirectory, ROOT } from './command.ts'
 
-const root = fileURLToPath(new URL('../..', import.meta.url))
-const directory = mkdtempSync(join(tmpdir(), 'xmcheck-'))
-afterAll(() => rmSync(directory, { recursive: true }))
+const directory = emptyDirectory()
+const xmcheck = commandIn(directory)
 for (const name of ['explore/readers-n16', 'explore/treiber_push-n3', 'explore/fib-n2', 'explore/sb_ring-n8', 'ticket-broken', 'textpoke'])
-  copyFileSync(join(root, 'examples', `${name}.o`), join(directory, `${name.split('/').pop()}.o`))
+  copyFileSync(join(ROOT, 'examples', `${name}.o`), join(directory, `${name.split('/').pop()}.o`))
 
-const command = (...args: string[]) => [join(root, 'bin', 'xmcheck.mjs'), ...args]
-function xmcheck(...args: string[]): { code: number; out: string; err: string } {
-  const run = spawnSync(process.execPath, command(...args), { cwd: directory, encoding: 'utf8', env: { ...process.env, NO_COLOR: '1' } })
-  expect(run.stderr, args.join(' ')).not.toMatch(/\n\s+at /)
-  return { code: run.status!, out: run.stdout, err: run.stderr }
-}
 const json = (...args: string[]) => {
   const { code, out } = xmcheck(...args, '--json')
   return { code, ...JSON.parse(out) }
@@ -32,7 +24,7 @@ it('explores the same with workers', () => {
 })
 
 it('goes on after a kill -9', async () => {
-  const args = command('check', 'readers-n16.o', '--resume', 'kept.xmc', '--json')
+  const args = [BIN, 'check', 'readers-n16.o', '--resume', 'kept.xmc', '--json']
   const killed = spawn(process.execPath, args, { cwd: directory, stdio: 'ignore' })
   const over = new Promise((resolve) => killed.on('exit', resolve))
   while (!existsSync(join(directory, 'kept.xmc')) && killed.exitCode === null) await new Promise((resolve) => setTimeout(resolve, 10))
@@ -44,7 +36,7 @@ it('goes on after a kill -9', async () => {
 }, 180_000)
 
 it('goes on with a graph search after a kill -9', async () => {
-  const args = command('check', 'sb_ring-n8.o', '--engine', 'graph', '--resume', 'graph.xmc', '--json')
+  const args = [BIN, 'check', 'sb_ring-n8.o', '--engine', 'graph', '--resume', 'graph.xmc', '--json']
   const killed = spawn(process.execPath, args, { cwd: directory, stdio: 'ignore' })
   const over = new Promise((resolve) => killed.on('exit', resolve))
   while (!existsSync(join(directory, 'graph.xmc')) && killed.exitCode === null) await new Promise((resolve) => setTimeout(resolve, 10))

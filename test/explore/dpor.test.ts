@@ -4,12 +4,12 @@ import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
 import { DporSearch } from '../../src/explore/dpor/search.ts'
 import { assembleImage, checkImage } from '../../src/index.ts'
-import { loadObjects } from '../../src/guest/loadObjects.ts'
 import type { MachineImage } from '../../src/smp/image.ts'
 import { Machine } from '../../src/smp/machine.ts'
 import { PageMap } from '../../src/smp/memory.ts'
 import { makeModel, type Model } from '../../src/smp/model.ts'
 import { Sharing } from '../../src/smp/sharing.ts'
+import { programAt } from '../programs.ts'
 
 const folder = fileURLToPath(new URL('../../examples/explore/', import.meta.url))
 const rows = readFileSync(`${folder}rows.txt`, 'utf8')
@@ -27,7 +27,7 @@ function explore(image: MachineImage, model: Model, events = 2_000_000): DporSea
   while (search.advance());
   return search
 }
-const object = (name: string) => loadObjects([{ name, bytes: readFileSync(`${folder}${name}.o`) }], { title: name, readSource: () => null })
+const object = (name: string) => programAt(`examples/explore/${name}.o`)
 
 describe.each(['sc', 'tso'])('reference programs under %s', (memory) => {
   const column = memory === 'sc' ? 1 : 2

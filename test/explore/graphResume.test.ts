@@ -1,6 +1,4 @@
 // A graph search that is kept and gone on with, any number of times, says and counts what one does that is not.
-import { readFileSync } from 'node:fs'
-import { fileURLToPath } from 'node:url'
 import { Packr, Unpackr } from 'msgpackr'
 import { describe, expect, it } from 'vitest'
 import { startCheck, type CheckOptions, type CheckResult } from '../../src/explore/check.ts'
@@ -8,11 +6,10 @@ import { CheckpointError } from '../../src/explore/checkpoint.ts'
 import { generator } from '../../src/explore/generator.ts'
 import { decodeGraphCheckpoint, encodeGraphCheckpoint } from '../../src/explore/graphCheckpoint.ts'
 import { isSealed, seal } from '../../src/explore/sealed.ts'
-import { loadObjects } from '../../src/guest/loadObjects.ts'
 import { makeModel } from '../../src/smp/model.ts'
+import { programAt } from '../programs.ts'
 
-const folder = fileURLToPath(new URL('../../examples/', import.meta.url))
-const object = (name: string) => loadObjects([{ name, bytes: readFileSync(`${folder}${name}.o`) }], { title: name, readSource: () => null })
+const object = (name: string) => programAt(`examples/${name}.o`)
 const model = makeModel()
 
 /** All that does not depend on the clock, nor on how large tables have grown. */

@@ -3,7 +3,6 @@ import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
 import { checkImage, type CheckOptions } from '../../src/explore/check.ts'
-import { loadObjects } from '../../src/guest/loadObjects.ts'
 import { assembleImage } from '../../src/index.ts'
 import { explain, formatExplanation } from '../../src/replay/explain.ts'
 import { minimizeTrace } from '../../src/replay/minimize.ts'
@@ -14,9 +13,10 @@ import { parseSharing } from '../../src/replay/sharingText.ts'
 import { decodeTrace, encodeTrace } from '../../src/replay/trace.ts'
 import type { MachineImage } from '../../src/smp/image.ts'
 import { makeModel } from '../../src/smp/model.ts'
+import { programAt } from '../programs.ts'
 
 const folder = fileURLToPath(new URL('../../examples/explore/', import.meta.url))
-const object = (name: string) => loadObjects([{ name, bytes: readFileSync(`${folder}${name}.o`) }], { title: name, readSource: () => null })
+const object = (name: string) => programAt(`examples/explore/${name}.o`)
 const hangs = readFileSync(`${folder}hangs.txt`, 'utf8')
   .split('\n')
   .filter((line) => line !== '' && !line.startsWith('#'))

@@ -1,15 +1,11 @@
 // How much of the interleaving was tried, as pairs of conflicting accesses.
-import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { checkImage } from '../../src/explore/check.ts'
 import { Orders } from '../../src/explore/orders.ts'
-import { loadObjects } from '../../src/guest/loadObjects.ts'
 import { makeModel } from '../../src/smp/model.ts'
+import { programAt } from '../programs.ts'
 
-const image = (name: string) => {
-  const bytes = new Uint8Array(readFileSync(new URL(`../../examples/${name}.o`, import.meta.url)))
-  return loadObjects([{ name, bytes }], { title: name, readSource: () => null })
-}
+const image = (name: string) => programAt(`examples/${name}.o`)
 
 describe('orders of conflicting accesses', () => {
   it('are counted once a pair, and as covered when both came', () => {

@@ -1,18 +1,15 @@
-import { readFileSync } from 'node:fs'
-import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
 import { checkImage, type CheckOptions } from '../../src/explore/check.ts'
 import { generator } from '../../src/explore/generator.ts'
 import { Pct } from '../../src/explore/sampling/pct.ts'
 import { sample, SAMPLERS, type Sampler } from '../../src/explore/sampling/search.ts'
-import { loadObjects } from '../../src/guest/loadObjects.ts'
 import { makeModel } from '../../src/smp/model.ts'
 import { fail, inc, type Instruction, load, store, Toy } from './toy.ts'
+import { programAt } from '../programs.ts'
 
 const increment: Instruction[] = [load(0, 0), store(0, 0, 1)]
 const racy = () => new Toy([increment, increment], { holdsAtEnd: (cells) => cells[0] === 2 })
-const folder = fileURLToPath(new URL('../../examples/explore/', import.meta.url))
-const object = (name: string) => loadObjects([{ name, bytes: readFileSync(`${folder}${name}.o`) }], { title: name, readSource: () => null })
+const object = (name: string) => programAt(`examples/explore/${name}.o`)
 const check = (name: string, options: CheckOptions) => checkImage(object(name), makeModel({ localSteps: 64 }), options)
 
 describe.each(SAMPLERS)('%s', (sampler: Sampler) => {

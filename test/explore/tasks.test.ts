@@ -1,5 +1,4 @@
 // A dpor search as a list of tasks: by one or by several, in one go or in many, it finds the same.
-import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { DporSearch } from '../../src/explore/dpor/search.ts'
 import { CheckpointError, decodeCheckpoint, encodeCheckpoint, keyOf } from '../../src/explore/checkpoint.ts'
@@ -9,13 +8,10 @@ import { addTotals, noTotals } from '../../src/explore/parallel/taskRun.ts'
 import { TaskSearch, type SavedTasks, type TaskOptions } from '../../src/explore/parallel/taskSearch.ts'
 import { TaskWorker } from '../../src/explore/parallel/worker.ts'
 import { Workshop } from '../../src/explore/workshop.ts'
-import { loadObjects } from '../../src/guest/loadObjects.ts'
 import { makeModel } from '../../src/smp/model.ts'
+import { programAt } from '../programs.ts'
 
-const imageOf = (name: string) => {
-  const bytes = new Uint8Array(readFileSync(new URL(`../../examples/${name}.o`, import.meta.url)))
-  return loadObjects([{ name, bytes }], { title: name, readSource: () => null })
-}
+const imageOf = (name: string) => programAt(`examples/${name}.o`)
 const workshop = (name: string) => new Workshop(imageOf(name), makeModel())
 const limits = {}
 

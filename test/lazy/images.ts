@@ -1,20 +1,8 @@
 /** The context switch of catalogue/P/P01.c with its steps in any order: the table of steps is data, so an order is put into the image. */
-import { readFileSync } from 'node:fs'
 import { checkImage } from '../../src/explore/check.ts'
-import { loadObjects } from '../../src/guest/loadObjects.ts'
 import type { MachineImage } from '../../src/smp/image.ts'
 import { makeModel } from '../../src/smp/model.ts'
-
-const programs = new Map<string, MachineImage>()
-/** An object of the repository, linked. */
-export function programOf(path: string): MachineImage {
-  let image = programs.get(path)
-  if (image === undefined) {
-    image = loadObjects([{ name: path, bytes: new Uint8Array(readFileSync(new URL(`../../${path}`, import.meta.url))) }], { title: path })
-    programs.set(path, image)
-  }
-  return image
-}
+import { programAt } from '../programs.ts'
 
 /** The image with `words` at the beginning of one of its objects. */
 export function withWords(image: MachineImage, object: string, words: readonly number[]): MachineImage {
@@ -38,7 +26,7 @@ export function judge(image: MachineImage): string | null {
 
 /** Judges the switch with its steps in `order`. */
 export function judgeOrder(order: readonly string[], queuedClts: boolean): string | null {
-  const image = programOf(`catalogue/objects/P01${queuedClts ? '-CLTS_QUEUED' : ''}.o`)
+  const image = programAt(`catalogue/objects/P01${queuedClts ? '-CLTS_QUEUED' : ''}.o`)
   const step = (name: string) => image.symbols.find((one) => one.name === name && one.kind === 'function')!.address
   return judge(withWords(image, 'order', order.map(step)))
 }
@@ -48,12 +36,12 @@ export type ScriptStep = readonly [op: number, a: number, b: number]
 
 /** Judges whether the guest can tell its script carried out at once from the same in lazy mode. @param watched monitors know what is queued, and in which mode it is */
 export function judgeScript(script: readonly ScriptStep[], watched = false): string | null {
-  return judge(withWords(programOf(`catalogue/objects/P02${watched ? '-XM_LAZY_MARKS' : ''}.o`), 'script', [...script.flat(), 0, 0, 0]))
+  return judge(withWords(programAt(`catalogue/objects/P02${watched ? '-XM_LAZY_MARKS' : ''}.o`), 'script', [...script.flat(), 0, 0, 0]))
 }
 
 /** Judges catalogue/P/P06.c, compiled with `defines` (as the names of its objects have them), for a script of sites and forms of the sites. */
 export function judgeForms(defines: string, script: readonly (readonly [site: number, argument: number])[], forms: readonly number[]): string | null {
-  const image = programOf(`catalogue/objects/P06${defines}.o`)
+  const image = programAt(`catalogue/objects/P06${defines}.o`)
   return judge(withWords(withWords(image, 'script', [...script.flat(), PV_END, 0]), 'forms', forms))
 }
 const PV_END = 9

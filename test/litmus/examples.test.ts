@@ -1,12 +1,11 @@
 // What herd cannot say: examples/litmus, each under the knobs that decide it.
-import { spawnSync } from 'node:child_process'
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { afterAll, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { runLitmus } from '../../src/litmus/run.ts'
 import { KNOBS, makeModel, PROFILES, type KnobValue } from '../../src/smp/model.ts'
+import { commandIn, emptyDirectory } from '../cli/command.ts'
 
 const folder = new URL('../../examples/litmus/', import.meta.url)
 const textOf = (name: string) => readFileSync(new URL(`${name}.litmus`, folder), 'utf8')
@@ -61,13 +60,11 @@ describe('examples/litmus', () => {
   })
 
   // The bundle is several times faster.
-  const directory = mkdtempSync(join(tmpdir(), 'xmcheck-bp-'))
-  afterAll(() => rmSync(directory, { recursive: true }))
+  const directory = emptyDirectory()
   it('needs its INT3', () => {
-    const bin = fileURLToPath(new URL('../../bin/xmcheck.mjs', import.meta.url))
     const path = join(directory, 'no-int3.litmus')
     writeFileSync(path, textOf('relink-bp').replace('MOV byte [P1:l],$0xcc', 'NOP'))
-    const { stdout } = spawnSync(process.execPath, [bin, 'litmus', fileURLToPath(new URL('relink-bp.litmus', folder)), path, '--engine', 'classes'], { encoding: 'utf8' })
-    expect(stdout.match(/^(?:Ok|No|Observation \S+ \S+)/gm)).toEqual(['Ok', 'Observation relink-bp Always', 'No', 'Observation relink-bp Sometimes'])
+    const { out } = commandIn(directory)('litmus', fileURLToPath(new URL('relink-bp.litmus', folder)), path, '--engine', 'classes')
+    expect(out.match(/^(?:Ok|No|Observation \S+ \S+)/gm)).toEqual(['Ok', 'Observation relink-bp Always', 'No', 'Observation relink-bp Sometimes'])
   })
 })

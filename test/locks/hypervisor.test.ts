@@ -1,16 +1,12 @@
 // include/xmhyper.h: hypercalls by number, events with mask and pending, kicks that count, descheduling that others see.
-import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { checkImage } from '../../src/explore/check.ts'
-import { loadObjects } from '../../src/guest/loadObjects.ts'
 import { imageOf, mutantsOf, originOf } from '../../src/mutation/mutants.ts'
 import { observe } from '../../src/mutation/observe.ts'
 import { makeModel } from '../../src/smp/model.ts'
+import { programAt } from '../programs.ts'
 
-const image = (name: string) => {
-  const path = `examples/locks/objects/hyper-${name}.o`
-  return loadObjects([{ name: path, bytes: new Uint8Array(readFileSync(new URL(`../../${path}`, import.meta.url))) }], { title: path })
-}
+const image = (name: string) => programAt(`examples/locks/objects/hyper-${name}.o`)
 const judge = (name: string) => {
   const { verdict, strength, violation } = checkImage(image(name), makeModel())
   return violation === null ? `${verdict} ${strength}` : `${violation.kind}: ${violation.message}`

@@ -1,21 +1,17 @@
 // Every lock of include/xmlock.h and xmqueued.h, as examples/locks/check.c takes it: mutual exclusion, no deadlock, order, last access.
-import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { checkImage, type CheckOptions } from '../../src/explore/check.ts'
-import { loadObjects } from '../../src/guest/loadObjects.ts'
 import { imageOf, mutantsOf } from '../../src/mutation/mutants.ts'
 import { observe } from '../../src/mutation/observe.ts'
 import type { MachineImage } from '../../src/smp/image.ts'
 import { makeModel } from '../../src/smp/model.ts'
+import { programAt } from '../programs.ts'
 
 const FIFO = ['TICKET', 'TICKET16', 'MCS', 'PV_TICKET', 'KVM_TICKET', 'QUEUED']
 const UNFAIR = ['DEC', 'BYTE', 'WRITE', 'XEN', 'PV_QUEUED']
 const LOCKS = [...FIFO, ...UNFAIR]
 
-const lock = (name: string): MachineImage => {
-  const path = `examples/locks/objects/check-${name}.o`
-  return loadObjects([{ name: path, bytes: new Uint8Array(readFileSync(new URL(`../../${path}`, import.meta.url))) }], { title: path })
-}
+const lock = (name: string): MachineImage => programAt(`examples/locks/objects/check-${name}.o`)
 const judge = (name: string, options: CheckOptions = {}, knobs = {}) => {
   const { verdict, strength, violation, liveness } = checkImage(lock(name), makeModel(knobs), options)
   return { verdict, strength, violation, liveness: liveness?.covered }

@@ -1,15 +1,14 @@
 // What docs/mutants.md says is said of the objects that are there: a program that has changed since is named here. To bring it up to date:
 // node scripts/buildMutants.mjs, or with --prune, which only drops what is no longer so. What has not been run is listed on the page.
-import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { Command } from 'commander'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { addModelFlags, knobsOf, type ModelFlags } from '../../src/cli/common.ts'
-import { loadObjects } from '../../src/guest/loadObjects.ts'
 import { programKey } from '../../src/mutation/key.ts'
 import { makeModel } from '../../src/smp/model.ts'
+import { commandIn, ROOT } from '../cli/command.ts'
+import { programAt } from '../programs.ts'
 
 interface Form {
   readonly id: string
@@ -19,9 +18,8 @@ interface Form {
 }
 type Results = Readonly<Record<string, { readonly key: string }>>
 
-const root = fileURLToPath(new URL('../..', import.meta.url))
-const script = (name: string) => import(join(root, 'scripts', name)) as Promise<unknown>
-const text = (path: string) => readFileSync(join(root, path), 'utf8')
+const script = (name: string) => import(join(ROOT, 'scripts', name)) as Promise<unknown>
+const text = (path: string) => readFileSync(join(ROOT, path), 'utf8')
 
 let forms: Form[]
 let page: { pageOf(root: string, forms: readonly Form[], results: Results): string; locksOf(text: string, forms: readonly Form[], results: Results): string }
@@ -29,7 +27,7 @@ const results = JSON.parse(text('catalogue/mutants.json')) as Results
 
 beforeAll(async () => {
   const { fixedForms, lockForms } = (await script('fixedForms.mjs')) as { fixedForms(entries: readonly { file: string | null }[]): Form[]; lockForms(text: string): Form[] }
-  const listing = execFileSync(process.execPath, [join(root, 'bin/xmcheck.mjs'), 'catalogue', '--list', '--json'], { cwd: root, encoding: 'utf8', maxBuffer: 1 << 26 })
+  const listing = commandIn(ROOT)('catalogue', '--list', '--json').out
   const { entries } = JSON.parse(listing) as { entries: { file: string | null }[] }
   forms = [...fixedForms(entries.filter((entry) => entry.file !== null)), ...lockForms(text('examples/locks/check.c'))]
   page = (await script('mutantsPage.mjs')) as typeof page
@@ -38,8 +36,7 @@ beforeAll(async () => {
 /** The key of the program as it is now. */
 function keyOf({ object, options }: Form): string {
   const command = addModelFlags(new Command()).allowUnknownOption().allowExcessArguments()
-  const image = loadObjects([{ name: object, bytes: new Uint8Array(readFileSync(join(root, object))) }], { title: object })
-  return programKey(image, makeModel(knobsOf(command.parse([...options], { from: 'user' }).opts<ModelFlags>())))
+  return programKey(programAt(object), makeModel(knobsOf(command.parse([...options], { from: 'user' }).opts<ModelFlags>())))
 }
 
 describe('docs/mutants.md', () => {
@@ -52,7 +49,7 @@ describe('docs/mutants.md', () => {
   it('is what the results and the reasons in the sources make of it, and every reason fits a survivor', () => {
     // What has not been run is no claim.
     const claims = (page: string) => page.split('\n').filter((line) => !line.startsWith('Not run yet'))
-    expect(claims(text('docs/mutants.md'))).toEqual(claims(page.pageOf(root, forms, results)))
+    expect(claims(text('docs/mutants.md'))).toEqual(claims(page.pageOf(ROOT, forms, results)))
     expect(text('docs/locks.md')).toBe(page.locksOf(text('docs/locks.md'), forms, results))
   })
 })

@@ -1,12 +1,10 @@
 // Mutants are made from machine code, piece by piece; the property of a sound protocol notices the pieces that it needs, and of what it
 // does not notice facts about all executions say why.
-import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { EIP } from '../../src/cpu/registers.ts'
 import { checkImage } from '../../src/explore/check.ts'
 import { finish } from '../../src/explore/explorable.ts'
 import { assembleImage } from '../../src/guest/asm/index.ts'
-import { loadObjects } from '../../src/guest/loadObjects.ts'
 import { instructionsOf } from '../../src/mutation/code.ts'
 import { Campaign, type Judged } from '../../src/mutation/judge.ts'
 import { programKey } from '../../src/mutation/key.ts'
@@ -15,8 +13,8 @@ import { endsOf, observe } from '../../src/mutation/observe.ts'
 import { fits, givenReasons } from '../../src/mutation/survivors.ts'
 import type { MachineImage } from '../../src/smp/image.ts'
 import { makeModel } from '../../src/smp/model.ts'
+import { programAt } from '../programs.ts'
 
-const object = (path: string): MachineImage => loadObjects([{ name: path, bytes: new Uint8Array(readFileSync(new URL(`../../${path}`, import.meta.url))) }], { title: path })
 const DATA = '\nsection .data\nx: dd 0\ny: dd 0\nz: dd 0'
 /** Each vCPU runs one of these. */
 const program = (...vcpus: readonly string[]): MachineImage =>
@@ -77,7 +75,7 @@ describe('mutants', () => {
 
   it('are made neither of what is never reached, nor of what prepares the program or judges it', () => {
     expect(kinds('jmp out\nmov [x], eax\nout: nop')).toEqual([])
-    const image = object('examples/locks/objects/check-TICKET.o')
+    const image = programAt('examples/locks/objects/check-TICKET.o')
     const functions = new Set(mutants(image).map((one) => originOf(image, one.place.address).function))
     expect(functions).toEqual(new Set(['cpu']))
     expect(instructionsOf(image).some((one) => originOf(image, one.address).function === 'all_counted')).toBe(true)
@@ -99,7 +97,7 @@ function instructionsAt(image: MachineImage, from: number, count: number): strin
 
 describe('fates', () => {
   it('of the fenced store-buffering test', async () => {
-    const fates = await told(object('examples/sb-fence.o'))
+    const fates = await told(programAt('examples/sb-fence.o'))
     expect(fates).toContain('MFENCE removed: noticed: assertion')
     expect(fates.filter((one) => /^MFENCE/.test(one) && !one.includes('noticed'))).toEqual([])
   })
@@ -156,7 +154,7 @@ describe('reasons that people give', () => {
 })
 
 it('the key of a program is that of what it does', () => {
-  const image = object('examples/locks/objects/check-TICKET.o')
+  const image = programAt('examples/locks/objects/check-TICKET.o')
   const key = programKey(image, makeModel())
   const changed = (offset: number): MachineImage => ({
     ...image,

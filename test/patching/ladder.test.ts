@@ -2,11 +2,10 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { formatLadder, ladderOf, type RungVerdict } from '../../src/patching/ladder.ts'
-import { readFileSync } from 'node:fs'
 import { checkImage } from '../../src/explore/check.ts'
-import { loadObjects } from '../../src/guest/loadObjects.ts'
 import { profilesOf } from '../../src/patching/profiles.ts'
 import { makeModel, parseRung, PROFILES, rungImplies, RUNGS } from '../../src/smp/model.ts'
+import { programAt } from '../programs.ts'
 
 const implies = (a: string, b: string) => rungImplies(parseRung(a)!, parseRung(b)!)
 
@@ -40,7 +39,7 @@ describe('ladder', () => {
 describe('profiles', () => {
   /** Verdict by name of the profile, and which were explored. */
   const under = async (object: string, knobs: Record<string, string> = {}) => {
-    const image = loadObjects([{ name: object, bytes: new Uint8Array(readFileSync(new URL(`../../catalogue/objects/${object}.o`, import.meta.url))) }], {})
+    const image = programAt(`catalogue/objects/${object}.o`)
     const verdict = (all: Readonly<Record<string, string | number | boolean>>): RungVerdict => {
       const result = checkImage(image, makeModel(all), { engine: 'graph', liveness: 'off' })
       return result.verdict === 'violated' ? 'violated' : result.strength === 'complete' ? 'holds' : 'unknown'

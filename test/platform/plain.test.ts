@@ -1,12 +1,11 @@
 // One program in three ways: for real, recorded, and step by step as the explorer goes. All must end in the same state.
-import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { assembleImage } from '../../src/guest/asm/index.ts'
-import { loadObjects } from '../../src/guest/loadObjects.ts'
 import { PlainRun } from '../../src/platform/plainRun.ts'
 import { runSteps } from '../../src/platform/stepRun.ts'
 import type { MachineImage } from '../../src/smp/image.ts'
 import { makeModel } from '../../src/smp/model.ts'
+import { programAt } from '../programs.ts'
 
 const LIMIT = 3_000_000
 const model = makeModel()
@@ -265,9 +264,7 @@ buffer: times 8192 db 7`)
   })
 
   it('of a compiled program end where the steps end, and their recording replays', () => {
-    const name = 'examples/bench/compute-small.o'
-    const image = loadObjects([{ name, bytes: new Uint8Array(readFileSync(new URL(`../../${name}`, import.meta.url))) }], { title: name })
-    const { recording } = inThreeWays(image)
+    const { recording } = inThreeWays(programAt('examples/bench/compute-small.o'))
     expect(recording.checks.length).toBeGreaterThan(10)
   })
 

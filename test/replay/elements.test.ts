@@ -1,19 +1,16 @@
-import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { generator } from '../../src/explore/generator.ts'
 import { CHOICES_MAX } from '../../src/explore/explorable.ts'
 import { checkImage } from '../../src/explore/check.ts'
 import { assembleImage } from '../../src/guest/asm/index.ts'
-import { loadObjects } from '../../src/guest/loadObjects.ts'
 import { carryOut, elementsOf } from '../../src/replay/elements.ts'
 import { minimize, Runner } from '../../src/replay/minimize.ts'
 import { makeMachine, recordSharing } from '../../src/replay/record.ts'
 import { formatSchedule, parseSchedule } from '../../src/replay/schedule.ts'
 import { makeModel } from '../../src/smp/model.ts'
+import { programAt } from '../programs.ts'
 
-const example = (name: string) => loadObjects(
-  [{ name, bytes: new Uint8Array(readFileSync(new URL(`../../examples/${name}.o`, import.meta.url))) }], { title: name },
-)
+const example = (name: string) => programAt(`examples/${name}.o`)
 const IRQ = `
 .vcpu counter, 2
 .irq 0, 0x40, tick, 1

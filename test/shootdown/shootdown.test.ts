@@ -1,14 +1,12 @@
 // include/xmpvmm.h and xmmm.h: flushes that are left for vCPUs that do not run; vCPUs that come back online (examples/shootdown).
-import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { checkImage, type CheckOptions } from '../../src/explore/check.ts'
-import { loadObjects } from '../../src/guest/loadObjects.ts'
 import { makeModel } from '../../src/smp/model.ts'
 import { LONG } from '../long.ts'
+import { programAt } from '../programs.ts'
 
 const judge = (name: string, options: CheckOptions = {}) => {
-  const path = `examples/shootdown/objects/${name}.o`
-  const image = loadObjects([{ name: path, bytes: new Uint8Array(readFileSync(new URL(`../../${path}`, import.meta.url))) }], { title: path })
+  const image = programAt(`examples/shootdown/objects/${name}.o`)
   const { verdict, strength, violation } = checkImage(image, makeModel({ ...image.knobs }), { engine: 'graph', ...options })
   return violation === null ? `${verdict} ${strength}` : violation.kind
 }

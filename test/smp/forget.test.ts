@@ -1,16 +1,14 @@
 // States that differ in what nothing reads any more are one; whatever can still be read stays. A register that is forgotten
 // holds a value that would be noticed, so a wrong answer of cpu/liveness.ts shows in the final states.
-import { readFileSync } from 'node:fs'
-import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
 import { behaviourOf } from '../../properties/fuzz/reference.ts'
 import { checkImage } from '../../src/explore/check.ts'
 import { assembleImage } from '../../src/guest/asm/index.ts'
-import { loadObjects } from '../../src/guest/loadObjects.ts'
 import { Machine } from '../../src/smp/machine.ts'
 import { PageMap } from '../../src/smp/memory.ts'
 import { makeModel } from '../../src/smp/model.ts'
 import { Sharing } from '../../src/smp/sharing.ts'
+import { programAt } from '../programs.ts'
 
 const OUT_BYTES = 64
 const program = (p0: string, rest = '', p1 = 'mov ebx, 4\nlock xadd [x], ebx\nlock xadd [x], ebx\nret') =>
@@ -113,11 +111,9 @@ describe('what nothing reads is forgotten', () => {
 })
 
 describe('reference programs', () => {
-  const folder = fileURLToPath(new URL('../../examples/explore/', import.meta.url))
   // 256 and some 47 000 elsewhere.
   it.each([['lockinc-n8-m1', 256], ['ticket-n6-m1', 31_456]])('%s has %i states', (name, states) => {
-    const image = loadObjects([{ name, bytes: readFileSync(`${folder}${name}.o`) }], { title: name, readSource: () => null })
-    expect(checkImage(image, makeModel(), { engine: 'graph' })).toMatchObject({ verdict: 'holds', strength: 'complete', states })
+    expect(checkImage(programAt(`examples/explore/${name}.o`), makeModel(), { engine: 'graph' })).toMatchObject({ verdict: 'holds', strength: 'complete', states })
   })
 })
 
