@@ -6,21 +6,17 @@ import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
+import { FOR_NODE } from './esbuildOptions.mjs'
 
 rmSync(new URL('../dist', import.meta.url), { recursive: true, force: true })
 await build({
+  ...FOR_NODE,
   absWorkingDir: new URL('..', import.meta.url).pathname,
   entryPoints: { index: 'src/index.ts', arbitraries: 'src/arbitraries.ts', cli: 'src/cli/main.ts', worker: 'src/cli/worker.ts' },
   outdir: 'dist',
-  bundle: true,
   splitting: true,
   chunkNames: 'chunk-[hash]',
-  format: 'esm',
-  platform: 'node',
-  target: 'node20',
-  packages: 'external',
   sourcemap: true,
-  logLevel: 'warning',
   minifySyntax: true,
 })
 

@@ -2,17 +2,13 @@
 // wider ones; `-- faults` times how soon a broken engine is noticed. One bundle, for the speed of it.
 import { spawnSync } from 'node:child_process'
 import { build } from 'esbuild'
+import { FOR_NODE } from './esbuildOptions.mjs'
 
 const outfile = new URL('../dist/fuzz.js', import.meta.url).pathname
 await build({
+  ...FOR_NODE,
   absWorkingDir: new URL('..', import.meta.url).pathname,
   entryPoints: ['properties/fuzz/main.ts'],
   outfile,
-  bundle: true,
-  format: 'esm',
-  platform: 'node',
-  target: 'node20',
-  packages: 'external',
-  logLevel: 'warning',
 })
 process.exitCode = spawnSync(process.execPath, [outfile, ...process.argv.slice(2)], { stdio: 'inherit' }).status ?? 1

@@ -5,6 +5,7 @@ import { dirname, join, relative, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
 import type { Plugin } from 'vitest/config'
+import { FOR_NODE } from './esbuildOptions.mjs'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const sources = join(root, 'src/')
@@ -14,18 +15,13 @@ const compiled = (path: string) => path.replace(/\.ts$/, '.js')
 /** Compiles what has changed. Files that stay as they are are left alone: another run may be reading them. */
 export async function compileModules(): Promise<void> {
   const { outputFiles } = await build({
+    ...FOR_NODE,
     absWorkingDir: root,
     entryPoints: ['src/**/*.ts'],
     outbase: 'src',
     outdir: modules,
     write: false,
-    bundle: true,
-    format: 'esm',
-    platform: 'node',
-    target: 'node20',
-    packages: 'external',
     sourcemap: true,
-    logLevel: 'warning',
     plugins: [
       {
         name: 'modules stay apart',
