@@ -109,5 +109,6 @@ static void boot(void)
 XM_VCPU(boot);
 
 /*
+ * survivor branch never taken, xm_vmi_arrive, `if (xm_vmi_state.flag == XM_VMI_OPEN)`: in ring 0 interrupts are the machine's, and this one does nothing
  * survivor store removed, boot, `((volatile unsigned int *)idt.base)...`: a gate for calls, which a kernel that leaves its sites native does not make
  */
