@@ -96,6 +96,9 @@ static void kernel(void)
 	BEGIN(XM_LAZY_CPU, XM_VMI_CPU);
 #endif
 	UPDATE(XM_OP_CR3, next_directory, 0, 0);
+#if CALLS == 5
+	XM_ASSERT(xm_map_table[1] == xm_pte(first, XM_PTE_KERNEL)); /* what was deferred before is carried out before */
+#endif
 	UPDATE(XM_OP_DESCRIPTOR, xm_tls_entry(0), XM_TLS_LOW(&tls_of_next), XM_TLS_HIGH(&tls_of_next));
 	UPDATE(XM_OP_TS, 1, 0, 0);
 	UPDATE(XM_OP_IOPL, 3, 0, 0);
