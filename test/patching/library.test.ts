@@ -1,9 +1,10 @@
 // The blocks of include/ as a library, from GNU assembler and from nasm: what holds with each, and what does not without a part of it.
+import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { checkImage } from '../../src/explore/check.ts'
 import { loadObjects } from '../../src/guest/loadObjects.ts'
-import { BLOCK_OBJECTS } from '../../src/guest/runtime/blockObjects.ts'
+import { BLOCK_OBJECTS, BLOCK_SOURCES } from '../../src/guest/runtime/blockObjects.ts'
 import { NOPS } from '../../src/patching/blocks.ts'
 import type { MachineImage } from '../../src/smp/image.ts'
 import { makeModel } from '../../src/smp/model.ts'
@@ -17,6 +18,11 @@ function judge(image: MachineImage, options: Parameters<typeof checkImage>[2], f
   const result = checkImage(image, makeModel({ fetch }), { liveness: 'off', ...options })
   return result.violation?.kind ?? (result.strength === 'complete' ? 'none' : result.strength)
 }
+
+it('the library is what build.sh made of the sources as they are', () => {
+  const changed = Object.entries(BLOCK_SOURCES).filter(([name, digest]) => createHash('sha256').update(readFileSync(new URL(`../../${name}`, import.meta.url))).digest('hex') !== digest)
+  expect(changed.map(([name]) => name)).toEqual([])
+})
 
 describe.each(['S', 'asm'])('the blocks from .%s', (assembler) => {
   const program = (name: string, vcpus?: string) => load(`assembly-${assembler}-${name}`, vcpus)

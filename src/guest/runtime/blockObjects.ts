@@ -370,3 +370,16 @@ export const BLOCK_OBJECTS: readonly { readonly name: string; readonly defines: 
     'BAAAAAgAAAABAAAAAgAAAAAAAAAAAAAATAoAAHABAAASAAAAEAAAAAQAAAAQAAAACQAAAAMAAAAAAAAAAAAAALwLAACiAAAAAAAA' +
     'AAAAAAABAAAAAAAAABEAAAADAAAAAAAAAAAAAABwDwAArQAAAAAAAAAAAAAAAQAAAAAAAAA=' },
 ]
+
+/** What they were compiled from, with SHA-256. */
+// prettier-ignore
+export const BLOCK_SOURCES: Readonly<Record<string, string>> = {
+  'include/xmcheck.h': 'fe1eb4cc963f9fde4120f4abff984e8c105293b26b257886b8c1c46dbaccde1c',
+  'include/xmnmi.h': '287504be7a261ecd32a436270b45134d9f05d1929490bc7befe3eae8f29e8aa3',
+  'include/xmpatch.h': '467db125eb5e3522f06abf7ae16c10a3444517d6a9d4fe9219987ab3330fe4b4',
+  'include/xmprobe.h': '391973bd4b29a6bb41957424f4f89457a4c61d0386b87293a12538dccb2682fe',
+  'include/xmpv.h': 'eb7fa81f0d8810ea0e7e86a99a6966b72940e10febc4db8d5d59024393135a17',
+  'include/xmstatic.h': '50a1482f89dc6f3b817897ecdb49773d9645ff0fad07b06c95b309244d487754',
+  'include/xmtask.h': 'b1270dc89f6987729cae0c04a01bab174a2a5c8ed600d30b149e54f843c34d09',
+  'src/guest/runtime/blocks.c': '37d4b2a8c179c2f72fc8deae6f3d9c3f858369d807128215dfb3ad92e761780a',
+}
