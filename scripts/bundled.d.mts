@@ -1,0 +1,2 @@
+/** What the module at `path` exports. */
+export function importBundled(path: string): Promise<unknown>
