@@ -125,33 +125,36 @@ function describeProgress({ states, events, executions, preemptions, done, order
 
 const tracePath = (paths: readonly string[], flags: Flags) => `${flags.out}/${(paths[0].split('/').pop() ?? 'trace').replace(/\.o$/, '')}.xmt`
 
-async function printTrace(trace: Trace, path: string): Promise<void> {
+/** @param path where it was saved; null: it was not */
+async function printTrace(trace: Trace, path: string | null): Promise<void> {
   const { describeCycle, formatTimeline, timelineOf } = await loadTimeline()
   process.stdout.write(`\n${formatTimeline(timelineOf(trace))}\n`)
   if (trace.cycleFrom !== null) process.stdout.write(`${describeCycle({ from: trace.cycleFrom + 1, to: trace.schedule.length })}\n`)
-  process.stdout.write(`\nReplay it:  xmcheck replay ${path}\nExplain it: xmcheck explain ${path}\n`)
+  if (path !== null) process.stdout.write(`\nReplay it:  xmcheck replay ${path}\nExplain it: xmcheck explain ${path}\n`)
 }
+
+const UNFINISHED = 'the schedule ends before the program does, without a violation so far'
 
 /** One execution: it can show a violation, and proves nothing otherwise. */
 async function checkSchedule(image: MachineImage, model: Model, line: string, paths: readonly string[], flags: Flags): Promise<void> {
   const { sharing, schedule, cycle } = parseScheduleLine(line)
   const known = parseSharing(image, sharing)
   if (known.missing.length > 0) throw new UsageError(`--schedule: the objects have no place for ${known.missing.join(' ')}`)
-  const { trace, divergence } = runSchedule(image, model, known.sharing, schedule, cycle)
+  const { trace, divergence, ended } = runSchedule(image, model, known.sharing, schedule, cycle)
   if (divergence !== null) throw new DivergedError(`--schedule: step ${divergence.step}: ${divergence.message}`)
   const { violation } = trace
   const path = violation === null ? null : tracePath(paths, flags)
   if (path !== null) writeFile(path, encodeTrace(trace))
-  const verdict = violation === null ? 'holds' : 'violated'
+  const verdict = violation !== null ? 'violated' : ended ? 'holds' : 'unknown'
   if (flags.json) {
     const document = {
-      version: 1, command: 'check', verdict, strength: 'sampled', bounds: {}, states: schedule.length + 1, executions: 1, events: schedule.length,
+      version: 1, command: 'check', verdict, strength: 'sampled', reasons: verdict === 'unknown' ? [UNFINISHED] : [], bounds: {}, states: schedule.length + 1, executions: 1, events: schedule.length,
       seconds: 0, engine: 'schedule', models: model.knobs, coverage: {}, violation: violation && { ...violation, trace: path },
     }
     process.stdout.write(`${JSON.stringify(document)}\n`)
   } else {
-    process.stdout.write(violation === null ? 'no violation in this one execution\n' : `violated: ${violation.kind}: ${violation.message}\n`)
-    await printTrace(trace, path ?? '')
+    process.stdout.write(violation !== null ? `violated: ${violation.kind}: ${violation.message}\n` : ended ? 'no violation in this one execution\n' : `unknown: ${UNFINISHED}\n`)
+    await printTrace(trace, path)
   }
   process.exitCode = flags.expect !== undefined ? (verdict === flags.expect ? EXIT.complete : EXIT.violated) : violation === null ? EXIT.open : EXIT.violated
 }
@@ -167,7 +170,7 @@ function print(result: CheckResult): void {
   out(`${result.states} states, ${result.executions} paths, ${result.events} events in ${result.seconds.toFixed(2)} s (${result.engine}), ${Math.round(memoryUsed() / 2 ** 20)} MB`)
   if (result.others) out(`  ${result.executions} classes; besides ${result.others.discarded} executions discarded in a failed turn of a loop, ${result.others.cut} cut, ${result.others.redundant} redundant${result.others.endless === 0 ? '' : `, ${result.others.endless} that do not end`}`)
   if (result.orders) out(`  ${result.orders.pairs} pairs of conflicting accesses, ${result.orders.both} of them seen in both orders`)
-  if (result.cost) out(`least schedule: ${result.cost.preemptions} preemptions, ${result.cost.environment} environment choices, ${result.cost.delays} delayed drains`)
+  if (result.cost) out(`least ${result.cycleFrom === undefined ? 'schedule' : 'way to where nothing helps any more'}: ${result.cost.preemptions} preemptions, ${result.cost.environment} environment choices, ${result.cost.delays} delayed drains`)
   for (const point of result.coverage.points) out(`  ${point.kind} ${point.file}:${point.line} \`${point.text}\`: ${point.evaluations} times`)
   for (const site of result.coverage.sites) out(`  site ${site.site} to ${site.target}: ${site.executions} times`)
   if (result.coverage.cut > 0) out(`  ${result.coverage.cut} executions cut by assumptions`)

@@ -25,7 +25,7 @@ function list(flags: OutputFlags): void {
   out('profiles (--profile NAME)')
   for (const profile of profiles) {
     const settings = Object.entries(profile.knobs).map(([name, value]) => `${name}=${value}`).join(' ')
-    out(`  ${profile.name.padEnd(14)}${settings.padEnd(40)}${profile.doc}`)
+    out(`  ${profile.name.padEnd(14)}${settings.padEnd(46)}${profile.doc}`)
   }
   out('monitors')
   for (const monitor of MONITORS) out(`  ${monitor.name.padEnd(18)}${monitor.doc}`)

@@ -9,7 +9,7 @@
  * and interrupts); (drains of v, n) is where n of its stores have reached memory.
  */
 import { CHOICES_MAX } from '../explore/explorable.ts'
-import { choiceArgument, choiceKind, choiceVcpu, DESCHEDULE, DRAIN, isEvent, packChoice, RUN, SCHEDULE } from '../smp/choice.ts'
+import { choiceArgument, choiceKind, choiceVcpu, DESCHEDULE, DRAIN, INTERRUPT, isEvent, NMI, packChoice, RUN, SCHEDULE } from '../smp/choice.ts'
 import type { Machine } from '../smp/machine.ts'
 
 export type Element =
@@ -210,8 +210,10 @@ export function describeElement(element: Element): string {
         ? `vCPU ${element.to} starts`
         : `vCPU ${element.to} runs after event ${element.events} of vCPU ${element.vcpu}`
     case 'choose': {
-      const what = CHOICE_WORDS[choiceKind(element.choice)]
-      return `event ${element.events + 1} of vCPU ${element.vcpu} is ${what} ${choiceArgument(element.choice)}`
+      const kind = choiceKind(element.choice)
+      const argument = choiceArgument(element.choice)
+      const which = kind === NMI ? '' : ` ${kind === INTERRUPT ? argument & 0xff : argument}`
+      return `event ${element.events + 1} of vCPU ${element.vcpu} is ${CHOICE_WORDS[kind]}${which}`
     }
     case 'deschedule':
       return `the hypervisor takes the pCPU of vCPU ${element.of} away${element.vcpu < 0 ? '' : ` after event ${element.events} of vCPU ${element.vcpu}`}`
@@ -230,4 +232,4 @@ function untilText({ actor, vcpu, count }: Release): string {
   return `vCPU ${vcpu} has been descheduled ${count === 1 ? 'once' : `${count} times`}`
 }
 
-const CHOICE_WORDS = ['variant', 'drain', 'interrupt', 'NMI']
+const CHOICE_WORDS = ['variant', 'drain', 'interrupt', 'an NMI']

@@ -37,10 +37,11 @@ export function recordTrace(image: MachineImage, model: Model, sharing: Sharing,
 /**
  * Carries out a schedule that somebody wrote, as far as it is possible.
  * @returns the trace of what was carried out, and where and why it could not go on
+ * `ended`: nothing is possible behind it.
  */
 export function runSchedule(
   image: MachineImage, model: Model, known: SharingRecord, schedule: readonly number[], cycle: Cycle | null = null,
-): { trace: Trace; divergence: Divergence | null } {
+): { trace: Trace; divergence: Divergence | null; ended: boolean } {
   const machine = makeMachine(image, model, known)
   const enabled = new Int32Array(CHOICES_MAX)
   const hash = new CheckHash(machine)
@@ -62,7 +63,7 @@ export function runSchedule(
   const violation = machine.violation ?? round
   const cycleFrom = whole && round !== null ? cycle.from : null
   const trace = { image, knobs: model.knobs, sharing: known, schedule: taken, checks: Int32Array.from(checks), violation, cycleFrom }
-  return { trace, divergence }
+  return { trace, divergence, ended: machine.enabled(enabled) === 0 }
 }
 
 /** `choice; here ... is possible`; null: it is. */

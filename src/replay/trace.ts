@@ -14,9 +14,11 @@ import { VCPUS_MAX } from '../smp/sharing.ts'
 
 export const TRACE_MAGIC = 'xmcheck-trace'
 /** Version of the format that is written, and the oldest reader that understands it: 3 where the run goes round, 4 where vCPUs see who has a pCPU, or take interrupts and no NMIs. */
-export const TRACE_VERSION = 4
+export const TRACE_VERSION = 5
 export const TRACE_READER_MIN = 2
 const TRACE_READER_OF_CYCLES = 3
+/** First one that knows of steal time, and of vCPUs that take only interrupts or only NMIs. */
+const TRACE_READER_OF_STEAL_TIME = 4
 /** Largest trace file, total memory of an image, and longest schedule that are read. */
 export const TRACE_BYTES_MAX = 64 << 20
 const MEMORY_BYTES_MAX = 256 << 20
@@ -78,7 +80,7 @@ export function encodeTrace(trace: Trace): Uint8Array {
     checks: words(trace.checks),
     violation: trace.violation,
     ...(trace.cycleFrom === null ? {} : { cycleFrom: trace.cycleFrom, readerMin: TRACE_READER_OF_CYCLES }),
-    ...(image.stealTime === undefined && trace.sharing.interruptible.every((one) => one <= VCPU_BITS) ? {} : { readerMin: TRACE_VERSION }),
+    ...(image.stealTime === undefined && trace.sharing.interruptible.every((one) => one <= VCPU_BITS) ? {} : { readerMin: TRACE_READER_OF_STEAL_TIME }),
   })
 }
 
@@ -101,18 +103,50 @@ export function openTrace(file: Uint8Array): { kind: string; fields: Fields } {
     fields = new Fields(new Unpackr({ useRecords: false, mapsAsObjects: true }).unpack(file), 'the trace')
   } catch (error) {
     if (error instanceof TraceError) throw error
-    throw new TraceError('it is not msgpack, or it is cut short')
+    throw new TraceError('it is not an xmcheck trace, or it is cut short')
   }
   if (fields.raw('magic') !== TRACE_MAGIC) throw new TraceError('it is not an xmcheck trace')
   const readerMin = fields.integer('readerMin', 0, 1e6)
   if (readerMin > TRACE_VERSION)
     throw new TraceError(`it needs a reader of format ${readerMin}; this one reads up to ${TRACE_VERSION}`)
+  checkSum(file, fields.integer('version', 0, 1e6))
   return { kind: fields.raw('kind') === undefined ? KIND_EXECUTION : fields.oneOf('kind', [KIND_EXECUTION, KIND_RUN]), fields }
 }
 
 /** A trace file of `kind` with these fields, after the head that all have. */
 export function sealTrace(kind: string, fields: Readonly<Record<string, unknown>>): Uint8Array {
-  return packr.pack({ magic: TRACE_MAGIC, version: TRACE_VERSION, readerMin: TRACE_READER_MIN, features: [], kind, ...fields })
+  const file = Uint8Array.from(packr.pack({ magic: TRACE_MAGIC, version: TRACE_VERSION, readerMin: TRACE_READER_MIN, features: [], kind, sum: new Uint8Array(SUM_BYTES), ...fields }))
+  const at = sumAt(file)
+  new DataView(file.buffer).setUint32(at, sumOf(file, at))
+  return file
+}
+
+const SUM_BYTES = 4
+/** From this version on traces have a sum. */
+const SUM_VERSION = 5
+/** The key `sum` and the head of 4 bytes behind it, as MessagePack. */
+const SUM_KEY = [0xa3, 0x73, 0x75, 0x6d, 0xc4, SUM_BYTES]
+/** The head is shorter. */
+const HEAD_BYTES_MAX = 256
+
+/** Where the sum stands; -1: there is none. */
+function sumAt(file: Uint8Array): number {
+  for (let at = 0; at < Math.min(file.length, HEAD_BYTES_MAX); at++) if (SUM_KEY.every((byte, k) => file[at + k] === byte)) return at + SUM_KEY.length
+  return -1
+}
+
+/** FNV-1a over the file, with 0 for the sum itself. */
+function sumOf(file: Uint8Array, at: number): number {
+  let hash = 0x811c9dc5
+  for (let k = 0; k < file.length; k++) hash = Math.imul(hash ^ (k >= at && k < at + SUM_BYTES ? 0 : file[k]), 0x01000193)
+  return hash >>> 0
+}
+
+/** @throws TraceError where the contents are not what the sum says; older traces have none */
+function checkSum(file: Uint8Array, version: number): void {
+  const at = sumAt(file)
+  if (at < 0 && version < SUM_VERSION) return
+  if (at < 0 || at + SUM_BYTES > file.length || new DataView(file.buffer, file.byteOffset).getUint32(at) !== sumOf(file, at)) throw new TraceError('it is damaged: its sum is not that of its contents')
 }
 
 /** @throws TraceError on anything that is not a sound trace */

@@ -44,18 +44,20 @@ export function choiceArgument(choice: number): number {
   return choice >>> 12
 }
 
-/** `run1`, `run1:2`, `drain0`, `irq1:33`: the spelling in schedules on the command line and in reports. */
+/** `run1`, `run1:2`, `drain0`, `irq1:33` (an IPI), `irq1:64.1` (of declared source 1): the spelling in schedules on the command line and in reports. */
 export function formatChoice(choice: number): string {
   const argument = choiceArgument(choice)
-  return CHOICE_KINDS[choiceKind(choice)] + choiceVcpu(choice) + (argument === 0 ? '' : `:${argument}`)
+  const text = choiceKind(choice) === INTERRUPT && argument > 0xff ? `${argument & 0xff}.${argument >> 8}` : `${argument}`
+  return CHOICE_KINDS[choiceKind(choice)] + choiceVcpu(choice) + (argument === 0 ? '' : `:${text}`)
 }
 
-const SPELLING = new RegExp(`^(${CHOICE_KINDS.join('|')})(\\d{1,2})(?::(\\d{1,5}))?$`)
+const SPELLING = new RegExp(`^(${CHOICE_KINDS.join('|')})(\\d{1,2})(?::(\\d{1,5})(?:\\.(\\d{1,3}))?)?$`)
 
 /** The inverse of `formatChoice`; null where the text is not a choice. */
 export function parseChoice(text: string): number | null {
   const match = SPELLING.exec(text)
   if (!match) return null
   const kind = (CHOICE_KINDS as readonly string[]).indexOf(match[1])
-  return packChoice(kind, Number(match[2]), Number(match[3] ?? 0))
+  if (match[4] !== undefined && kind !== INTERRUPT) return null
+  return packChoice(kind, Number(match[2]), Number(match[3] ?? 0) | (Number(match[4] ?? 0) << 8))
 }

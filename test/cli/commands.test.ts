@@ -43,6 +43,8 @@ describe('check', () => {
     const replayed = xmcheck('replay', 'out/check/lostwake.xmt').out
     expect(replayed).toContain(checked.violation.message)
     expect(replayed).toMatch(/step \d+ repeats for ever\n.*every check hash equal; violated: lost-wakeup/)
+    expect(json('check', 'sb.o', '--schedule', 'share:y share:x run0 drain1')).toMatchObject({ code: 3, verdict: 'unknown', reasons: [expect.stringContaining('ends before the program does')] })
+    expect(xmcheck('check', 'sb.o', '--schedule', 'share:y share:x run0 drain1').out).not.toContain('xmcheck replay')
     expect(xmcheck('check', 'sb.o', '--schedule', json('check', 'sb.o').schedule).out).toContain('violated: assertion')
     const schedule = /Schedule: ([^]*)$/.exec(xmcheck('explain', 'out/check/lostwake.xmt').out)![1]
     expect(xmcheck('check', 'lostwake.o', '--schedule', schedule)).toMatchObject({ code: 1, out: expect.stringContaining('violated: lost-wakeup') })

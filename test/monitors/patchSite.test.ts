@@ -61,6 +61,10 @@ form_call: dd 0, 0
     expect(judge(clc('mfence'), { fetch: 'single' })).toBe('stale-code')
   })
 
+  it.each(['1', '0xfffff000'])('names the address of bytes, not their number: %s', (bytes) => {
+    expect(judge(source('mfence').replace('0xe8', '0xf8').replace('mov edx, after', `mov edx, ${bytes}`))).toBe('bad-call')
+  })
+
   it('names a site', () => {
     expect(judge(source('').replace('0xe8', '0xf8').replace('mov eax, site', 'mov eax, site + 1'))).toBe('bad-call')
   })

@@ -101,11 +101,11 @@ describe('minimisation', () => {
 
 describe('schedules as text', () => {
   it('reads what it writes', () => {
-    const schedule = parseSchedule('run0*3 drain1 run1:2 irq0:320 nmi1')
-    expect(formatSchedule(schedule)).toBe('run0*3 drain1 run1:2 irq0:320 nmi1')
-    expect(schedule).toHaveLength(7)
+    const schedule = parseSchedule('run0*3 drain1 run1:2 irq0:64.1 irq0:64 nmi1')
+    expect(formatSchedule(schedule)).toBe('run0*3 drain1 run1:2 irq0:64.1 irq0:64 nmi1')
+    expect(schedule).toHaveLength(8)
   })
-  it.each(['run', 'run0*0', 'run0*', 'jump1', 'run0*2*2', 'run0:99999999', 'run0*9999999'])('refuses %s', (text) => {
+  it.each(['run', 'run0*0', 'run0*', 'jump1', 'run0*2*2', 'run0:1.1', 'run0:99999999', 'run0*9999999'])('refuses %s', (text) => {
     expect(() => parseSchedule(text)).toThrow(/choice/)
   })
 })

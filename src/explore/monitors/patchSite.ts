@@ -49,6 +49,10 @@ export class PatchSites implements Monitor {
     if (call !== GUEST_CALLS.patched) return
     const k = this.#patched.indexOf(eax >>> 0)
     if (k < 0) return this.#machine.violate('bad-call', vcpu, `XM_PATCHED(${this.#machine.symbolize(eax)}): there is no site`)
+    const { sizeBytes } = this.#sites.get(eax >>> 0)!.find(({ address }) => address >>> 0 === eax >>> 0)!
+    const { memory } = this.#machine
+    if (edx !== 0 && (memory.index(edx) < 0 || memory.index(edx + sizeBytes - 1) < 0))
+      return this.#machine.violate('bad-call', vcpu, `XM_PATCHED(${this.#machine.symbolize(eax)}, 0x${(edx >>> 0).toString(16)}): the bytes that stand there now are given by their address, and there is no memory`)
     this.#machine.store.set(this.#ghosts + k, edx)
   }
 
@@ -97,8 +101,9 @@ export class PatchSites implements Monitor {
     const offset = eip - (site.address >>> 0)
     const at = machine.memory.index(wanted + offset)
     const bytes = machine.executedBytes(vcpu, op.length)
-    if (at < 0 || !equal(machine.memory.u8.subarray(at, at + bytes.length), bytes))
-      machine.violate('stale-code', vcpu, `site ${site.name} was executed as \`${hex(bytes)}\` (${nameOf(op)}) after it was said to be patched`)
+    const now = machine.memory.u8.subarray(at, at + bytes.length)
+    if (!equal(now, bytes))
+      machine.violate('stale-code', vcpu, `site ${site.name} was executed as \`${hex(bytes)}\` (${nameOf(op)}) after it was said to be patched to \`${hex(now)}\``)
   }
 
   #count(site: PatchSite, what: string): void {
