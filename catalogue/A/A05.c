@@ -36,3 +36,7 @@ static void executor(void)
 
 XM_VCPU(patcher);
 XM_VCPU(executor);
+
+/*
+ * survivor store removed, patcher, `xm_poked_site = 0;`: nobody can meet the breakpoint any more, and nothing else is poked
+ */

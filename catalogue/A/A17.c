@@ -52,3 +52,7 @@ static void stopped(void)
 
 XM_VCPU(patcher);
 XM_VCPU(stopped);
+
+/*
+ * survivor store removed, patcher, `xm_nmi_site = 0;`: an NMI that comes later writes the same bytes once more
+ */
