@@ -353,7 +353,8 @@ export class Execution {
     }
     if (!this.#handled.has(vector)) {
       const missing = cpu.remark === null ? '' : ` (${cpu.remark})`
-      return this.#board.violate('unhandled-exception', v, `exception ${vector} (${EXCEPTION_NAMES[vector] ?? '?'}) at ${at} has no handler${missing}`)
+      const what = vector === PAGE_FAULT ? `, which accesses 0x${(cpu.faultAddress >>> 0).toString(16)} (error code ${cpu.faultError}),` : ''
+      return this.#board.violate('unhandled-exception', v, `exception ${vector} (${EXCEPTION_NAMES[vector] ?? '?'}) at ${at}${what} has no handler${missing}`)
     }
     this.#board.observer?.({ kind: 'exception', vcpu: v, address: vector, sizeBytes: 0, value: cpu.faultError })
     cpu.raise()
