@@ -57,3 +57,8 @@ static void probed(void)
 
 XM_VCPU(patcher);
 XM_VCPU(probed);
+
+/*
+ * survivor store removed, xm_sync_handler, `XM_SYNC_GROUP(2)`: the wait for it ends with the other vCPU too, which goes offline
+ * survivor store removed, patcher, `vector = 0;`: nobody looks at it while there are no entries
+ */

@@ -56,3 +56,8 @@ static void executor(void)
 
 XM_VCPU(patcher);
 XM_VCPU(executor);
+
+/*
+ * survivor store removed, xm_sync_handler, `XM_SYNC_GROUP(2)`: the wait for it ends with the executor too, which goes offline
+ * survivor store removed, patcher, `modifying--;`: no INT3 comes any more that it would be looked at for
+ */
