@@ -53,7 +53,7 @@ export function parseSchedule(text: string): number[] {
     const choice = parseChoice(spelling)
     const count = /^\d{1,7}$/.test(times) ? Number(times) : 0
     if (choice === null || count === 0 || rest.length > 0)
-      throw new ScheduleError(`'${word}' is no choice: write run0, run1:2, drain0, irq1:33 or nmi0, with *count behind it to repeat`)
+      throw new ScheduleError(`'${word}' is no choice: write run0, run1:2, drain0, irq1:33 (irq1:33.1: of declared source 1) or nmi0, with *count behind it to repeat`)
     if (schedule.length + count > LENGTH_MAX) throw new ScheduleError(`a schedule has at most ${LENGTH_MAX} choices`)
     for (let k = 0; k < count; k++) schedule.push(choice)
   }
