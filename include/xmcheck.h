@@ -577,4 +577,7 @@ XM_INLINE_ void xm_clflush(const volatile void *p)
 	static const unsigned int XM_JOIN_(xm_belief_of_, n)[] = { what, how, bits, (unsigned int)(value) };           \
 	XM_RECORD_(XM_KIND_BELIEF, #word, &(word), (vcpu) | sizeof(word) << 16, XM_JOIN_(xm_belief_of_, n))
 
+#define XM_IS_LDT 11 /* the selector in LDTR */
+#define XM_IS_LDT_BASE 12
+
 #endif /* XMCHECK_H */

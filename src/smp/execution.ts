@@ -131,13 +131,13 @@ export class Execution {
     return this.#board.watchers.areIdle()
   }
 
-  /** Runs `v` up to its next visible event (after the granted one), and logs what its registers became. */
-  advance(v: number): void {
+  /** Runs `v` up to its next visible event (after the granted one, if this is a step), and logs what its registers became. */
+  advance(v: number, isStep = true): void {
     const base = this.#board.base(v)
     const w = this.#board.store.w
     for (let k = 0; k < REGISTER_WORDS; k++) this.#board.before[k] = w[base + k]
     this.#choices.changed()
-    this.run(v)
+    this.run(v, isStep)
     this.#choices.changed()
     this.#board.store.commit(base, this.#board.before, REGISTER_WORDS)
     if (this.#board.violation === null && !this.#board.isCut) this.#known?.forgetDead(v)
@@ -154,7 +154,8 @@ export class Execution {
     return (this.#board.quiet ? FLAG_QUIET : 0) | (this.#board.effect ? FLAG_EFFECT : 0) | (this.#board.touched ? FLAG_TOUCHED : 0) | (this.#board.progressed !== 0 ? FLAG_PROGRESSED : 0)
   }
 
-  run(v: number): void {
+  /** @param first the event that comes first is granted, be it one without an access */
+  run(v: number, first = true): void {
     const cpu = this.#board.cpus[v]
     const bus = this.#board.buses[v]
     const r = cpu.r
@@ -163,13 +164,18 @@ export class Execution {
     code.distrust()
     // The boundary at which the step begins has been offered to interrupts already.
     let boundaryOffered = this.#board.quietWord(v, PENDING) !== AT_NOTHING
-    let first = true
     for (let steps = 0; ; ) {
       if (this.#board.violation !== null || this.#board.isCut) return
       if (this.#board.wordOf(v, STATUS) === ENDED) return this.#board.setPending(v, AT_END, 0, 0, 1)
       if (r[ACTIVITY] === SHUTDOWN) return this.#board.violate('triple-fault', v, `triple fault at ${this.#board.symbolize(r[EIP])}`)
       if ((r[EVENT] & EVENT_VALID) !== 0) {
+        const tells = this.#tells(v, null)
+        if (tells && !first) return this.#board.setPending(v, AT_LOCAL, 0, 0, 1)
         if (!this.#deliver(v)) return
+        if (tells) {
+          this.#board.footprint.addUpdate(RESOURCE_MARKS)
+          first = false
+        }
         if (this.#board.takesPause()) return this.#board.setPending(v, AT_LOCAL, 0, 0, 1)
         continue
       }
@@ -216,7 +222,7 @@ export class Execution {
       const returns = this.#board.watchers.returns.length > 0 && this.#board.running() && RETURNS.has(op.row?.mnemonic ?? '')
       const place = (r[SEG_BASE + SS] + r[ESP]) >>> 0
       if (returns && !first && this.#board.watchers.returns.some((monitor) => monitor.delaysReturn?.(v, place))) return this.#board.setPending(v, AT_LOCAL, 0, 0, 1)
-      const tells = this.#board.watchers.tellers.length > 0 && this.#board.running() && this.#board.watchers.tellers.some((monitor) => monitor.tells!(v, op))
+      const tells = this.#tells(v, op)
       if (tells && !first) return this.#board.setPending(v, AT_LOCAL, 0, 0, 1)
       if (!kept && bus.seesFirst()) this.#watch(v, eip, op)
       if (this.#board.violation !== null) return
@@ -238,6 +244,12 @@ export class Execution {
       if (this.#board.violation === null) bus.keepAnswers()
       return
     }
+  }
+
+  /** Others must be able to act before `op` (null: before an event is delivered), as a monitor judges them by what it changes. */
+  #tells(v: number, op: Op | null): boolean {
+    const { tellers } = this.#board.watchers
+    return tellers.length > 0 && this.#board.running() && tellers.some((monitor) => monitor.tells!(v, op))
   }
 
   /** Nobody looks at single instructions (a memo, a monitor, an observer, an interrupt, a prefetch queue), and none is begun. */

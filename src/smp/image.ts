@@ -122,7 +122,7 @@ export interface CheckPoint {
 }
 
 /** What a guest can believe of a vCPU: names of registers, or parts of them (explore/monitors/beliefs.ts). */
-export const BELIEVED = ['cr0', 'cr3', 'cr4', 'ts', 'if', 'iopl', 'dr7', 'fs', 'gs', 'fsBase', 'gsBase'] as const
+export const BELIEVED = ['cr0', 'cr3', 'cr4', 'ts', 'if', 'iopl', 'dr7', 'fs', 'gs', 'fsBase', 'gsBase', 'ldt', 'ldtBase'] as const
 export type Believed = (typeof BELIEVED)[number]
 
 interface ClaimHead extends NamedRange {

@@ -329,7 +329,7 @@ export class Machine extends Board {
     this.setPending(v, AT_NOTHING, 0, 0, 1)
     this.buses[v].grant(false, AT_NOTHING, 0)
     if (this.running()) this.translations?.invalidate(v, this.cpus[v].r, true)
-    this.#execution.advance(v)
+    this.#execution.advance(v, false)
   }
 
   /** A vCPU that could take a step lately. */

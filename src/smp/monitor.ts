@@ -33,8 +33,8 @@ export interface Monitor {
   delaysReturn?(vcpu: number, place: number): boolean
   /** `vcpu` has returned to what stood at linear address `place`. */
   onReturn?(vcpu: number, place: number): void
-  /** What `op` changes on `vcpu` decides whether what others do is right: they must be able to act before it, and it counts as an event. */
-  tells?(vcpu: number, op: Op): boolean
+  /** What `op` (null: the delivery of an event) changes on `vcpu` decides whether what others do is right: they must be able to act before it, and it counts as an event. */
+  tells?(vcpu: number, op: Op | null): boolean
   /** `vcpu` has ended. */
   onEnd?(vcpu: number): void
   /** A store of the running phase is about to change memory, private ones included; `low`, `high`: the value. */

@@ -358,7 +358,7 @@ export class VcpuBus implements Bus {
   }
   retarget(): void {
     if (!this.#running) return
-    if (this.#machine.watchers.tellers.length > 0) this.#machine.weaken('a task switch changed control registers that others believe something of: it is no event for them')
+    if (this.#machine.watchers.tellers.length > 0) this.#machine.weaken('a task switch changed registers that others believe something of: it is no event for them')
     this.#machine.memo.abandon()
     this.#machine.noteTranslating(this.#vcpu)
     this.#machine.translations?.retarget(this.#vcpu, this.cpu.r)

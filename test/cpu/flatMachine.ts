@@ -6,6 +6,7 @@ import { Cpu } from '../../src/cpu/cpu.ts'
 import { decode, type Op } from '../../src/cpu/decode.ts'
 import type { IsaRow } from '../../src/cpu/isa.ts'
 import * as reg from '../../src/cpu/registers.ts'
+import { changesSegment, CONTROL_CHANGES, DEBUG_CHANGES, DELIVERY_CHANGES, FLAG_CHANGES, systemEffectOf } from '../../src/cpu/systemEffects.ts'
 import { ImmediateBus } from '../../src/platform/immediateBus.ts'
 
 export interface PortAccess {
@@ -98,6 +99,14 @@ export class FlatBus extends ImmediateBus implements Bus {
   }
 }
 
+/** What systemEffects.ts tells of: index, bits, what announces a change of them. */
+const ANNOUNCED: readonly (readonly [index: number, bits: number, change: number])[] = [
+  ...[reg.CR0, reg.CR3, reg.CR4].map((index) => [index, -1, CONTROL_CHANGES] as const),
+  [reg.DR7, -1, DEBUG_CHANGES],
+  [reg.EFLAGS, reg.IF | reg.IOPL, FLAG_CHANGES],
+  ...[reg.ES, reg.DS, reg.SS, reg.FS, reg.GS, reg.LDTR].flatMap((seg) => [[reg.SELECTOR + seg, -1, changesSegment(seg)], [reg.SEG_BASE + seg, -1, changesSegment(seg)]] as const),
+]
+
 /** What a step did. */
 export type Outcome = 'ran' | 'faulted' | 'delivered' | 'halted' | 'shutdown'
 
@@ -153,7 +162,7 @@ export class FlatMachine {
     const r = this.r
     if (r[reg.ACTIVITY] === reg.SHUTDOWN) return 'shutdown'
     if ((r[reg.EVENT] & reg.EVENT_VALID) !== 0) {
-      this.attempt(() => cpu.deliver())
+      this.#announced(DELIVERY_CHANGES, () => this.attempt(() => cpu.deliver()))
       if (cpu.stop === STOP_FAULT) cpu.raise()
       return 'delivered'
     }
@@ -164,12 +173,31 @@ export class FlatMachine {
     const op = this.#fetch()
     this.op = op
     const { spoil } = FlatMachine
-    if (op !== null) this.attempt(spoil === null ? () => cpu.execute(op) : () => spoil(cpu, op, () => cpu.execute(op)))
+    if (op !== null && spoil === null) this.#announced(systemEffectOf(op), () => this.attempt(() => cpu.execute(op)))
+    else if (op !== null) this.attempt(() => spoil!(cpu, op, () => cpu.execute(op)))
     if (cpu.stop === 0 && op?.row) FlatMachine.onCompleted?.(op.row)
     if (cpu.stop !== STOP_FAULT) return 'ran'
     cpu.raise()
     return 'faulted'
   }
+
+  /** Whatever `run` changes of the registers in question, but for stack switches and task switches, is in `changes`. */
+  #announced(changes: number, run: () => void): void {
+    const { r } = this
+    const task = r[reg.SELECTOR + reg.TR]
+    const level = r[reg.SELECTOR + reg.CS]
+    for (let k = 0; k < ANNOUNCED.length; k++) this.#before[k] = r[ANNOUNCED[k][0]]
+    run()
+    if (r[reg.SELECTOR + reg.TR] !== task) return
+    for (let k = 0; k < ANNOUNCED.length; k++) {
+      const [index, bits, change] = ANNOUNCED[k]
+      if (((r[index] ^ this.#before[k]) & bits) === 0 || (changes & change) !== 0) continue
+      // CS and SS change together with the ring.
+      if (change === changesSegment(reg.SS) && r[reg.SELECTOR + reg.CS] !== level) continue
+      throw new Error(`${this.op?.row?.mnemonic ?? 'a delivery'} changed register ${index}, which systemEffects.ts does not know`)
+    }
+  }
+  readonly #before = new Int32Array(ANNOUNCED.length)
 
   /** Runs one instruction or delivery to its end. */
   protected attempt(run: () => void): void {

@@ -145,10 +145,56 @@ user: mov eax, 0x5000
       expect(outcome(code(0), options)).toBe('belief')
     })
 
-    it('of what is no event is said, and claims less', () => {
-      const { verdict, strength, reasons } = check('.belief 1, kept, if\n.vcpu reader\n.vcpu setter\nreader: mov eax, [kept]\nret\nsetter: nop\nret', options)
-      expect([verdict, strength]).toEqual(['holds', 'bounded'])
-      expect(reasons.join()).toContain('no event for others')
+    // Nobody writes the word, and in the end the register is what it was: only who looks in between sees it wrong.
+    const reading = (claim: string, kept: number, body: string) =>
+      outcome(`.belief 1, kept, ${claim}\n.init start\n.vcpu reader\n.vcpu setter\nstart: mov dword [kept], ${kept}\nret\nreader: mov eax, [kept]\nret\nsetter: ${body}\nret${handler}${tables}`, options)
+    const handler = '\n.handler 0x41, handler\n.handler 0, handler\nhandler: iret\n'
+    // LDTs at 0 and at 64 KB.
+    const tables = '\nsection .data\nalign 8\ngdt: dd 0, 0, 0xffff, 0x00cf9b00, 0xffff, 0x00cf9300, 0xffff, 0x00008200, 0xffff, 0x00008201\ngdtr: dw 39\ndd gdt'
+    // By the first instruction of all, too.
+    const iret = (flags: number) => `push ${flags}\npush cs\npush .next\niret\n.next:`
+    it.each([
+      ['if', 0, 'by STI and CLI', 'sti\ncli', 'cli\ncli'],
+      ['if', 0, 'by POPF', 'push 0x202\npopf\ncli', 'push 2\npopf'],
+      ['if', 0, 'by IRET', `${iret(0x202)}\ncli`, iret(2)],
+      ['iopl', 0, 'by POPF', 'push 0x3002\npopf\npush 2\npopf', 'push 0x8d7\npopf'],
+      ['iopl', 0, 'by IRET', `${iret(0x1002)}\npush 2\npopf`, iret(2)],
+      ['dr7', 0x400, 'by MOV', 'mov eax, 0x401\nmov dr7, eax\nmov eax, 0x400\nmov dr7, eax', 'mov eax, 0x400\nmov dr7, eax'],
+      ['fs', 0x10, 'by MOV', 'mov ecx, 0\nmov fs, ecx\nmov ecx, 0x10\nmov fs, ecx', 'mov ecx, 0x10\nmov fs, ecx\nmov gs, ecx'],
+      ['fs', 0x10, 'by LFS', 'push 0\npush 0\nlfs eax, [esp]\npush 0x10\npop fs\nadd esp, 8', 'push 0x10\npush 0\nlfs eax, [esp]\nadd esp, 8'],
+      ['gs, 1, 0', 0, 'by POP', 'mov ecx, gs\npush 0\npop gs\nmov gs, ecx', 'mov ecx, gs\npush 0x10\npop gs\nmov gs, ecx'],
+      ['gsBase, 1, 0', 0, 'by POP', 'mov ecx, gs\npush 0x10\npop gs\nmov gs, ecx', 'mov ecx, gs\nmov gs, ecx'],
+      ['ldt', 0, 'by LLDT', 'lgdt [gdtr]\nmov eax, 0x18\nlldt ax\nmov eax, 0\nlldt ax', 'lgdt [gdtr]\nmov eax, 0\nlldt ax'],
+      ['ldtBase, 1, 0x10000', 0, 'by LLDT', 'lgdt [gdtr]\nmov eax, 0x20\nlldt ax\nmov eax, 0x18\nlldt ax', 'lgdt [gdtr]\nmov eax, 0x18\nlldt ax'],
+    ])('%s (%i), changed for a while %s', (claim, kept, how, wrong, right) => {
+      void how
+      expect(reading(claim, kept, right), right).toBe(HOLDS)
+      expect(reading(claim, kept, wrong), wrong).toBe('belief')
+    })
+
+    it.each([
+      ['INT n', 'int 0x41'],
+      ['a fault', 'mov ecx, 0\ndiv ecx'],
+      ['an NMI', '.nmi 1, handler'],
+    ])('that changes while a handler runs: by %s', (_, how) => {
+      const [claim, body] = how.startsWith('.') ? [how, 'nop'] : ['', how]
+      // Who opened the flag says so.
+      const code = (end: string) => `.belief 1, kept, if\n${claim}\n.vcpu reader\n.vcpu setter
+reader: mov ecx, [other]\ntest ecx, ecx\njz .no\nmov eax, [kept]\n.no: ret
+setter: sti\nmov dword [kept], 1\nlock inc dword [other]\n${end}\nret
+.handler 0x41, handler\n.handler 0, handler\nhandler: mov ecx, 1\nmov eax, 0\nmov edx, 0\niret`
+      expect(outcome(code(body), options)).toBe('belief')
+      expect(outcome(code('nop').replace(claim, ''), options)).toBe(HOLDS)
+    })
+
+    it('that is as it should be only from the first instruction, or the delivery, on', () => {
+      expect(reading('if', 1, 'sti')).toBe('belief')
+      const closed = (open: string) => `.belief 1, kept, if\n.handler 0x41, handler\n.vcpu reader\n.vcpu setter
+reader: mov ecx, [other]\ntest ecx, ecx\njz .no\nmov eax, [kept]\n.no: ret
+setter: ${open}\nlock inc dword [other]\nint 0x41\nret
+handler: and dword [esp + 8], 0xfffffdff\niret`
+      expect(outcome(closed('sti'), options)).toBe('belief')
+      expect(outcome(closed('cli'), options)).toBe(HOLDS)
     })
   })
 })

@@ -5,46 +5,51 @@
  * LOCKed instructions update the word, they do not consult it.
  */
 import type { Op } from '../../cpu/decode.ts'
-import { CR0, CR0_TS, CR3, CR4, DR7, EFLAGS, FS, GS, IF, SEG_BASE, SELECTOR } from '../../cpu/registers.ts'
+import { CR0, CR0_TS, CR3, CR4, DR7, EFLAGS, FS, GS, IF, LDTR, SEG_BASE, SELECTOR } from '../../cpu/registers.ts'
+import { changesSegment, CONTROL_CHANGES, DEBUG_CHANGES, DELIVERY_CHANGES, FLAG_CHANGES, systemEffectOf } from '../../cpu/systemEffects.ts'
 import { FP_RESOURCE_READ, RESOURCE_MARKS } from '../../smp/footprint.ts'
 import type { Belief, Believed, MachineImage } from '../../smp/image.ts'
 import type { Machine } from '../../smp/machine.ts'
 import type { Monitor } from '../../smp/monitor.ts'
 
-/** From a register block, unsigned where it matters to nobody. */
-const ACTUAL: Readonly<Record<Believed, (r: Int32Array) => number>> = {
-  cr0: (r) => r[CR0],
-  cr3: (r) => r[CR3],
-  cr4: (r) => r[CR4],
-  ts: (r) => Number((r[CR0] & CR0_TS) !== 0),
-  if: (r) => Number((r[EFLAGS] & IF) !== 0),
-  iopl: (r) => (r[EFLAGS] >>> 12) & 3,
-  dr7: (r) => r[DR7],
-  fs: (r) => r[SELECTOR + FS],
-  gs: (r) => r[SELECTOR + GS],
-  fsBase: (r) => r[SEG_BASE + FS],
-  gsBase: (r) => r[SEG_BASE + GS],
+interface Register {
+  /** As the manual calls it. */
+  readonly text: string
+  /** From a register block; unsigned where it matters to nobody. */
+  readonly actual: (r: Int32Array) => number
+  /** What may change it (systemEffects.ts): others are able to look before and after. */
+  readonly changes: number
 }
 
-/** As the manual calls them. */
-const TEXT: Readonly<Record<Believed, string>> = {
-  cr0: 'CR0', cr3: 'CR3', cr4: 'CR4', ts: 'CR0.TS', if: 'IF', iopl: 'IOPL', dr7: 'DR7', fs: 'FS', gs: 'GS', fsBase: 'the base of FS', gsBase: 'the base of GS',
-}
+const segment = (name: string, seg: number): Register => ({ text: name, actual: (r) => r[SELECTOR + seg], changes: changesSegment(seg) })
+const base = (name: string, seg: number): Register => ({ text: `the base of ${name}`, actual: (r) => r[SEG_BASE + seg], changes: changesSegment(seg) })
 
-/** Registers whose changes others can be told of, as they are made by few instructions. */
-const CONTROL: ReadonlySet<Believed> = new Set<Believed>(['cr0', 'cr3', 'cr4', 'ts', 'dr7'])
-const writesControl = ({ row }: Op) => row !== null && (row.mnemonic === 'clts' || row.mnemonic === 'lmsw' || row.operands[0] === 'Cd' || row.operands[0] === 'Dd')
+const REGISTERS: Readonly<Record<Believed, Register>> = {
+  cr0: { text: 'CR0', actual: (r) => r[CR0], changes: CONTROL_CHANGES },
+  cr3: { text: 'CR3', actual: (r) => r[CR3], changes: CONTROL_CHANGES },
+  cr4: { text: 'CR4', actual: (r) => r[CR4], changes: CONTROL_CHANGES },
+  ts: { text: 'CR0.TS', actual: (r) => Number((r[CR0] & CR0_TS) !== 0), changes: CONTROL_CHANGES },
+  if: { text: 'IF', actual: (r) => Number((r[EFLAGS] & IF) !== 0), changes: FLAG_CHANGES },
+  iopl: { text: 'IOPL', actual: (r) => (r[EFLAGS] >>> 12) & 3, changes: FLAG_CHANGES },
+  dr7: { text: 'DR7', actual: (r) => r[DR7], changes: DEBUG_CHANGES },
+  fs: segment('FS', FS),
+  gs: segment('GS', GS),
+  fsBase: base('FS', FS),
+  gsBase: base('GS', GS),
+  ldt: segment('LDTR', LDTR),
+  ldtBase: base('LDTR', LDTR),
+}
 
 export class Beliefs implements Monitor {
   readonly name = 'beliefs'
-  readonly tells?: (vcpu: number, op: Op) => boolean
+  readonly tells?: (vcpu: number, op: Op | null) => boolean
   readonly #beliefs: readonly Belief[]
   #machine!: Machine
 
   constructor(image: MachineImage) {
     this.#beliefs = (image.claims ?? []).filter((claim) => claim.kind === 'belief')
-    const told = new Set(this.#beliefs.flatMap(({ vcpu, what }) => (CONTROL.has(what) ? [vcpu] : [])))
-    if (image.vcpus.length > 1 && told.size > 0) this.tells = (vcpu, op) => told.has(vcpu) && writesControl(op)
+    const told = image.vcpus.map((_, v) => this.#beliefs.reduce((all, { vcpu, what }) => (vcpu === v ? all | REGISTERS[what].changes : all), 0))
+    if (told.length > 1 && told.some((changes) => changes !== 0)) this.tells = (vcpu, op) => (told[vcpu] & (op === null ? DELIVERY_CHANGES : systemEffectOf(op))) !== 0
   }
 
   ghostWords(): number {
@@ -86,15 +91,15 @@ export class Beliefs implements Monitor {
     if (vcpu !== belief.vcpu) {
       machine.memo.abandon()
       machine.footprint.add(FP_RESOURCE_READ, RESOURCE_MARKS, 0)
-      if (!CONTROL.has(what)) machine.weaken(`${name}, which stands for ${TEXT[what]} of vCPU ${belief.vcpu}, was read by vCPU ${vcpu}: what changes ${TEXT[what]} is no event for others`)
     }
-    const actual = ACTUAL[what](machine.registersOf(belief.vcpu))
+    const { text, actual: actualOf } = REGISTERS[what]
+    const actual = actualOf(machine.registersOf(belief.vcpu))
     const said = machine.buffer(vcpu).forward(address, sizeBytes, machine.memory.load(machine.memory.index(address), sizeBytes)) & read
     const isSo = value === null ? said === (actual & read) : said !== 0 ? mayBe || actual === (value | 0) : read !== belief.bits || actual !== (value | 0)
     if (isSo) return
     const bits = value === null ? '' : ` ${said !== 0 ? 'with' : 'without'} bits ${hex(belief.bits)}`
     const taken = value === null ? hex(said) : said !== 0 ? hex(value) : `anything but ${hex(value)}`
-    machine.violate('belief', vcpu, `consults ${name}${bits}, and takes ${TEXT[what]} of vCPU ${belief.vcpu} for ${taken}: it is ${hex(actual)}`)
+    machine.violate('belief', vcpu, `consults ${name}${bits}, and takes ${text} of vCPU ${belief.vcpu} for ${taken}: it is ${hex(actual)}`)
   }
 }
 
