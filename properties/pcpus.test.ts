@@ -1,7 +1,7 @@
 // Generated programs on fewer pCPUs than vCPUs: what the machine and its engines make of them, and what an interpreter of a few lines does.
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
-import { explore } from '../src/explore/graph.ts'
+import { explore } from '../src/explore/graph/search.ts'
 import { LiveSearch } from '../src/explore/liveness/search.ts'
 import { finish } from '../src/explore/explorable.ts'
 import { assembleImage, makeModel, sample } from '../src/index.ts'

@@ -1,6 +1,6 @@
 /** The public interface of the package. */
 export { checkImage, type CheckOptions, type CheckResult } from './explore/check.ts'
-export { explore } from './explore/graph.ts'
+export { explore } from './explore/graph/search.ts'
 export { sample } from './explore/sampling/search.ts'
 export type { Verdict } from './explore/verdict.ts'
 export { assemble, assembleImage } from './guest/asm/index.ts'

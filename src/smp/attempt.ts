@@ -11,17 +11,7 @@ import type { Cpu } from '../cpu/cpu.ts'
 import type { Board } from './board.ts'
 import type { EventKind } from './events.ts'
 import { WRITE } from './image.ts'
-import {
-  ACTED,
-  ANSWERS,
-  ANSWERS_MAX,
-  ANSWER_COUNT,
-  AT_BOUNDARY,
-  AT_FETCH,
-  AT_LOCAL,
-  PHASE,
-  PHASE_RUN,
-} from './layout.ts'
+import { ACTED, ANSWERS, ANSWERS_MAX, ANSWER_COUNT, AT_BOUNDARY, AT_FETCH, AT_LOCAL, PHASE, PHASE_RUN } from './layout.ts'
 import { StoreBuffer } from './storeBuffer.ts'
 
 /** What a vCPU can be parked at when its step may begin with a fetch. */
@@ -165,8 +155,7 @@ export class Attempt {
   }
 
   record(value: number): void {
-    if (this.#answered === ANSWERS_MAX)
-      return this.machine.violate('limit', this.vcpu, `an instruction made more than ${ANSWERS_MAX} accesses`)
+    if (this.#answered === ANSWERS_MAX) return this.machine.violate('limit', this.vcpu, `an instruction made more than ${ANSWERS_MAX} accesses`)
     this.#answers[this.#answered++] = value
     this.#cursor = this.#answered
   }
@@ -181,13 +170,7 @@ export class Attempt {
   takeFetch(first: boolean): number {
     // The code may have turned out to be shared since the vCPU was parked: what was granted then is no fetch. And what the
     // fetch can go on with was not asked where finding its address took an event.
-    if (
-      !this.#granted ||
-      !first ||
-      this.#acted ||
-      (this.#argument > 0 && !FETCH_PENDINGS.has(this.#startedAt))
-    )
-      return -1
+    if (!this.#granted || !first || this.#acted || (this.#argument > 0 && !FETCH_PENDINGS.has(this.#startedAt))) return -1
     this.#granted = false
     this.machine.captureEvent(this.vcpu, true)
     return this.#argument
@@ -213,8 +196,7 @@ export class Attempt {
   }
 
   protected observe(kind: EventKind, address: number, sizeBytes: number, value: number): void {
-    if (this.machine.observer !== null)
-      this.machine.observer({ kind, vcpu: this.vcpu, address, sizeBytes, value })
+    if (this.machine.observer !== null) this.machine.observer({ kind, vcpu: this.vcpu, address, sizeBytes, value })
   }
 
   /** Byte index of an access, or -1 with a violation. */
@@ -222,8 +204,7 @@ export class Attempt {
     const at = this.machine.memory.index(physical)
     if (at >= 0 && this.machine.memory.allows(physical, access)) return at
     const verb = access === WRITE ? 'writes' : 'reads'
-    const why =
-      at < 0 ? 'which nothing is mapped at' : `which may not be ${access === WRITE ? 'written' : 'read'}`
+    const why = at < 0 ? 'which nothing is mapped at' : `which may not be ${access === WRITE ? 'written' : 'read'}`
     this.machine.violate('wild-access', this.vcpu, `${verb} ${what} at ${hex(physical)}, ${why}`)
     return -1
   }

@@ -70,8 +70,7 @@ export class TranslatingAttempt extends Attempt {
     machine.footprint.add(FP_MEMORY_READ, physical, 4)
     machine.footprint.add(FP_WRITE, physical, 4)
     machine.writeMemory(this.vcpu, physical, 4, value, 0, 0, true)
-    if (this.running && machine.sharing.shared[machine.memory.granule(machine.memory.index(physical))] !== 0)
-      this.observe('locked-store', physical, 4, value)
+    if (this.running && machine.sharing.shared[machine.memory.granule(machine.memory.index(physical))] !== 0) this.observe('locked-store', physical, 4, value)
   }
 
   lookup(linear: number, access: number): number {
@@ -88,9 +87,7 @@ export class TranslatingAttempt extends Attempt {
     }
     const { r } = this.cpu
     // In the middle of a task switch: the new task's tables are not those that the caches are about.
-    const ways = translations.startsFrom(this.vcpu, r)
-      ? translations.enumerate(this.vcpu, linear, access, r)
-      : 0
+    const ways = translations.startsFrom(this.vcpu, r) ? translations.enumerate(this.vcpu, linear, access, r) : 0
     if (this.peeking) {
       if (ways > 0) this.unready = true
       return NOT_CACHED
@@ -132,8 +129,7 @@ export class TranslatingAttempt extends Attempt {
 
   fill(linear: number, access: number, walk: Walk): void {
     const { translations } = this.machine
-    if (this.cpu.stop !== 0 || translations === null || !this.running || this.replayed() || this.peeking)
-      return
+    if (this.cpu.stop !== 0 || translations === null || !this.running || this.replayed() || this.peeking) return
     if (this.#walkSeen || this.#walkSpans) this.machine.noteTranslating(this.vcpu)
     translations.fill(this.vcpu, linear, access, walk, this.#walkSpans)
     this.recordAgain(0)
@@ -168,9 +164,7 @@ export class TranslatingAttempt extends Attempt {
   retarget(): void {
     if (!this.running) return
     if (this.machine.watchers.tellers.length > 0)
-      this.machine.weaken(
-        'a task switch changed registers that others believe something of: it is no event for them',
-      )
+      this.machine.weaken('a task switch changed registers that others believe something of: it is no event for them')
     this.machine.memo.abandon()
     this.machine.noteTranslating(this.vcpu)
     this.machine.translations?.retarget(this.vcpu, this.cpu.r)
@@ -191,8 +185,7 @@ export class TranslatingAttempt extends Attempt {
     }
     const at = this.check(physical, READ, 'a page-table entry')
     if (at < 0) return 0
-    const visible =
-      this.running && machine.sharing.noteWalk(memory.granule(at), memory.granule(at + sizeBytes - 1))
+    const visible = this.running && machine.sharing.noteWalk(memory.granule(at), memory.granule(at + sizeBytes - 1))
     if (this.peeking) this.unready ||= visible
     else if (visible && !this.gate(AT_LOAD, physical, sizeBytes, 1)) return 0
     const value = memory.load(at, 4)

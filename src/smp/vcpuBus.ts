@@ -19,9 +19,7 @@ export class VcpuBus extends TranslatingAttempt implements Bus {
   constructor(machine: Board, vcpu: number, base: number) {
     super(machine, vcpu, base)
     const top = (machine.image.vcpus[vcpu].registers[ESP] - 1) >>> 0
-    const stack = machine.image.regions.find(
-      ({ start, sizeBytes }) => top >= start && top < start + sizeBytes,
-    )
+    const stack = machine.image.regions.find(({ start, sizeBytes }) => top >= start && top < start + sizeBytes)
     this.#stackFrom = stack === undefined ? 0 : stack.start
     this.#stackTo = stack === undefined ? 0 : stack.start + stack.sizeBytes
   }
@@ -230,8 +228,7 @@ export class VcpuBus extends TranslatingAttempt implements Bus {
       }
       const from = half === this.#order ? 0 : cut
       const to = half === this.#order ? cut : sizeBytes
-      if (half === 1 && visible && !this.isReplaying && !this.gate(AT_LOAD, physical + from, to - from, 1))
-        return 0
+      if (half === 1 && visible && !this.isReplaying && !this.gate(AT_LOAD, physical + from, to - from, 1)) return 0
       for (let b = from; b < to;) {
         const count = Math.min(4 - (b & 3), to - b)
         const value = this.#halfWord(physical + b, at + b, count)
@@ -264,13 +261,11 @@ export class VcpuBus extends TranslatingAttempt implements Bus {
     const changes = !this.locked || !memory.holds(at, sizeBytes, low, high)
     this.#noteUncached(physical, sizeBytes)
     let visible = false
-    if (this.running)
-      visible = machine.sharing.noteWrite(memory.granule(at), memory.granule(at + sizeBytes - 1), this.bit)
+    if (this.running) visible = machine.sharing.noteWrite(memory.granule(at), memory.granule(at + sizeBytes - 1), this.bit)
     const alias = this.#aliasOf(memory.granule(at))
     if (visible) machine.distrustCode(this.vcpu)
     const inStack = this.isStack(physical >>> 0)
-    if (inStack && this.running && physical >>> 0 >= this.cpu.r[ESP] >>> 0)
-      machine.sharing.noteFramed(memory.granule(at), memory.granule(at + sizeBytes - 1))
+    if (inStack && this.running && physical >>> 0 >= this.cpu.r[ESP] >>> 0) machine.sharing.noteFramed(memory.granule(at), memory.granule(at + sizeBytes - 1))
     if (changes && (visible || !inStack)) machine.quiet = false
     if (this.locked) {
       if (!this.#openLock(visible, physical, sizeBytes)) return
@@ -307,8 +302,7 @@ export class VcpuBus extends TranslatingAttempt implements Bus {
     const cut = machine.cut(physical, sizeBytes)
     const room = machine.model.storeBuffer - this.buffer.count
     if ((machine.model.sc && this.buffer.count > 0) || room < (cut === 0 ? 1 : 2)) {
-      if (!machine.model.sc)
-        machine.weaken(`a store buffer was full (storeBuffer=${machine.model.storeBuffer})`)
+      if (!machine.model.sc) machine.weaken(`a store buffer was full (storeBuffer=${machine.model.storeBuffer})`)
       this.park(AT_STORE, physical, sizeBytes, 1)
       return false
     }

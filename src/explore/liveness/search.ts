@@ -3,7 +3,8 @@
  * it first goes through all states once, without order, and only where that finds a violation, or does not come to an end soon, by cost.
  */
 import type { Limits, MemoryLimit, Progress, Search } from '../explorable.ts'
-import { GraphSearch, type SavedPass } from '../graph.ts'
+import type { SavedPass } from '../graph/pass.ts'
+import { GraphSearch } from '../graph/search.ts'
 import type { Violation } from '../../smp/monitor.ts'
 import type { Verdict } from '../verdict.ts'
 import type { Live } from './fairness.ts'

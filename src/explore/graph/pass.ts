@@ -5,17 +5,17 @@
  * all levels before the present one are covered. Without that order (`byCost`) a node is a state, and buckets keep the
  * search from going deep.
  */
-import { choiceVcpu, isEvent } from '../smp/choice.ts'
-import { addCost, costOf, unpackCost } from './cost.ts'
-import { CHOICES_MAX, finish, remake, type Explorable, type Limits, type Progress, type Search } from './explorable.ts'
-import { generator } from './generator.ts'
-import type { Live } from './liveness/fairness.ts'
-import { endedOf, HELD_UP, isLive, Labeller, NOWHERE, StateGraph, type SavedGraph } from './liveness/stateGraph.ts'
+import { choiceVcpu, isEvent } from '../../smp/choice.ts'
+import { addCost, costOf, unpackCost } from '../cost.ts'
+import { CHOICES_MAX, type Explorable, type Limits, type Progress } from '../explorable.ts'
+import { generator } from '../generator.ts'
+import type { Live } from '../liveness/fairness.ts'
+import { endedOf, HELD_UP, isLive, Labeller, StateGraph, type SavedGraph } from '../liveness/stateGraph.ts'
+import { CHOICE_WORDS, END, ENDED, FIRST, FRAME_WORDS, Frames, KEEPS, NEXT, STATE } from './frames.ts'
 import { NodeTable } from './nodeTable.ts'
-import { Sources } from './sources.ts'
-import type { Verdict } from './verdict.ts'
+import { Sources } from '../sources.ts'
+import type { Verdict } from '../verdict.ts'
 
-const PASSES_MAX = 64
 /** Events that a search without order goes deep before it goes wide. */
 const STRIPE_EVENTS = 256
 const EVENTS_BETWEEN_CHECKS = 4096
@@ -45,113 +45,8 @@ export interface SavedPass {
   readonly sources: readonly number[]
 }
 
-/** @param makeMachine a machine in its initial state; machines of one exploration share what they learn */
-export function explore(makeMachine: () => Explorable, limits: Limits, onProgress?: (progress: Progress) => void): Verdict {
-  return finish(new GraphSearch(makeMachine, limits), onProgress)
-}
-
-/** Passes until no more shared memory is learnt; only the last one counts. */
-export class GraphSearch implements Search {
-  readonly #makeMachine: () => Explorable
-  readonly #started = performance.now()
-  readonly #newPass: (machine: Explorable) => Pass
-  #machine: Explorable
-  #pass: Pass
-  #passes = 1
-  #problem: string | null = null
-
-  /**
-   * @param edgesMax transitions that are kept for a judgement of cycles (`graph`), where the machine allows one
-   * @param byCost false: each state is expanded once, whoever ran last; several times faster, but what is found is not of least cost
-   * @param saved a pass of such a search, to go on with; machines know what was known then. @throws RangeError where it does not fit
-   */
-  constructor(makeMachine: () => Explorable, limits: Limits, edgesMax: number = 0, byCost: boolean = true, saved: SavedPass | null = null) {
-    this.#makeMachine = makeMachine
-    this.#newPass = (machine) => new Pass(machine, limits, this.#started, edgesMax, byCost)
-    this.#machine = makeMachine()
-    this.#pass = this.#newPass(this.#machine)
-    if (saved !== null) this.#pass.restore(saved)
-  }
-
-  get seconds(): number {
-    return (performance.now() - this.#started) / 1000
-  }
-
-  /** Null: what was explored so far counts for nothing, as more memory is shared than was known. */
-  save(): SavedPass | null {
-    return this.#problem !== null || this.#machine.sharing.grown ? null : this.#pass.save()
-  }
-
-  advance(): boolean {
-    const outcome = this.#pass.advance()
-    if (outcome !== 'grown') return outcome === 'paused'
-    if (this.#passes === PASSES_MAX) {
-      this.#problem = 'the set of shared memory did not settle'
-      return false
-    }
-    this.#passes++
-    this.#machine = remake(this.#machine, this.#makeMachine)
-    this.#pass = this.#newPass(this.#machine)
-    return true
-  }
-
-  stop(): void {
-    this.#pass.stop()
-  }
-
-  progress(): Progress {
-    return this.#pass.progress()
-  }
-
-  verdict(): Verdict {
-    return this.#pass.verdict(this.#problem)
-  }
-
-  /** All states and transitions, where they were kept and nothing was left out; and how to find a state. */
-  get graph(): StateGraph | null {
-    return this.#pass.isWhole ? this.#pass.graph : null
-  }
-  stateOf(h0: number, h1: number): number {
-    return this.#pass.stateOf(h0, h1)
-  }
-}
-
-/**
- * The nodes of a descent, as a stack of two arrays: per node a row, and its choices, each with the transition that it became, where
- * these are kept (stateGraph.ts: target, label).
- */
-class Frames {
-  /** Nodes on the stack. */
-  length = 0
-  rows = new Int32Array(64 * FRAME_WORDS)
-  /** Choice, target, label. */
-  choices = new Int32Array(1024 * CHOICE_WORDS)
-
-  /** @param keeps its transitions are kept; @param ended vCPUs that have ended, as bits; @param taken of the `count` choices are to be taken, the others are held up */
-  push(state: number, keeps: boolean, ended: number, list: Int32Array, taken: number, count: number): void {
-    const at = this.length * FRAME_WORDS
-    if (at + FRAME_WORDS > this.rows.length) this.rows = doubled(this.rows)
-    const first = this.length === 0 ? 0 : this.rows[at - FRAME_WORDS + END]
-    const end = first + count * CHOICE_WORDS
-    while (end > this.choices.length) this.choices = doubled(this.choices)
-    for (let k = 0, to = first; k < count; k++, to += CHOICE_WORDS) {
-      this.choices[to] = this.choices[to + 2] = list[k]
-      this.choices[to + 1] = k < taken ? NOWHERE : HELD_UP
-    }
-    const rows = this.rows
-    rows[at + NEXT] = rows[at + FIRST] = first
-    rows[at + END] = end
-    rows[at + STATE] = state
-    rows[at + KEEPS] = keeps ? 1 : 0
-    rows[at + ENDED] = ended
-    this.length++
-  }
-}
-/** Of a row: next choice, first, and behind the last, as places in `choices`; number of the state, and what else `push` is told. */
-const [NEXT, FIRST, END, STATE, KEEPS, ENDED, FRAME_WORDS] = [0, 1, 2, 3, 4, 5, 6]
-const CHOICE_WORDS = 3
-
-class Pass {
+/** One pass over the graph, with what is known to be shared when it begins. */
+export class Pass {
   readonly #machine: Explorable
   readonly #limits: Limits
   readonly #started: number
@@ -210,11 +105,24 @@ class Pass {
     const end = frames.length === 0 ? 0 : frames.rows[(frames.length - 1) * FRAME_WORDS + END]
     const least = this.#found >= 0 ? { node: this.#found, choice: this.#foundChoice, price: this.#level } : this.#least
     return {
-      byCost: this.#byCost, nodes: this.#nodes.save(), waiting: Int32Array.from(waiting), path: Int32Array.from(this.#path), floor: this.#floor,
-      frames: { rows: frames.rows.slice(0, frames.length * FRAME_WORDS), choices: frames.choices.slice(0, end) },
-      kept: this.#kept.slice(), graph: this.graph?.save() ?? null, level: this.#level,
-      events: this.#events, retaken: this.#retaken, executions: this.#executions,
-      least: least === null ? [] : [least.node, least.choice, least.price], weaknesses: [...this.#machine.weaknesses], sources: this.#sources.save(),
+      byCost: this.#byCost,
+      nodes: this.#nodes.save(),
+      waiting: Int32Array.from(waiting),
+      path: Int32Array.from(this.#path),
+      floor: this.#floor,
+      frames: {
+        rows: frames.rows.slice(0, frames.length * FRAME_WORDS),
+        choices: frames.choices.slice(0, end),
+      },
+      kept: this.#kept.slice(),
+      graph: this.graph?.save() ?? null,
+      level: this.#level,
+      events: this.#events,
+      retaken: this.#retaken,
+      executions: this.#executions,
+      least: least === null ? [] : [least.node, least.choice, least.price],
+      weaknesses: [...this.#machine.weaknesses],
+      sources: this.#sources.save(),
     }
   }
 
@@ -238,7 +146,14 @@ class Pass {
       const row = k * FRAME_WORDS
       const [next, first, end] = [frames.rows[row + NEXT], frames.rows[row + FIRST], frames.rows[row + END]]
       const before = k === 0 ? 0 : frames.rows[row - FRAME_WORDS + END]
-      fits(first === before && next >= first && next <= end && end <= frames.choices.length && (next - first) % CHOICE_WORDS === 0 && (end - first) % CHOICE_WORDS === 0)
+      fits(
+        first === before &&
+          next >= first &&
+          next <= end &&
+          end <= frames.choices.length &&
+          (next - first) % CHOICE_WORDS === 0 &&
+          (end - first) % CHOICE_WORDS === 0,
+      )
       fits(frames.rows[row + STATE] === table.state(path[floor - 1 + k]))
     }
     for (let k = 0; k < waiting.length; k += 2) fits(isNode(waiting[k + 1]))
@@ -252,7 +167,9 @@ class Pass {
     for (const node of path.subarray(1)) {
       const choice = table.choice(node)
       fits(this.#isEnabled(choice) && machine.take(choice) === 0)
-      fits(this.#byCost ? table.findState(machine.store.h0, machine.store.h1) === table.state(node) : table.find(machine.store.h0, machine.store.h1, -1) === node)
+      fits(
+        this.#byCost ? table.findState(machine.store.h0, machine.store.h1) === table.state(node) : table.find(machine.store.h0, machine.store.h1, -1) === node,
+      )
       this.#path.push(node)
     }
     this.#frames.length = depth
@@ -283,7 +200,11 @@ class Pass {
   }
 
   progress(): Progress {
-    return { states: this.#nodes.states, events: this.#events, preemptions: unpackCost(this.#level).preemptions }
+    return {
+      states: this.#nodes.states,
+      events: this.#events,
+      preemptions: unpackCost(this.#level).preemptions,
+    }
   }
 
   /** Goes on for a slice of events. */
@@ -522,7 +443,16 @@ class Pass {
     }
     // The machine stands at the root's violation, or is brought to the one that was found.
     if (machine.violation !== null && problem === null)
-      return { ...common, verdict: 'violated', strength: 'complete', bounds: {}, reasons: [], violation: machine.violation, schedule: [], cost: unpackCost(0) }
+      return {
+        ...common,
+        verdict: 'violated',
+        strength: 'complete',
+        bounds: {},
+        reasons: [],
+        violation: machine.violation,
+        schedule: [],
+        cost: unpackCost(0),
+      }
     if (machine.sharing.grown && problem === null) problem = 'the search ended before all shared memory was known'
     const least = this.#found >= 0 ? { node: this.#found, choice: this.#foundChoice, price: this.#level } : this.#least
     const stopped = this.#stopped === 'limit' || this.#stopped === 'interrupted'
@@ -534,33 +464,46 @@ class Pass {
       machine.undo()
       const reasons = stopped || !this.#byCost ? ['the search was stopped: a schedule of lower cost may exist'] : []
       const cost = this.#byCost ? unpackCost(least.price) : null
-      return { ...common, verdict: 'violated', strength: 'complete', bounds: {}, reasons, violation, schedule, cost }
+      return {
+        ...common,
+        verdict: 'violated',
+        strength: 'complete',
+        bounds: {},
+        reasons,
+        violation,
+        schedule,
+        cost,
+      }
     }
     const reasons = [...machine.weaknesses]
     if (problem !== null) reasons.push(problem)
     const cut = stopped || this.#pruned
     const covered = unpackCost(this.#level).preemptions - 1
     if (this.#outOfMemory !== null)
-      reasons.push(this.#outOfMemory, ...(covered < 0 ? [] : [`no violation was found in schedules of at most ${covered} preemptions, all of which were covered`]))
+      reasons.push(
+        this.#outOfMemory,
+        ...(covered < 0 ? [] : [`no violation was found in schedules of at most ${covered} preemptions, all of which were covered`]),
+      )
     else if (this.#stopped === 'limit') reasons.push(`the search was stopped by a limit (time, events or ${this.#limits.states ?? 'any number of'} states)`)
     if (this.#stopped === 'interrupted') reasons.push('the search was interrupted')
     if (stopped && this.#byCost) reasons.push(...this.#sources.describe())
     if (this.#pruned) reasons.push(`the search was limited to ${this.#limits.preemptions} preemptions`)
     const blank = { violation: null, schedule: null, cost: null, reasons }
-    if (problem !== null || this.#outOfMemory !== null || (cut && covered < 0)) return { ...common, ...blank, verdict: 'unknown', strength: 'bounded', bounds: {} }
+    if (problem !== null || this.#outOfMemory !== null || (cut && covered < 0))
+      return { ...common, ...blank, verdict: 'unknown', strength: 'bounded', bounds: {} }
     if (cut) return { ...common, ...blank, verdict: 'holds', strength: 'bounded', bounds: { preemptions: covered } }
-    return { ...common, ...blank, verdict: 'holds', strength: reasons.length > 0 ? 'bounded' : 'complete', bounds: {} }
+    return {
+      ...common,
+      ...blank,
+      verdict: 'holds',
+      strength: reasons.length > 0 ? 'bounded' : 'complete',
+      bounds: {},
+    }
   }
 }
 
 function withRoom(array: Int32Array): Int32Array<ArrayBuffer> {
   const bigger = new Int32Array(array.length + 1024 * CHOICE_WORDS)
-  bigger.set(array)
-  return bigger
-}
-
-function doubled(array: Int32Array): Int32Array<ArrayBuffer> {
-  const bigger = new Int32Array(array.length * 2)
   bigger.set(array)
   return bigger
 }

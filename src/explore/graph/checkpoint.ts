@@ -2,13 +2,13 @@
  * What a graph search has done so far, as a file to go on from (`--resume`): the table of states, the way to where it is, and what
  * waits; beside it what was learnt and reached. Like other checkpoints (checkpoint.ts) it is a claim, as good as the one who keeps it.
  */
-import type { KnobValue } from '../smp/model.ts'
-import type { Learnt } from '../smp/sharing.ts'
-import { keptLearnt, readFound, readLearnt } from './checkpoint.ts'
-import type { SavedPass } from './graph.ts'
-import type { SavedSearch } from './liveness/search.ts'
-import type { SavedGraph } from './liveness/stateGraph.ts'
-import { count, integer, isSealed, list, number, record, seal, text, unseal, CheckpointError, type Raw } from './sealed.ts'
+import type { KnobValue } from '../../smp/model.ts'
+import type { Learnt } from '../../smp/sharing.ts'
+import { keptLearnt, readFound, readLearnt } from '../checkpoint.ts'
+import type { SavedPass } from './pass.ts'
+import type { SavedSearch } from '../liveness/search.ts'
+import type { SavedGraph } from '../liveness/stateGraph.ts'
+import { count, integer, isSealed, list, number, record, seal, text, unseal, CheckpointError, type Raw } from '../sealed.ts'
 
 const MAGIC = 'xmcheck-graph 1\n'
 
@@ -29,7 +29,19 @@ export const isGraphCheckpoint = (file: Uint8Array) => isSealed(MAGIC, file)
 
 export function encodeGraphCheckpoint({ learnt, search, ...rest }: GraphCheckpoint): Uint8Array {
   const { pass } = search
-  return seal(MAGIC, { ...rest, learnt: keptLearnt(learnt), search: { ...search, pass: pass && { ...pass, ...bytesOf(pass, PASS_WORDS), frames: bytesOf(pass.frames, FRAME_WORDS), graph: pass.graph && { ...pass.graph, ...bytesOf(pass.graph, GRAPH_WORDS) } } } })
+  return seal(MAGIC, {
+    ...rest,
+    learnt: keptLearnt(learnt),
+    search: {
+      ...search,
+      pass: pass && {
+        ...pass,
+        ...bytesOf(pass, PASS_WORDS),
+        frames: bytesOf(pass.frames, FRAME_WORDS),
+        graph: pass.graph && { ...pass.graph, ...bytesOf(pass.graph, GRAPH_WORDS) },
+      },
+    },
+  })
 }
 
 /** @throws CheckpointError */
@@ -90,5 +102,10 @@ function readPass(raw: Raw): SavedPass {
 }
 
 function readGraph(raw: Raw): SavedGraph {
-  return { ...wordsOf(raw, GRAPH_WORDS), states: count(raw.states), progressed: integer(raw.progressed), full: raw.full === true }
+  return {
+    ...wordsOf(raw, GRAPH_WORDS),
+    states: count(raw.states),
+    progressed: integer(raw.progressed),
+    full: raw.full === true,
+  }
 }
