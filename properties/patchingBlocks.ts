@@ -1,188 +1,243 @@
 /**
- * Programs that patch by the functions of the library (include/xmpatch.h, xmstatic.h, xmprobe.h) while an interrupt or NMI of the same vCPU
- * runs the code, with and without each synchronisation; and what the oracle of patchingProtocols.ts says of them.
- *
- * The vCPU that patches is the one that executes, so what matters is whether it sees its own stores to code before it serialises
- * (knob ownStores): `seen` is what parts do from the Pentium on, `lag` is what portable code has to assume.
+ * Every way of src/patching/library.ts and blocks.ts to write code, as a program needs it: sites and what may stand there, the code that runs them,
+ * the patcher with its synchronisations as a number, and the order of what it writes, for the oracle.
  */
-import fc from 'fast-check'
-import { checkImage } from '../src/explore/check.ts'
-import { assembleImage } from '../src/guest/asm/index.ts'
-import { formBytes, formCall, formDirect, formIndirect, formJump, NOPS, STATIC_RET, staticBranch, trampoline } from '../src/patching/blocks.ts'
 import {
-  breakpoints, pokeTable, staticCallKey, staticKey, STEPS, type BreakpointPart,
+  emulateJump, formBytes, formCall, formDirect, formIndirect, formJump, lazyStub, NOPS, pokeHandler, STATIC_RET, staticBranch, trampoline, type PokeSteps, type Site,
+} from '../src/patching/blocks.ts'
+import {
+  breakpoints, pokeTable, PROBE_BOOSTED, PROBE_PLAIN, probeCode, probeData, probeSteps, staticCallKey, staticKey, type BreakpointPart,
 } from '../src/patching/library.ts'
-import type { MachineImage } from '../src/smp/image.ts'
-import { makeModel } from '../src/smp/model.ts'
-import { canFail, INT3, type Plan, type Write } from './patchingProtocols.ts'
+import { INT3, type Plan, type Write } from './patchingOracle.ts'
 
-export interface Steps {
-  readonly sync1: boolean
-  readonly sync2: boolean
-  readonly sync3: boolean
-}
+/** Whom the code runs on: an interrupt or NMI of the vCPU that patches; another vCPU, as its task or in a handler. */
+export type Where = 'irq' | 'nmi' | 'other task' | 'other irq' | 'other nmi'
 
-/** How a block is used: sites with the places of their first bytes in a line of 64 bytes. */
-export interface BlockUse {
-  readonly block: keyof typeof BLOCKS
-  readonly offsets: readonly [number, number]
-  /** Bytes between the old and the new function: how far their displacements differ. */
-  readonly apart: number
-  readonly steps: Steps
-  readonly caller: 'irq' | 'nmi'
-}
+/** Puts text at the place of site `index`. */
+type Place = (index: number, text: string) => string
+/** The forms of each site, in the order in which they are listed. */
+type Forms = readonly (readonly (readonly number[])[])[]
 
-/** A site as the program has it: forms as bytes follow from the image. */
-interface Patched {
-  readonly label: string
-  readonly sizeBytes: number
-  readonly before: string
-  readonly after: string
-}
-
-interface Block {
-  readonly sites: readonly Patched[]
-  /** What the interrupt runs; the sites stand where `place` puts them. */
-  readonly code: (place: (index: number, text: string) => string) => string
-  /** Forms in .rodata, and data. */
+export interface Block {
+  readonly sites: readonly Site[]
+  /** Labels of what may stand there besides. */
+  readonly others?: readonly string[]
+  /** Label `code` runs all sites; they stand where `place` puts them. */
+  readonly code: (place: Place) => string
+  /** In .rodata, and in .data. */
   readonly forms: string
-  readonly data: string
-  /** The patcher, with the steps as a number. */
+  readonly data?: string
+  /** Handlers and functions besides. */
+  readonly more?: string
+  readonly init?: string
+  /** What who runs the code does around that; what another task does between two runs of it. */
+  readonly around?: (steps: PokeSteps) => readonly [string, string]
+  readonly between?: (steps: PokeSteps) => string
   readonly patch: (steps: number) => string
-  readonly part: BreakpointPart
-  /** The order of what is written: pokes of groups of sites, there or back. */
-  readonly pokes: readonly { readonly sites: readonly number[]; readonly back?: boolean }[]
-  /** Breakpoints are known for ever: they are looked up in a table. Otherwise, as long as the poke lasts. */
-  readonly table: boolean
+  /** The #BP handler. */
+  readonly parts?: readonly BreakpointPart[]
+  readonly handler?: string
+  readonly where: readonly Where[]
+  /** Which of the steps are something here; absent: all. */
+  readonly steps?: readonly (keyof PokeSteps)[]
+  readonly plan: (steps: PokeSteps, forms: Forms, where: Where) => Plan
+  /** Label of what stands at a site in the end; absent: `after`. */
+  readonly final?: (site: Site) => string
+  /** Who runs the code has serialised, and sees it written as a whole. */
+  readonly fresh?: (steps: PokeSteps, where: Where) => boolean
+  /** It runs while all others stand still. */
+  readonly stopped?: boolean
+  /** It is written through another linear address. */
+  readonly alias?: boolean
 }
 
-const site = (index: number, sizeBytes = 5): Patched => ({ label: `site${index}`, sizeBytes, before: `before${index}`, after: `after${index}` })
+// --- plans ----------------------------------------------------------------------------------------------
+
+const bytewise = (site: number, bytes: readonly number[], from: number): Write[] => bytes.slice(from).map((byte, k) => ({ site, at: from + k, bytes: [byte] }))
+
+interface Poke {
+  readonly sites: readonly number[]
+  /** From the second form to the first. */
+  readonly back?: boolean
+  /** How much is written behind the INT3; absent: all. */
+  readonly sizeBytes?: number
+}
+/** Pokes, one after the other: INT3s, tails byte by byte, first bytes. `table`: breakpoints are known for ever, not as long as the poke lasts. */
+const poked =
+  (table: boolean, ...pokes: readonly Poke[]): Block['plan'] =>
+  ({ sync1, sync2, sync3 }, forms) => {
+    const writes: Write[] = []
+    const syncs: number[] = []
+    const forgets: { readonly site: number; readonly at: number }[] = []
+    const synchronise = (made: boolean) => made && syncs.push(writes.length)
+    for (const { sites, back, sizeBytes } of pokes) {
+      const target = (k: number) => forms[k][back === true ? 0 : 1].slice(0, sizeBytes)
+      for (const k of sites) writes.push({ site: k, at: 0, bytes: [INT3] })
+      synchronise(sync1)
+      for (const k of sites) writes.push(...bytewise(k, target(k), 1))
+      synchronise(sync2)
+      for (const k of sites) writes.push({ site: k, at: 0, bytes: [target(k)[0]] })
+      synchronise(sync3)
+      // With the third synchronisation nobody can meet the breakpoint any more when it is forgotten.
+      if (!sync3 && !table) for (const k of sites) forgets.push({ site: k, at: writes.length })
+    }
+    return { writes, syncs, forgets }
+  }
+/** What `written` says, and a synchronisation behind it all, where the third is made. */
+const written =
+  (list: (form: readonly number[]) => readonly Write[]): Block['plan'] =>
+  ({ sync3 }, forms) => {
+    const writes = list(forms[0][1])
+    return { writes, syncs: sync3 ? [writes.length] : [] }
+  }
+const displacement = written((form) => [{ site: 0, at: 1, bytes: form.slice(1, 5) }])
+
+// --- blocks ---------------------------------------------------------------------------------------------
+
+const site = (index: number, sizeBytes = 5): Site => ({ label: `site${index}`, sizeBytes, before: `before${index}`, after: `after${index}` })
 const [one, two] = [site(0), site(1)]
+const six = site(0, 6)
 const invoke = (fn: string, ...words: (string | number)[]) => `  invoke ${[fn, ...words].join(', ')}`
-const call = (place: (index: number, text: string) => string, text: string) => place(0, `code:\n${text}\n  ret`)
+const lines = (...text: string[]) => text.join('\n')
+const call = (place: Place, text: string) => place(0, `code:\n${text}\n  ret`)
+const synchronised = (steps: number, text: string) => lines(text, ...(steps & 4 ? [invoke('xm_sync_all')] : []))
+const calls = lines(formCall('before0', 'site0', 'old'), formCall('after0', 'site0', 'new'))
+
+const HERE: readonly Where[] = ['irq', 'nmi']
+const APART: readonly Where[] = ['other task', 'other irq', 'other nmi']
+const ANYWHERE = [...HERE, ...APART]
+const POKE: readonly BreakpointPart[] = [{ known: 'xm_poke_bp', argument: 0 }]
+const PROBE: readonly BreakpointPart[] = [{ known: 'xm_probe_bp', argument: 'probe' }]
+
+const probe = (kind: number, sizeBytes: number) => ({
+  init: invoke('xm_probe_prepare', 'probe', kind), data: probeData('probe', site(0, sizeBytes), 'hit'),
+  more: lines(probeCode('probe', 'hit'), 'hit: ret', ...(kind === PROBE_PLAIN ? [probeSteps()] : [])),
+  parts: PROBE, where: ANYWHERE, final: ({ before }: Site) => before,
+}) // prettier-ignore
+const armed = (kind: number): Block => ({
+  ...probe(kind, 3), sites: [site(0, 3)], steps: ['sync1', 'sync3'],
+  code: (place) => call(place, 'site0: add eax, 2'), forms: lines(formBytes('before0', [0x83, 0xc0, 2]), formBytes('after0', [0x83, 0xc0, 2])),
+  patch: (steps) => lines(invoke('xm_probe_arm', 'probe', steps), invoke('xm_probe_disarm', 'probe', steps)),
+  plan: ({ sync1, sync3 }, [[original]]) =>
+    ({ writes: [{ site: 0, at: 0, bytes: [INT3] }, { site: 0, at: 0, bytes: [original[0]] }], syncs: [...(sync1 ? [1] : []), ...(sync3 ? [2] : [])] }),
+}) // prettier-ignore
+
+const PV_OP = 2
+/** Where the alias of the first 4 MB is. */
+export const ALIAS = 0x400000
 
 export const BLOCKS = {
   'text_poke, call to call': {
-    sites: [one], table: false, pokes: [{ sites: [0] }],
-    code: (place) => call(place, 'site0: call old'), data: '',
-    forms: `${formCall('before0', 'site0', 'old')}\n${formCall('after0', 'site0', 'new')}`,
-    patch: (steps) => invoke('xm_text_poke', 'site0', 'after0', 5, steps), part: { known: 'xm_poke_bp', argument: 0 },
+    sites: [one], where: ANYWHERE, parts: POKE, plan: poked(false, { sites: [0] }),
+    code: (place) => call(place, 'site0: call old'), forms: calls,
+    patch: (steps) => invoke('xm_text_poke', 'site0', 'after0', 5, steps),
   },
   'text_poke, NOP to jump': {
-    sites: [one], table: false, pokes: [{ sites: [0] }],
-    code: (place) => call(place, `site0: db ${NOPS.k8[4].join()}\n  call old\n  nop\nlanding:`), data: '',
-    forms: `${formBytes('before0', NOPS.k8[4])}\n${formJump('after0', 'site0', 'landing')}`,
-    patch: (steps) => invoke('xm_text_poke', 'site0', 'after0', 5, steps), part: { known: 'xm_poke_bp', argument: 0 },
+    sites: [one], where: ANYWHERE, parts: POKE, plan: poked(false, { sites: [0] }),
+    code: (place) => call(place, `site0: db ${NOPS.k8[4].join()}\n  call old\n  nop\nlanding:`),
+    forms: lines(formBytes('before0', NOPS.k8[4]), formJump('after0', 'site0', 'landing')),
+    patch: (steps) => invoke('xm_text_poke', 'site0', 'after0', 5, steps),
+  },
+  'text_poke through an alias': {
+    sites: [one], where: HERE, alias: true, plan: poked(true, { sites: [0] }), handler: pokeHandler([one], () => emulateJump('landing')),
+    code: (place) => call(place, `site0: db ${NOPS.p6[4].join()}\n  call old\nlanding: nop`),
+    forms: lines(formBytes('before0', NOPS.p6[4]), formJump('after0', 'site0', 'landing')),
+    patch: (steps) => invoke('xm_text_poke_write', `site0 + ${ALIAS}`, 'after0', 5, steps),
   },
   'batch of a call and a NOP': {
-    sites: [one, two], table: true, pokes: [{ sites: [0, 1] }],
+    sites: [one, two], where: ANYWHERE, parts: [{ known: 'xm_batch_bp', argument: 'sites' }], plan: poked(true, { sites: [0, 1] }),
     code: (place) => `${place(0, 'code:\nsite0: call old\n  jmp near site1')}\n${place(1, `site1: db ${NOPS.p6[4].join()}\n  ret`)}`,
-    forms: [formCall('before0', 'site0', 'old'), formBytes('after0', NOPS.p6[4]), formBytes('before1', NOPS.p6[4]), formCall('after1', 'site1', 'new')].join('\n'),
-    data: pokeTable('sites', [one, two]),
-    patch: (steps) => invoke('xm_poke_batch', 'sites', steps), part: { known: 'xm_batch_bp', argument: 'sites' },
+    forms: lines(formCall('before0', 'site0', 'old'), formBytes('after0', NOPS.p6[4]), formBytes('before1', NOPS.p6[4]), formCall('after1', 'site1', 'new')),
+    data: pokeTable('sites', [one, two]), patch: (steps) => invoke('xm_poke_batch', 'sites', steps),
   },
   'static call': {
-    sites: [one, two], table: false, pokes: [{ sites: [0] }, { sites: [1] }],
+    sites: [one, two], where: ANYWHERE, parts: POKE, plan: poked(false, { sites: [0] }, { sites: [1] }),
     code: (place) => `${place(1, 'code:\nsite1: call site0\n  ret')}\n${place(0, trampoline('site0', 'old'))}`,
-    forms: [formJump('before0', 'site0', 'old'), formJump('after0', 'site0', 'new'), formCall('before1', 'site1', 'site0'), formCall('after1', 'site1', 'new')].join('\n'),
+    forms: lines(formJump('before0', 'site0', 'old'), formJump('after0', 'site0', 'new'), formCall('before1', 'site1', 'site0'), formCall('after1', 'site1', 'new')),
     data: staticCallKey('key', 'site0', 'old', [{ label: 'site1', tail: false }]),
-    patch: (steps) => invoke('xm_static_call_update', 'key', 'new', steps), part: { known: 'xm_poke_bp', argument: 0 },
+    patch: (steps) => invoke('xm_static_call_update', 'key', 'new', steps),
   },
   'static call to nothing, tail': {
-    sites: [one, two], table: false, pokes: [{ sites: [0] }, { sites: [1] }],
+    sites: [one, two], where: ANYWHERE, parts: POKE, plan: poked(false, { sites: [0] }, { sites: [1] }),
     code: (place) => `${place(1, 'code:\nsite1: db 0xe9\n  dd site0 - (site1 + 5)')}\n${place(0, trampoline('site0', 'old'))}`,
-    forms: [formJump('before0', 'site0', 'old'), formBytes('after0', STATIC_RET), formJump('before1', 'site1', 'site0'), formBytes('after1', STATIC_RET)].join('\n'),
+    forms: lines(formJump('before0', 'site0', 'old'), formBytes('after0', STATIC_RET), formJump('before1', 'site1', 'site0'), formBytes('after1', STATIC_RET)),
     data: staticCallKey('key', 'site0', 'old', [{ label: 'site1', tail: true }]),
-    patch: (steps) => invoke('xm_static_call_update', 'key', 0, steps), part: { known: 'xm_poke_bp', argument: 0 },
+    patch: (steps) => invoke('xm_static_call_update', 'key', 0, steps),
   },
   'static key, there and back': {
-    sites: [one], table: true, pokes: [{ sites: [0] }, { sites: [0], back: true }],
-    code: (place) => call(place, staticBranch('site0')),
-    forms: `${formBytes('before0', NOPS.p6[4])}\n${formJump('after0', 'site0', 'site0_on')}`,
-    data: staticKey('key', [one]),
-    patch: (steps) => [invoke('xm_static_key_inc', 'key', steps), invoke('xm_static_key_dec', 'key', steps)].join('\n'),
-    part: { known: 'xm_key_bp', argument: 'key' },
+    sites: [one], where: ANYWHERE, parts: [{ known: 'xm_key_bp', argument: 'key' }], plan: poked(true, { sites: [0] }, { sites: [0], back: true }),
+    code: (place) => call(place, staticBranch('site0')), final: ({ before }) => before,
+    forms: lines(formBytes('before0', NOPS.p6[4]), formJump('after0', 'site0', 'site0_on')), data: staticKey('key', [one]),
+    patch: (steps) => lines(invoke('xm_static_key_inc', 'key', steps), invoke('xm_static_key_dec', 'key', steps)),
   },
   'pv_ops, indirect to direct': {
-    sites: [site(0, 6)], table: false, pokes: [{ sites: [0] }],
+    sites: [six], where: ANYWHERE, parts: POKE, plan: poked(false, { sites: [0] }),
     code: (place) => call(place, 'site0: call dword [op]'), data: 'align 4\nop: dd new',
-    forms: `${formIndirect('before0', 'op')}\n${formDirect('after0', 'site0', 'new')}`,
-    patch: (steps) => invoke('xm_text_poke_emulating', 'site0', 'after0', 6, steps, 'before0'), part: { known: 'xm_poke_bp', argument: 0 },
+    forms: lines(formIndirect('before0', 'op'), formDirect('after0', 'site0', 'new')),
+    patch: (steps) => invoke('xm_text_poke_emulating', 'site0', 'after0', 6, steps, 'before0'),
   },
-} as const satisfies Readonly<Record<string, Block>>
+  // sync1: with interrupts off. Who patches serialises at the end.
+  'pv_ops, while one vCPU runs': {
+    sites: [six], where: HERE, steps: ['sync1'],
+    code: (place) => call(place, `site0: call dword [xm_pv_ops + ${16 * PV_OP}]`),
+    init: lines(`  mov dword [xm_pv_ops + ${16 * PV_OP}], new`, `  mov dword [xm_pv_ops + ${16 * PV_OP + 4}], 7`),
+    data: `align 4\nop_site: dd site0, 6, ${PV_OP}, 7`,
+    forms: lines(formIndirect('before0', `xm_pv_ops + ${16 * PV_OP}`), formDirect('after0', 'site0', 'new')),
+    patch: (steps) => (steps & 1 ? lines('  cli', invoke('xm_pv_patch', 'op_site', 1), '  sti', '  nop') : invoke('xm_pv_patch', 'op_site', 1)),
+    fresh: ({ sync1 }, where) => sync1 && where === 'irq',
+    plan: ({ sync1 }, [[, form]], where) => ({
+      writes: sync1 && where === 'irq' ? [{ site: 0, at: 0, bytes: form }] : [[0, 1], [1, 5], [5, 6]].map(([from, to]) => ({ site: 0, at: from, bytes: form.slice(from, to) })),
+      syncs: [sync1 && where === 'irq' ? 1 : 3],
+    }),
+  },
+  'relink by one store': {
+    sites: [one], where: ANYWHERE, steps: ['sync3'], plan: displacement,
+    code: (place) => call(place, 'site0: call old'), forms: calls, patch: (steps) => synchronised(steps, invoke('xm_relink', 'site0', 'after0')),
+  },
+  'call site that links itself': {
+    sites: [one], where: ANYWHERE, steps: ['sync3'], plan: displacement, more: lazyStub('stub', 'slot'), data: 'align 4\nslot: dd new',
+    code: (place) => call(place, 'site0: call stub'), forms: lines(formCall('before0', 'site0', 'stub'), formCall('after0', 'site0', 'new')),
+    patch: (steps) => synchronised(steps, '  call code'),
+  },
+  'self-loop guard': {
+    sites: [one], others: ['guard0'], where: APART, steps: ['sync3'],
+    plan: written((form) => [{ site: 0, at: 0, bytes: [0xeb, 0xfe, 0xeb, 0xfe] }, ...bytewise(0, form, 4), { site: 0, at: 0, bytes: form.slice(0, 4) }]),
+    code: (place) => call(place, 'site0: call old'), forms: lines(calls, formBytes('guard0', [0xeb, 0xfe, 0xeb, 0xfe, 0x90])),
+    patch: (steps) => synchronised(steps, invoke('xm_poke_guarded', 'site0', 'after0', 5)),
+  },
+  'LOCK prefix': {
+    sites: [site(0, 7)], where: ANYWHERE, steps: ['sync3'], plan: written((form) => [{ site: 0, at: 0, bytes: [form[0]] }]),
+    code: (place) => call(place, 'site0: db 0xf0, 0xff, 0x05\n  dd counter'), data: 'align 4\ncounter: dd 0',
+    forms: [['before0', 0xf0], ['after0', 0x3e]].map(([label, prefix]) => `${label}: db ${prefix}, 0xff, 0x05\n  dd counter`).join('\n'),
+    patch: (steps) => synchronised(steps, invoke('xm_set_prefix', 'site0', 0x3e)),
+  },
+  'plain copy': {
+    sites: [one], where: ANYWHERE, steps: ['sync3'], plan: written((form) => bytewise(0, form, 0)),
+    code: (place) => call(place, `site0: db ${NOPS.generic[4].join()}`), forms: lines(formBytes('before0', NOPS.generic[4]), formCall('after0', 'site0', 'new')),
+    patch: (steps) => synchronised(steps, invoke('xm_copy', 'site0', 'after0', 5)),
+  },
+  // sync3: who was stopped serialises.
+  'stop_machine': {
+    sites: [one], where: ['other task', 'other nmi'], steps: ['sync3'], stopped: true, between: ({ sync3 }) => invoke('xm_stopped', sync3 ? 1 : 0),
+    code: (place) => call(place, 'site0: call old'), forms: calls,
+    patch: () => lines(invoke('xm_stop_machine', 2), invoke('xm_copy', 'site0', 'after0', 5), invoke('xm_resume')),
+    plan: (_, [[, form]]) => ({ writes: bytewise(0, form, 0), syncs: [] }),
+  },
+  // sync1: the NMI handler completes what is being written.
+  'copy that NMI handlers complete': {
+    sites: [one], where: ['nmi', 'other nmi'], steps: ['sync1'], fresh: ({ sync1 }) => sync1,
+    around: ({ sync1 }) => (sync1 ? [invoke('xm_nmi_enter'), invoke('xm_nmi_exit')] : ['', '']),
+    code: (place) => call(place, 'site0: call old'), forms: calls, patch: () => invoke('xm_nmi_write', 'site0', 'after0', 5),
+    plan: ({ sync1 }, [[, form]]) => (sync1 ? { writes: [{ site: 0, at: 0, bytes: form }], syncs: [1] } : { writes: bytewise(0, form, 0), syncs: [] }),
+  },
+  'probe, stepped over': armed(PROBE_PLAIN),
+  'probe, boosted': armed(PROBE_BOOSTED),
+  'probe, optimised and back': {
+    ...probe(PROBE_BOOSTED, 6), sites: [six], code: (place) => call(place, 'site0: add eax, 2\n  add eax, 3'),
+    forms: lines(formBytes('before0', [0x83, 0xc0, 2, 0x83, 0xc0, 3]), `${formJump('after0', 'site0', 'probe_detour')}\n  db 3`),
+    patch: (steps) => ['arm', 'optimize', 'unoptimize', 'disarm'].map((step) => invoke(`xm_probe_${step}`, 'probe', steps)).join('\n'),
+    plan: poked(true, { sites: [0], sizeBytes: 5 }, { sites: [0], back: true }),
+  },
+} as const satisfies Readonly<Record<string, Block>> // prettier-ignore
 
-const numberOf = ({ sync1, sync2, sync3 }: Steps) => (sync1 ? STEPS.first : 0) | (sync2 ? STEPS.second : 0) | (sync3 ? STEPS.third : 0)
-
-export function blockImage(use: BlockUse): MachineImage {
-  const block: Block = BLOCKS[use.block]
-  const place = (index: number, text: string) => `section .text.${index} ${0x110000 + index * 0x1000 + use.offsets[index]}\n${text}\nsection .text`
-  const source = `.vcpu patcher
-${use.caller === 'irq' ? '.irq 0, 0x40, handler, 1' : '.nmi 0, handler, 1'}
-${block.sites.map((one) => `.forms ${one.label}, ${one.sizeBytes}, ${one.before}, ${one.after}, int3`).join('\n')}
-${breakpoints([block.part])}
-patcher: sti
-  nop
-${block.patch(numberOf(use.steps))}
-  cli
-  ret
-handler: push eax
-  call code
-  pop eax
-  iret
-old: ret
-times ${use.apart} nop
-new: ret
-${block.code(place)}
-section .rodata
-${block.forms}
-section .data
-${block.data}`
-  return assembleImage(source, { title: use.block })
-}
-
-/** What is written, in order: INT3s, tails byte by byte, first bytes; and when everybody serialises. */
-function planOf(block: Block, { sync1, sync2, sync3 }: Steps, forms: readonly (readonly number[])[][]): Plan {
-  const writes: Write[] = []
-  const syncs: number[] = []
-  const forgets: { readonly site: number; readonly at: number }[] = []
-  for (const { sites, back } of block.pokes) {
-    const target = (k: number) => forms[k][back === true ? 0 : 1]
-    for (const k of sites) writes.push({ site: k, at: 0, bytes: [INT3] })
-    if (sync1) syncs.push(writes.length)
-    for (const k of sites) target(k).slice(1).forEach((byte, n) => writes.push({ site: k, at: n + 1, bytes: [byte] }))
-    if (sync2) syncs.push(writes.length)
-    for (const k of sites) writes.push({ site: k, at: 0, bytes: [target(k)[0]] })
-    if (sync3) syncs.push(writes.length)
-    // With the third synchronisation nobody can meet the breakpoint any more when it is forgotten.
-    else if (!block.table) for (const k of sites) forgets.push({ site: k, at: writes.length })
-  }
-  return { writes, syncs, forgets }
-}
-
-export function predictBlock(use: BlockUse, rung: string, ownStores: 'seen' | 'lag'): 'holds' | 'violated' {
-  const block: Block = BLOCKS[use.block]
-  const forms = blockImage(use).sites.toSorted((a, b) => (a.name < b.name ? -1 : 1)).map((one) => one.forms!.map(({ bytes }) => [...bytes]))
-  const sites = forms.map(([before, after], k) => ({ offset: use.offsets[k], before, after }))
-  const protocol = { sites, method: { kind: 'poke', steps: use.steps }, caller: use.caller, vcpus: 1, same: true } as const
-  const plan = planOf(block, use.steps, forms)
-  return sites.some((_, k) => canFail(protocol, k, plan, ownStores === 'seen' ? 'coherent' : rung)) ? 'violated' : 'holds'
-}
-
-/** `undefined`: the search was cut short. */
-export function judgeBlock(use: BlockUse, fetch: string, ownStores: 'seen' | 'lag', events = 30_000): 'holds' | 'violated' | undefined {
-  const result = checkImage(blockImage(use), makeModel({ fetch, ownStores }), { engine: 'graph', liveness: 'off', limits: { events } })
-  return result.verdict === 'violated' ? 'violated' : result.strength === 'complete' ? 'holds' : undefined
-}
-
-const steps = fc.oneof(
-  { weight: 1, arbitrary: fc.constant({ sync1: true, sync2: true, sync3: true }) },
-  { weight: 3, arbitrary: fc.record({ sync1: fc.boolean(), sync2: fc.boolean(), sync3: fc.boolean() }) },
-)
-export const anyUse: fc.Arbitrary<BlockUse> = fc.record({
-  block: fc.constantFrom(...(Object.keys(BLOCKS) as (keyof typeof BLOCKS)[])),
-  offsets: fc.tuple(fc.nat({ max: 63 }), fc.nat({ max: 63 })),
-  apart: fc.constantFrom(4, 0x201, 0x8001),
-  steps,
-  caller: fc.constantFrom('irq', 'nmi'),
-})
-export const ownStores = fc.constantFrom('seen' as const, 'lag' as const, 'lag' as const)
+export const declareBreakpoints = ({ parts, handler }: Block): string => handler ?? (parts === undefined ? '' : breakpoints(parts))

@@ -1,33 +1,10 @@
-/**
- * Generated patching protocols, and an oracle that shares nothing with the machine but the decoder: it enumerates the times at
- * which the bytes of each instruction of one pass may be taken.
- */
+/** Generated patching protocols (src/patching/protocol.ts), and what the oracle says of them. */
 import fc from 'fast-check'
-import { decode } from '../src/cpu/decode.ts'
 import { checkImage } from '../src/explore/check.ts'
 import { NOPS } from '../src/patching/blocks.ts'
 import { protocolImage, type Caller, type Method, type Protocol, type ProtocolSite } from '../src/patching/protocol.ts'
-import { makeModel, parseRung, RUNGS } from '../src/smp/model.ts'
-
-const LINE = 64
-export const INT3 = 0xcc
-/** RET and jumps: nothing behind them in the site is executed. */
-const GOES_AWAY: readonly number[] = [0xc3, 0xe9, 0xeb]
-
-// --- the oracle -----------------------------------------------------------------------------------------
-
-export interface Write {
-  readonly site: number
-  readonly at: number
-  readonly bytes: readonly number[]
-}
-/** Writes in order; `syncs`: after how many of them everybody has serialised before the patcher goes on. */
-export interface Plan {
-  readonly writes: readonly Write[]
-  readonly syncs: readonly number[]
-  /** From so many writes on, the breakpoint handler knows nothing of a breakpoint at that site any more. */
-  readonly forgets?: readonly { readonly site: number; readonly at: number }[]
-}
+import { makeModel, RUNGS } from '../src/smp/model.ts'
+import { canFail, INT3, splits, type Passes, type Plan, type Write } from './patchingOracle.ts'
 
 function planOf({ sites, method }: Protocol): Plan {
   const bytewise = (site: number, from: number, to: number) => sites[site].after.slice(from, to).map((byte, k) => ({ site, at: from + k, bytes: [byte] }))
@@ -54,100 +31,16 @@ function planOf({ sites, method }: Protocol): Plan {
   return { writes: all(wide), syncs: [] }
 }
 
-/** A store across a line is two, in either order. */
-function splits({ writes, syncs }: Plan, sites: readonly ProtocolSite[]): Plan[] {
-  const at = writes.findIndex((write) => (sites[write.site].offset + write.at) % LINE + write.bytes.length > LINE)
-  if (at < 0) return [{ writes, syncs }]
-  const { site, at: from, bytes } = writes[at]
-  const room = LINE - ((sites[site].offset + from) % LINE)
-  const halves = [{ site, at: from, bytes: bytes.slice(0, room) }, { site, at: from + room, bytes: bytes.slice(room) }]
-  return [halves, halves.toReversed()].flatMap((two) => splits({ writes: [...writes.slice(0, at), ...two, ...writes.slice(at + 1)], syncs: syncs.map((one) => (one > at ? one + 1 : one)) }, sites))
-}
-
-/**
- * Whether a pass over site `number` can execute what is of no form, or stand where bytes are about to be rewritten. `same`: the pass interrupts the
- * vCPU that patches, and is over before it goes on.
- */
-export function canFail(protocol: Protocol & { readonly same?: boolean }, number: number, { writes, syncs, forgets = [] }: Plan, rung: string): boolean {
-  const { offset, before, after } = protocol.sites[number]
-  const { kind, chunkBytes } = parseRung(rung)!
-  const size = before.length
-  const last = writes.length
-  // Behind the site: RET, then NOPs.
-  const contents = [[...before, 0xc3, ...new Array<number>(16).fill(0x90)]]
-  for (const write of writes) {
-    const next = contents[contents.length - 1].slice()
-    if (write.site === number) write.bytes.forEach((byte, k) => (next[write.at + k] = byte))
-    contents.push(next)
-  }
-  const forms = [before, after].map((form) => {
-    const instructions = new Map<number, string>()
-    for (let at = 0; at < size; ) {
-      const { length } = decode(Uint8Array.from(form), at, size - at, true)
-      instructions.set(at, form.slice(at, at + length).join())
-      at += length
-    }
-    return instructions
-  })
-  const task = protocol.caller === 'task'
-  const bounds = [0, ...syncs, last]
-  const seen = new Set<string>()
-
-  /** At offset `o`, at time `t`, with `done` synchronisations over and nothing older than `floor` to be fetched. */
-  const fails = (o: number, t: number, done: number, floor: number, frozen: boolean): boolean => {
-    if (o >= size) return false
-    const key = `${o} ${t} ${done} ${floor}`
-    if (seen.has(key)) return false
-    seen.add(key)
-    const end = bounds[done + 1]
-    if (task && done < syncs.length && t === end && !frozen) {
-      // The interrupt that synchronises may park the caller here, and what follows may be rewritten before it goes on.
-      const rest = contents.slice(t + 1, bounds[done + 2] + 1)
-      if (o > 0 && rest.some((content, k) => content.slice(o, size).join() !== contents[t + k].slice(o, size).join())) return true
-      if (fails(o, t, done + 1, t, frozen)) return true
-    }
-    if (t < end && !frozen && fails(o, t + 1, done, floor, frozen)) return true
-    return fetches(o, t, floor).some((bytes) => {
-      const op = decode(Uint8Array.from(bytes), 0, bytes.length, true)
-      const text = bytes.slice(0, op.length).join()
-      if (protocol.method.kind === 'poke' && o === 0 && bytes[0] === INT3) return forgets.some(({ site, at }) => site === number && t >= at)
-      if (op.length === 0 || !forms.some((form) => form.get(o) === text)) return true
-      if (GOES_AWAY.includes(bytes[0])) return false
-      return fails(o + op.length, t, done, floor, frozen)
-    })
-  }
-  /** What may be fetched at offset `o` between times `floor` and `t`, 15 bytes each. */
-  const fetches = (o: number, t: number, floor: number): number[][] => {
-    const window = (time: number) => contents[time].slice(o, o + 15)
-    if (kind === 'coherent') return [window(t)]
-    const times = Array.from({ length: t - floor + 1 }, (_, k) => floor + k)
-    if (kind === 'single') return times.map(window)
-    let found: { bytes: number[]; from: number }[] = [{ bytes: [], from: floor }]
-    // What follows the site never changes.
-    while (found[0].bytes.length < size - o) {
-      const at = found[0].bytes.length
-      const end = Math.min(size - o, at + chunkBytes - ((offset + o + at) % chunkBytes))
-      const next = new Map<string, { bytes: number[]; from: number }>()
-      for (const { bytes, from } of found)
-        for (const time of times) {
-          if (kind === 'ordered' && time < from) continue
-          const longer = [...bytes, ...window(time).slice(at, end)]
-          const text = longer.join()
-          const one = next.get(text)
-          if (one === undefined || one.from > time) next.set(text, { bytes: longer, from: time })
-        }
-      found = [...next.values()]
-    }
-    return found.map(({ bytes }) => [...bytes, ...contents[0].slice(size, size + 15)])
-  }
-  if (protocol.method.kind === 'stop' && protocol.caller !== 'nmi') return fails(0, last, 0, protocol.method.sync ? last : 0, true)
-  if (protocol.same === true)
-    return bounds.slice(0, -1).some((from, done) => Array.from({ length: bounds[done + 1] - from + 1 }, (_, k) => from + k).some((t) => fails(0, t, done, from, true)))
-  return bounds.slice(0, -1).some((from, done) => fails(0, from, done, from, false))
-}
+/** Who executes the sites of a protocol, for the oracle. */
+const passesOf = ({ sites, caller, method }: Protocol): Passes => ({
+  sites: sites.map(({ offset, before, after }) => ({ offset, forms: [before, after] })),
+  caller,
+  breakpoints: method.kind === 'poke',
+  ...(method.kind === 'stop' ? { stopped: method } : {}),
+})
 
 export const predict = (protocol: Protocol, rung: string) =>
-  splits(planOf(protocol), protocol.sites).some((plan) => protocol.sites.some((_, number) => canFail(protocol, number, plan, rung))) ? 'violated' : 'holds'
+  splits(planOf(protocol), protocol.sites).some((plan) => protocol.sites.some((_, number) => canFail(passesOf(protocol), number, plan, rung))) ? 'violated' : 'holds'
 
 // --- protocols ------------------------------------------------------------------------------------------
 
