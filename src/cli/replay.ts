@@ -57,10 +57,10 @@ async function replayWith(path: string, objects: readonly string[], flags: Flags
     const verdict = {
       fails: `still fails: ${violation?.kind}: ${violation?.message}`,
       passes: 'passes: the recorded schedule was re-applied to its end, without a violation (one execution: check explores the others)',
-      'no-longer-applies': `no longer applies at step ${stuck?.step} of the recording: ${stuck?.message}`,
+      'no-longer-applies': `no longer possible with the changed code, from step ${(stuck?.step ?? 0) + 1} on: ${stuck?.message}.\nThat proves nothing yet, other schedules may fail: xmcheck check ${objects.join(' ')}`,
     }[outcome]
     process.stdout.write(`${verdict}\n`)
-    if (extra > 0) process.stdout.write(`${extra} events are not in the recording\n`)
+    if (extra > 0 && outcome !== 'no-longer-applies') process.stdout.write(`${extra} events are not in the recording\n`)
   }
   process.exitCode = { fails: EXIT.violated, passes: EXIT.complete, 'no-longer-applies': EXIT.diverged }[outcome]
 }

@@ -2,7 +2,8 @@
 import { EIP } from '../cpu/registers.ts'
 import type { EventKind, MachineEvent } from '../smp/events.ts'
 import type { Machine } from '../smp/machine.ts'
-import { sourceOf, type MakeObserved } from './timeline.ts'
+import { sourceOf } from '../smp/symbols.ts'
+import type { MakeObserved } from './timeline.ts'
 
 type AccessKind = 'load' | 'store' | 'drain' | 'locked-load'
 const isAccess = (kind: EventKind): kind is AccessKind => kind === 'load' || kind === 'store' || kind === 'drain' || kind === 'locked-load'

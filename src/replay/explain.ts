@@ -4,7 +4,6 @@
  */
 import { EIP } from '../cpu/registers.ts'
 import type { MachineImage } from '../smp/image.ts'
-import type { Machine } from '../smp/machine.ts'
 import { makeModel } from '../smp/model.ts'
 import { wrap, formatColumns } from './columns.ts'
 import { accessesOf } from './accesses.ts'
@@ -14,7 +13,7 @@ import { inShort } from './inShort.ts'
 import { Runner } from './minimize.ts'
 import { makeMachine } from './record.ts'
 import { scheduleLine } from './sharingText.ts'
-import { describeCycle, linesOf, sourceOf, type MakeObserved, type TimelineLine } from './timeline.ts'
+import { describeCycle, linesOf, type MakeObserved, type TimelineLine } from './timeline.ts'
 import type { Trace } from './trace.ts'
 
 export interface Explanation {
@@ -45,7 +44,7 @@ export function explain(trace: Trace): Explanation {
   // Of a run that goes round the way into the cycle is what can be explained.
   const elements = runner.elementsOf(schedule.slice(0, cycle?.from))
   const whole = runner.run(elements, schedule.length)
-  const lines = joinLocked([...linesOf(make, schedule), ...(cycle === null ? whoSleeps(make(), schedule) : [])])
+  const lines = joinLocked(linesOf(make, schedule, trace.violation))
   const accesses = accessesOf(make, schedule)
   const textOf = elementTexts(schedule, lines, accesses)
   const texts = elements.map((element, k) => ({ element, text: textOf(element), step: whole.steps[k] }))
@@ -88,16 +87,6 @@ function joinLocked(lines: readonly TimelineLine[]): TimelineLine[] {
   return out
 }
 
-/** A line for each vCPU that sleeps where the schedule ends in a standstill. */
-function whoSleeps(machine: Machine, schedule: readonly number[]): TimelineLine[] {
-  for (const choice of schedule) if (machine.take(choice) !== 0) break
-  const { violation } = machine
-  if (violation === null || (violation.kind !== 'lost-wakeup' && violation.kind !== 'deadlock')) return []
-  return machine.cpus.flatMap((cpu, vcpu) =>
-    machine.hasEnded(vcpu) ? [] : [{ step: machine.step, icount: machine.icount(vcpu), vcpu, text: machine.describeWait(vcpu).replace(/^vCPU \d+ /, ''), source: sourceOf(machine.image, cpu.r[EIP]) }],
-  )
-}
-
 /** The lines of source that the events name, those of one file together. */
 function sourcesOf(image: MachineImage, lines: readonly TimelineLine[]): { place: string; text: string }[] {
   const found = new Map<string, string>()
@@ -126,7 +115,6 @@ export function formatExplanation(explanation: Explanation, width: number): stri
   if (short !== null) out.push('', ...wrap(short, width))
   out.push('', ...formatColumns(explanation.lines, vcpus, width))
   if (explanation.cycle !== null) out.push('', ...wrap(`  ${describeCycle(explanation.cycle)}`, width))
-  if (violation !== null) out.push('', `  ==> ${violation.kind}`)
   if (explanation.lines.some(({ text }) => text.startsWith('drain ')))
     out.push('', ...wrap('A buffered store is seen by its own vCPU alone, until it drains: then it is in memory.', width))
   if (sources.length > 0) {

@@ -4,7 +4,6 @@
  * instruction, which moves with every edit. For each recorded step its vCPU runs on until that is what it does
  * next. Events that the new code makes in between are extra steps; a store that had to drain earlier is done.
  */
-import { EIP } from '../cpu/registers.ts'
 import { goesRound } from '../explore/liveness/lasso.ts'
 import { CHOICES_MAX } from '../explore/explorable.ts'
 import { choiceArgument, choiceKind, choiceVcpu, DESCHEDULE, DRAIN, packChoice, RUN, SCHEDULE } from '../smp/choice.ts'
@@ -13,7 +12,7 @@ import type { MachineImage } from '../smp/image.ts'
 import type { Machine } from '../smp/machine.ts'
 import { makeModel } from '../smp/model.ts'
 import type { Violation } from '../smp/monitor.ts'
-import { symbolize } from '../smp/symbols.ts'
+import { sourceOf, symbolize } from '../smp/symbols.ts'
 import { makeMachine, recordSharing } from './record.ts'
 import { formatSharing, parseSharing } from './sharingText.ts'
 import type { SharingRecord, Trace } from './trace.ts'
@@ -21,7 +20,7 @@ import type { SharingRecord, Trace } from './trace.ts'
 export interface Reapplied {
   readonly outcome: 'fails' | 'passes' | 'no-longer-applies'
   readonly violation: Violation | null
-  /** Recorded step (from 0) that no longer applies, and why. */
+  /** Recorded step (from 0) that does not come with the new code, and a sentence that says why. */
   readonly stuck: { readonly step: number; readonly message: string } | null
   readonly schedule: readonly number[]
   readonly sharing: SharingRecord
@@ -52,6 +51,12 @@ const QUIET: ReadonlySet<EventKind> = new Set(['instruction', 'store', 'exceptio
 function placeOf(machine: Machine, event: MachineEvent): string {
   const named: readonly EventKind[] = ['load', 'drain', 'locked-load', 'locked-store', 'fetch', 'mark']
   return named.includes(event.kind) ? symbolize(machine.image, event.address) : event.kind === 'send' ? String(event.address) : ''
+}
+
+/** Where `vcpu` stands: the symbol, and the line of source where it is known. */
+function placeIn(machine: Machine, vcpu: number): string {
+  const source = sourceOf(machine.image, machine.eip(vcpu))
+  return machine.place(vcpu) + (source === '' ? '' : ` (${source})`)
 }
 
 /** @param image the changed code, linked as the trace's was */
@@ -104,6 +109,7 @@ function attempt(machine: Machine, trace: Trace, steps: readonly string[]): Omit
       continue
     }
     const kindOf = (one: number) => choiceKind(one) === choiceKind(choice) && choiceVcpu(one) === vcpu
+    const seen = new Set<string>()
     for (let tries = 0; ; tries++) {
       const now = enabled()
       const same = now.find((one) => kindOf(one) && signature(machine, one) === steps[step])
@@ -120,13 +126,16 @@ function attempt(machine: Machine, trace: Trace, steps: readonly string[]): Omit
         if (take(locked)) return done(null)
         break
       }
-      const at = `vCPU ${vcpu} at ${machine.symbolize(machine.cpus[vcpu].r[EIP])} (${machine.pending(vcpu)})`
-      if (tries === EXTRA_MAX) return done({ step, message: `the recording has \`${steps[step]}\` here; it did not come within ${EXTRA_MAX} events; ${at}` })
+      const instead = (what: string) => done({ step, message: `in the recording vCPU ${vcpu} does \`${steps[step]}\` next, in the changed code it ${what}` })
+      const state = `${machine.store.h0} ${machine.store.h1}`
+      if (seen.has(state)) return instead(`goes round at ${placeIn(machine, vcpu)} until another vCPU does something`)
+      seen.add(state)
+      if (tries === EXTRA_MAX) return instead(`does ${EXTRA_MAX} other things, and stands at ${placeIn(machine, vcpu)}`)
       const run = now.find((one) => choiceKind(one) === RUN && choiceVcpu(one) === vcpu)
       const drain = packChoice(DRAIN, vcpu)
       // A store that drained later in the recording must wait: only a vCPU that cannot go on otherwise drains early.
       const next = run ?? (now.includes(drain) ? drain : undefined)
-      if (next === undefined) return done({ step, message: `the recording has \`${steps[step]}\` here; ${at} cannot go on` })
+      if (next === undefined) return instead(machine.hasEnded(vcpu) ? 'ends without doing so' : `waits at ${placeIn(machine, vcpu)} (${machine.pending(vcpu)})`)
       if (next === drain) {
         const key = `${vcpu} ${signature(machine, drain)}`
         early.set(key, (early.get(key) ?? 0) + 1)

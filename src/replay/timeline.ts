@@ -1,12 +1,12 @@
 /** One execution as text: a line an event, both clocks, symbols, source lines. */
 import { Decoder, DecoderOptions, Formatter, FormatterSyntax } from 'iced-x86'
 import { D, G, NO_FETCH, U, W } from '../cpu/paging.ts'
-import { EIP } from '../cpu/registers.ts'
 import type { MachineEvent, Observer } from '../smp/events.ts'
-import type { MachineImage } from '../smp/image.ts'
 import type { Machine } from '../smp/machine.ts'
 import { GUEST_CALLS } from '../smp/guestCalls.ts'
-import { symbolize } from '../smp/symbols.ts'
+import type { Violation } from '../smp/monitor.ts'
+import { sourceOf, symbolize } from '../smp/symbols.ts'
+import { Ending } from './ending.ts'
 import { replayTrace, type Replay } from './record.ts'
 import { SpinLines } from './spinLines.ts'
 import type { Trace } from './trace.ts'
@@ -23,7 +23,7 @@ export interface TimelineLine {
 
 /** What its vCPU does itself: not what becomes of its stores and its pCPU. */
 export function isOwn({ text }: TimelineLine): boolean {
-  return !/^drain |^the hypervisor /.test(text) && text !== SCHEDULED && !DESCHEDULED.includes(text)
+  return !/^drain |^the hypervisor |^violated: /.test(text) && text !== SCHEDULED && !DESCHEDULED.includes(text)
 }
 
 export interface Timeline {
@@ -33,38 +33,70 @@ export interface Timeline {
 
 /** Replays `trace` and describes what each vCPU did. @param linesMax what is kept, from the end */
 export function timelineOf(trace: Trace, linesMax: number = 2000): Timeline {
-  const lines = new SpinLines(linesMax)
-  let eipOf = (_: number) => -1
-  const replay = replayTrace(trace, (machine) => {
-    eipOf = (vcpu) => machine.eip(vcpu)
-    return collect(machine, lines)
-  })
-  return { lines: lines.finish(eipOf), replay }
+  let telling: Telling | null = null
+  const replay = replayTrace(trace, (machine) => (telling = new Telling(machine, linesMax)).observe)
+  return { lines: telling!.finish(replay.violation, trace.schedule.at(-1) ?? 0), replay }
 }
 
 /** Makes a machine at its start, told of what happens before it. */
 export type MakeObserved = (observe?: (machine: Machine) => Observer) => Machine
 
-/** Carries out `schedule`, and describes it. */
-export function linesOf(makeMachine: MakeObserved, schedule: readonly number[], linesMax: number = 2000): readonly TimelineLine[] {
-  const lines = new SpinLines(linesMax)
-  const machine = makeMachine((made) => collect(made, lines))
-  for (const choice of schedule) if (machine.take(choice) !== 0) break
+/**
+ * Carries out `schedule`, and describes it.
+ * @param round the violation of a run that goes round for ever
+ */
+export function linesOf(makeMachine: MakeObserved, schedule: readonly number[], round: Violation | null = null, linesMax: number = 2000): readonly TimelineLine[] {
+  let telling: Telling | null = null
+  const machine = makeMachine((made) => (telling = new Telling(made, linesMax)).observe)
+  let taken = 0
+  while (taken < schedule.length && machine.take(schedule[taken++]) === 0);
   machine.observer = null
-  return lines.finish((vcpu) => machine.eip(vcpu))
+  return telling!.finish(machine.violation ?? round, schedule[taken - 1] ?? 0)
 }
 
-function collect(machine: Machine, lines: SpinLines): Observer {
-  const disassemble = disassembler(machine)
-  return (event) => {
+/** Tells an execution as lines. */
+class Telling {
+  readonly #machine: Machine
+  readonly #lines: SpinLines
+  readonly #ending: Ending
+  readonly #disassemble: (bytes: Uint8Array, eip: number) => string
+
+  constructor(machine: Machine, linesMax: number) {
+    this.#machine = machine
+    this.#lines = new SpinLines(linesMax)
+    this.#ending = new Ending(machine)
+    this.#disassemble = disassembler(machine)
+  }
+
+  readonly observe: Observer = (event) => {
+    const machine = this.#machine
+    this.#ending.observe(event)
     if (!machine.running() && machine.step === 0) return
-    const text = describe(machine, event, disassemble)
+    const text = describe(machine, event, this.#disassemble)
     if (text === null) return
-    const eip = machine.cpus[event.vcpu].r[EIP] >>> 0
+    const eip = machine.eip(event.vcpu)
     const address = event.kind === 'fetch' ? event.address : eip
     const source = event.kind === 'drain' || event.kind === 'schedule' || event.kind === 'steal' ? '' : sourceOf(machine.image, address)
-    lines.add({ step: machine.step, icount: machine.icount(event.vcpu), vcpu: event.vcpu, text, source }, eip)
+    this.#lines.add({ step: machine.step, icount: machine.icount(event.vcpu), vcpu: event.vcpu, text, source }, eip)
   }
+
+  /** @param choice the last that was taken */
+  finish(violation: Violation | null, choice: number): readonly TimelineLine[] {
+    const machine = this.#machine
+    const lines = this.#lines.finish((vcpu) => machine.eip(vcpu))
+    if (violation === null) return lines
+    const { vcpu } = violation
+    const { text, eip } = this.#ending.describe(violation, choice, this.#disassemble)
+    const sleepers = machine.violation === null ? [] : whoSleeps(machine)
+    return [...lines, ...sleepers, { step: machine.step, icount: machine.icount(vcpu), vcpu, text, source: sourceOf(machine.image, eip) }]
+  }
+}
+
+/** A line for each vCPU that sleeps where nobody can go on. */
+function whoSleeps(machine: Machine): TimelineLine[] {
+  return machine.cpus.flatMap((_, vcpu) =>
+    machine.sleeps(vcpu) ? [{ step: machine.step, icount: machine.icount(vcpu), vcpu, text: machine.describeWait(vcpu).replace(/^vCPU \d+ /, ''), source: sourceOf(machine.image, machine.eip(vcpu)) }] : [],
+  )
 }
 
 /** @param cycle first and last step, from 1 */
@@ -169,18 +201,4 @@ function disassembler(machine: Machine): (bytes: Uint8Array, eip: number) => str
     const text = formatter.format(decoder.decode())
     return text.replace(/\b([0-9A-F]{4,9})h\b/g, (_, digits: string) => symbolize(machine.image, parseInt(digits, 16)))
   }
-}
-
-/** `file:line` of the code at `address`; empty: unknown. */
-export function sourceOf(image: MachineImage, address: number): string {
-  const lines = image.lines
-  let low = 0
-  let high = lines.length
-  while (low < high) {
-    const middle = (low + high) >> 1
-    if (lines[middle].address >>> 0 <= address >>> 0) low = middle + 1
-    else high = middle
-  }
-  const entry = lines[low - 1]
-  return entry === undefined || entry.line === 0 ? '' : `${entry.file.split('/').pop()}:${entry.line}`
 }

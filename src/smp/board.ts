@@ -68,8 +68,6 @@ export class Board {
   effect = false
   /** vCPUs, as bits, that passed XM_PROGRESS in the last step. */
   progressed = 0
-  /** The last step accessed data, be it private. */
-  touched = false
   /** Private stores, and loads of what the vCPU does not write itself, in steps that were executed and not remembered. */
   privateStores = 0
   foreignLoads = 0
@@ -264,7 +262,6 @@ export class Board {
   }
 
   onAccess(v: number, physical: number, sizeBytes: number, write: boolean): void {
-    this.touched = true
     this.noteJudged(physical, sizeBytes)
     if (this.running()) for (const monitor of this.watchers.accesses) monitor.onAccess!(v, physical, sizeBytes, write)
   }

@@ -22,7 +22,7 @@ import {
   ICOUNT, IRR, NMI_PENDING, PENDING, PENDING_SIZE, QUIET_WORDS, STATUS, WAKE_TAKEN, WAKE_WHAT,
 } from './layout.ts'
 import { PrivateCode } from './privateCode.ts'
-import { FLAG_EFFECT, FLAG_LAST_LOADS, FLAG_PROGRESSED, FLAG_QUIET, FLAG_TOUCHED } from './stepMemo.ts'
+import { FLAG_EFFECT, FLAG_LAST_LOADS, FLAG_PROGRESSED, FLAG_QUIET } from './stepMemo.ts'
 import { WAKE_SOURCE, wakeBy, WAKE_IN_TIME } from './wakes.ts'
 
 /** Transfers that load CS; near ones tell the bus themselves. */
@@ -113,7 +113,6 @@ export class Execution {
       const { flags } = this.#board.memo
       this.#board.quiet = (flags & FLAG_QUIET) !== 0
       this.#board.effect = (flags & FLAG_EFFECT) !== 0
-      this.#board.touched = (flags & FLAG_TOUCHED) !== 0
       this.#board.progressed = (flags & FLAG_PROGRESSED) !== 0 ? 1 << v : 0
       this.#board.eventBegins = this.#board.memo.eventBegins
       return
@@ -151,7 +150,7 @@ export class Execution {
   }
 
   #flagsOfStep(): number {
-    return (this.#board.quiet ? FLAG_QUIET : 0) | (this.#board.effect ? FLAG_EFFECT : 0) | (this.#board.touched ? FLAG_TOUCHED : 0) | (this.#board.progressed !== 0 ? FLAG_PROGRESSED : 0)
+    return (this.#board.quiet ? FLAG_QUIET : 0) | (this.#board.effect ? FLAG_EFFECT : 0) | (this.#board.progressed !== 0 ? FLAG_PROGRESSED : 0)
   }
 
   /** @param first the event that comes first is granted, be it one without an access */

@@ -109,7 +109,6 @@ export class Machine extends Board {
     this.quiet = true
     this.effect = false
     this.progressed = 0
-    this.touched = false
     this.eventBegins = false
     this.spun = 0
     this.yields = false

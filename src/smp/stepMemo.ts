@@ -47,15 +47,14 @@ const HASH1 = 9
 const CAPTURE = 10
 const CAPTURED = 11
 const HEADER = 12
-/** What Machine says of a step: `quiet`, `effect`, `touched`, and that its vCPU is in `progressed`. */
+/** What Machine says of a step: `quiet`, `effect`, and that its vCPU is in `progressed`. */
 export const FLAG_QUIET = 1
 export const FLAG_EFFECT = 2
-export const FLAG_TOUCHED = 4
-export const FLAG_PROGRESSED = 8
+export const FLAG_PROGRESSED = 4
 /** All that others can see of it are loads from memory, and its vCPU has ended. */
-export const FLAG_LAST_LOADS = 16
+export const FLAG_LAST_LOADS = 8
 /** Above the flags: events that a step stands for which took turns of a loop at once (spins.ts). */
-export const FLAG_BITS = 5
+export const FLAG_BITS = 4
 
 export class StepMemo {
   /** A step is being watched: what it reads has to be noted. */

@@ -29,3 +29,17 @@ export function addressOf(image: MachineImage, text: string): number | null {
   if (found.length === 0 || found.some((symbol) => symbol.address !== found[0].address)) return null
   return (found[0].address >>> 0) + offset
 }
+
+/** `file:line` of the code at `address`; empty: unknown. */
+export function sourceOf(image: MachineImage, address: number): string {
+  const lines = image.lines
+  let low = 0
+  let high = lines.length
+  while (low < high) {
+    const middle = (low + high) >> 1
+    if (lines[middle].address >>> 0 <= address >>> 0) low = middle + 1
+    else high = middle
+  }
+  const entry = lines[low - 1]
+  return entry === undefined || entry.line === 0 ? '' : `${entry.file.split('/').pop()}:${entry.line}`
+}

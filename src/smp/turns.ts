@@ -132,7 +132,6 @@ export class Turns {
   #hasSpun(): boolean {
     const spun = this.#board.spun > 0
     this.#board.quiet = !spun
-    this.#board.touched = spun
     this.#board.effect = false
     this.#board.eventBegins = false
     return spun

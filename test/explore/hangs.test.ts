@@ -148,6 +148,15 @@ describe('who goes on for ever', () => {
   })
 })
 
+describe('who spins alone', () => {
+  const spins = (other: string) =>
+    checkImage(assembly(`.vcpu p0\n.vcpu p1\np0:\n mov dword [want], 1\n.again:\n cmp dword [flag], 0\n je .again\n ret\np1:\n${other}\n.done:\n ret\nsection .data\nalign 4\nwant: dd 0\nflag: dd 0\n`), model()).violation
+  it('has lost a wake-up only where there is one that could have been given', () => {
+    expect(spins(' cmp dword [want], 0\n je .done\n mov dword [flag], 1')).toMatchObject({ kind: 'lost-wakeup', message: expect.stringContaining('reading flag (which nobody has written)') })
+    expect(spins(' mov eax, [want]')).toMatchObject({ kind: 'deadlock', message: expect.stringContaining('reading nothing that others ever write') })
+  })
+})
+
 describe('sleep', () => {
   const program = (waiter: string, waker: string, rest = '') =>
     checkImage(assembly(`.vcpu waiter\n.vcpu waker\nwaiter:\n${waiter}\n ret\nwaker:\n${waker}\n ret\n${rest}\nsection .data\nalign 4\nready: dd 0\n`), model())

@@ -35,7 +35,6 @@ export class LoopToy implements Live {
   violation: Violation | null = null
   readonly footprint = new Footprint()
   effect = false
-  readonly touched = true
   progressed = 0
   readonly #programs: readonly (readonly LoopInstruction[])[]
   readonly #marks: number[] = []

@@ -21,7 +21,7 @@ describe('a lost wake-up by a store buffer', () => {
     for (const line of text.split('\n')) expect(line.length).toBeLessThanOrEqual(72)
     expect(text).toMatch(/vCPU 0: unlocker \(icount\) +vCPU 1: waiter \(icount\)/)
     expect(text).toContain('locked xl: 0x1 -> 0x1')
-    expect(explanation.lines.at(-1)).toMatchObject({ vcpu: 1, text: expect.stringMatching(/^sleeps \(XM_POLL\) at waiter\+0x\w+ for as long as pending is 0$/), source: expect.stringContaining('B07.c:') })
+    expect(explanation.lines.at(-2)).toMatchObject({ vcpu: 1, text: expect.stringMatching(/^sleeps \(XM_POLL\) at waiter\+0x\w+ for as long as pending is 0$/), source: expect.stringContaining('B07.c:') })
     expect(text).toMatch(/Schedule: [^\n]*run0\*3 run1 drain1 run1 drain0$/)
   })
 })

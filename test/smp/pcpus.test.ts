@@ -63,7 +63,7 @@ it('a run is not fair that keeps a vCPU from its pCPU for ever', () => {
   expect(round(1, 'run1 cycle:1 run1')).toBeNull()
   expect(round(1, 'run1 off1 run0 off0 cycle:1 run1 off1')).toBeNull()
   const hung = program('.vcpu a\n.vcpu b\na: ret\nb: cmp dword [y], 0\nje b\nret\nlater: mov dword [y], 1')
-  expect(checkImage(hung, modelOf(1), { engine: 'graph' }).violation?.kind).toBe('lost-wakeup')
+  expect(checkImage(hung, modelOf(1), { engine: 'graph' }).violation?.kind).toBe('deadlock')
 })
 
 describe('a schedule', () => {

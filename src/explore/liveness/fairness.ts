@@ -18,8 +18,6 @@ export interface Live extends Explorable {
   readonly effect: boolean
   /** vCPUs, as bits, that passed a progress mark in the last step. */
   readonly progressed: number
-  /** The last step accessed data, be it private. */
-  readonly touched: boolean
   readonly footprint: Footprint
   hasEnded(vcpu: number): boolean
   /** It waits for a kick or an interrupt. */

@@ -83,7 +83,6 @@ export function judgeLasso(machine: Live, { schedule, from }: Lasso, victim: num
   const written = new Map<number, number>()
   let progressed = 0
   let effects = 0
-  let touched = 0
   let [h0, h1] = [0, 0]
   for (let step = 0; step < schedule.length; step++) {
     const choice = schedule[step]
@@ -108,14 +107,13 @@ export function judgeLasso(machine: Live, { schedule, from }: Lasso, victim: num
     if (step < from) continue
     progressed |= machine.progressed
     if (machine.effect) effects |= 1 << vcpu
-    if (machine.touched) touched |= 1 << vcpu
   }
   const length = schedule.length - from
   if (length <= 0 || machine.store.h0 !== h0 || machine.store.h1 !== h1) return null
   for (let one = 0; one < 4 * vcpus; one++)
     if (acted[one] === 0 && (isStrong(one, vcpus) ? offered[one] > 0 : offered[one] === length)) return null
   if (machine.hasEnded(victim)) return null
-  return describe(machine, { victim, length, effects, progressed, touched, reads, written })
+  return describe(machine, { victim, length, effects, progressed, reads, written })
 }
 
 /**
@@ -157,8 +155,6 @@ interface Round {
   /** vCPUs, as bits, with steps in the cycle that others can see; that passed a progress mark there. */
   readonly effects: number
   readonly progressed: number
-  /** vCPUs that access data in the cycle. */
-  readonly touched: number
   /** Per vCPU: addresses that it reads in the cycle. */
   readonly reads: readonly ReadonlySet<number>[]
   /** Address to the vCPU that wrote there last; HYPERVISOR: it does in the cycle. */
@@ -170,16 +166,16 @@ const NAMED_MAX = 3
 
 /** The machine stands in the cycle. */
 function describe(machine: Live, round: Round): Violation {
-  const { victim, length, effects, progressed, touched, reads, written } = round
+  const { victim, length, effects, progressed, reads, written } = round
   const open = Array.from({ length: machine.vcpuCount }, (_, v) => v).filter((v) => !machine.hasEnded(v))
   const others = progressed & ~(1 << victim)
-  const unwritten = (v: number) => ((touched >>> v) & 1) === 1 && [...reads[v]].every((address) => !written.has(address))
+  // A read is an event where others write in some execution: what they have not written in this one was to be told.
+  const unwritten = (v: number) => reads[v].size > 0 && [...reads[v]].every((address) => !written.has(address))
   const looks = open.some((v) => [...reads[v]].some((address) => written.get(address) === HYPERVISOR))
   let kind: string
   let what: string
   if (effects === 0 && looks) [kind, what] = ['livelock', 'the hypervisor takes pCPUs away and gives them back, and each look at it comes at the wrong time']
   else if (effects === 0 && open.some((v) => machine.sleeps(v))) [kind, what] = [machine.kindOfStandstill(), 'nobody can go on']
-  // Who alone is left, waiting for what nobody has written, was to be told.
   else if (effects === 0 && open.length === 1 && machine.vcpuCount > 1 && unwritten(victim)) [kind, what] = ['lost-wakeup', 'what it waits for never comes']
   else if (effects === 0) [kind, what] = ['deadlock', 'nobody can go on']
   else if (machine.sleeps(victim)) [kind, what] = ['lost-wakeup', `nobody wakes vCPU ${victim}`]
@@ -193,7 +189,7 @@ function describe(machine: Live, round: Round): Violation {
       const writer = written.get(address)
       return `${machine.symbolize(address)} (${writer === undefined ? 'which nobody has written' : `written last by ${writer === HYPERVISOR ? 'the hypervisor' : `vCPU ${writer}`}`})`
     })
-    return `vCPU ${v} goes round at ${machine.place(v)}${places.length === 0 ? '' : `, reading ${places.join(', ')}`}`
+    return `vCPU ${v} goes round at ${machine.place(v)}${places.length === 0 ? ', reading nothing that others ever write' : `, reading ${places.join(', ')}`}`
   })
   return { kind, message: `${what}: ${waits.join('; ')}; a fair cycle of ${length} events`, vcpu: victim, eip: machine.eip(victim) }
 }
