@@ -11,7 +11,7 @@
  *  xm_switch_mm(mm)              to another one, or back to the one that was borrowed
  *  xm_enter_lazy()               from here on a kernel thread runs, on whatever address space is loaded
  *  xm_flush_page(mm, linear)     no vCPU uses an old translation of the page when it returns; XM_ALL: of any page
- *  xm_leave()                    the calling vCPU is done, or goes offline; it takes no IPIs any more
+ *  xm_leave()                    the calling vCPU is done, or goes offline; it takes no IPIs any more (xm_leave_tables(): nor needs page tables)
  *  xm_come_online(mm)            it is there again: loads mm anew
  *
  *  XM_ONE_PAGE(n)                at file scope: what most programs begin with: vCPUs 0 .. n-1, an address space `mm` of `directory` and
@@ -268,6 +268,13 @@ XM_INLINE_ void xm_come_online(struct xm_mm *mm)
 	XM_INIT(xm_one_page);                                                                                          \
 	XM_FIXUPS();                                                                                                   \
 	shootdown
+
+/* Where page tables are freed: whoever goes offline stops walking them, while he can still be told (Linux: idle_task_exit). */
+XM_INLINE_ void xm_leave_tables(void)
+{
+	xm_write_cr0(xm_read_cr0() & ~0x80000000u);
+	xm_leave();
+}
 
 #endif /* XMMM_H */
 

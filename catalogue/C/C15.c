@@ -51,7 +51,7 @@ static void gup_fast(void)
 	while (!quiet)
 		xm_pause();
 #endif
-	xm_leave();
+	xm_leave_tables();
 }
 XM_VCPU(unmapper);
 XM_VCPU(gup_fast);

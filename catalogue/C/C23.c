@@ -43,7 +43,7 @@ static void user(void)
 	xm_use_mm(&mm);
 	xm_sti();
 	xm_try_load(PAGE, 0);
-	xm_leave();
+	xm_leave_tables();
 }
 XM_VCPU(remover);
 XM_VCPU(user);

@@ -289,6 +289,12 @@ export class Board {
     for (const monitor of this.watchers.all) monitor.onTranslation?.(v, linear, entry, access)
   }
 
+  /** The page tables that walks of `v` begin with are others now. */
+  onTables(v: number): void {
+    if (this.sharing.anyJudged) this.footprint.add(FP_RESOURCE_READ, RESOURCE_MARKS, 0)
+    for (const monitor of this.watchers.all) monitor.onTables?.(v)
+  }
+
   /** `v` empties its caches, or the line at `physical` in all of them. */
   onCacheFlush(v: number, physical: number | null): void {
     this.#noteCaches()
@@ -311,9 +317,14 @@ export class Board {
     this.#noteCaches()
   }
 
+  /** What is done depends on the translations of all, or changes them. */
+  noteAllTranslating(): void {
+    for (let u = 0; u < this.cpus.length; u++) this.noteTranslating(u)
+  }
+
   /** What caches may hold depends on the translations of all, and on who has flushed them. */
   #noteCaches(): void {
-    for (let u = 0; u < this.cpus.length; u++) this.noteTranslating(u)
+    this.noteAllTranslating()
     this.footprint.add(FP_RESOURCE_READ, RESOURCE_MARKS, 0)
   }
 
@@ -332,7 +343,7 @@ export class Board {
       tables = translations !== null && !walker && translations.watches(at, sizeBytes) && !this.memory.holds(at, sizeBytes, low, high)
     }
     // Whoever walks these entries may hold what they were; of those that have no A or D set nothing, or less.
-    if (tables || (walker && this.running())) for (let u = 0; u < this.cpus.length; u++) this.noteTranslating(u)
+    if (tables || (walker && this.running())) this.noteAllTranslating()
     if (tables) {
       this.memo.abandon()
       translations!.beforeWrite(physical, sizeBytes)

@@ -32,6 +32,8 @@ export function callGuest(machine: Board, vcpu: number, bus: VcpuBus, call: numb
   const event = (pending: number, ways = 1) => !running || bus.gate(pending, 0, 0, ways)
   switch (call) {
     case GUEST_CALLS.exit:
+      // It walks no tables any more.
+      if (machine.sharing.anyJudged) machine.noteTranslating(vcpu)
       machine.setWord(vcpu, STATUS, ENDED)
       machine.effect = true
       for (const monitor of machine.watchers.ends) monitor.onEnd!(vcpu)
@@ -101,6 +103,8 @@ export function callGuest(machine: Board, vcpu: number, bus: VcpuBus, call: numb
       if (!event(AT_MARK)) return 0
       machine.effect = true
       machine.footprint.addUpdate(RESOURCE_MARKS)
+      // Who frees a page table is judged by who may walk through it.
+      if (call === GUEST_CALLS.free) machine.noteAllTranslating()
       machine.onMark(vcpu, call, eax, edx)
       machine.observer?.({ kind: 'mark', vcpu, address: eax >>> 0, sizeBytes: 0, value: call })
       return eax

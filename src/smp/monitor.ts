@@ -44,6 +44,8 @@ export interface Monitor {
    * `onFetch`, `onReturn` or `onEnd` that has no such moments sees every step executed (stepMemo.ts).
    */
   isIdle?(): boolean
+  /** The page tables that walks of `vcpu` begin with are others now. */
+  onTables?(vcpu: number): void
   /** What translations `vcpu` may use is about to become less. */
   beforeInvalidation?(vcpu: number): void
   /** `vcpu` empties its caches (WBINVD), or (`physical` not null) the line there in all caches (CLFLUSH). */

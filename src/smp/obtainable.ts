@@ -1,6 +1,6 @@
 /** What walks of a vCPU could put into its translation caches, from the tables as memory has them now. */
 import { A, P, PS, Walk, walkTables, type WalkPort } from '../cpu/paging.ts'
-import { CR0, CR3, CR4, CR4_PAE, PDPTE, REGISTER_WORDS } from '../cpu/registers.ts'
+import { CR0, CR3, CR4, CR4_PAE, CR4_PSE, PDPTE, REGISTER_WORDS } from '../cpu/registers.ts'
 import type { Memory } from './memory.ts'
 import type { Model } from './model.ts'
 import type { Sharing } from './sharing.ts'
@@ -136,26 +136,60 @@ export class ObtainableTranslations {
   forEachPageTo(vcpu: number, frame: number, found: (page: number) => void): void {
     this.enter(vcpu)
     const { entryBytes } = this
-    const records = this.#records
+    const regionBytes = ~this.#records.regionMask(vcpu) + 1
     const pages = new Set<number>()
-    const inTable = (region: number, table: number) =>
-      this.#entriesOf(table, 4096 / entryBytes, entryBytes, (entry, k) => {
-        if ((entry & P) !== 0 && (entry & ~0xfff) === frame) pages.add(region + k * 4096)
-      })
-    const regionBytes = ~records.regionMask(vcpu) + 1
-    const large = (region: number, entry: number) => {
-      if (((entry ^ frame) & -regionBytes) === 0) pages.add(region + (frame & (regionBytes - 1)))
-    }
-    const ofDirectory = (region: number, entry: number) => {
-      if ((entry & PS) !== 0) large(region, entry)
-      else inTable(region, entry & ~0xfff)
-    }
-    for (const [directory, start] of this.#directories())
-      this.#entriesOf(directory, 4096 / entryBytes, entryBytes, (entry, k) => {
-        if ((entry & P) !== 0) ofDirectory((start + k * regionBytes) | 0, entry)
-      })
-    for (let k = 0; k < records.directoryCount(vcpu); k++) ofDirectory(records.regionAt(vcpu, k), records.lowAt(vcpu, k))
+    this.#forEachDirectoryEntry(vcpu, (region, entry) => {
+      if (!this.#isLarge(entry))
+        this.#entriesOf(entry & ~0xfff, entryBytes, (word, k) => {
+          if ((word & P) !== 0 && (word & ~0xfff) === frame) pages.add(region + k * 4096)
+        })
+      else if (((entry ^ frame) & -regionBytes) === 0) pages.add(region + (frame & (regionBytes - 1)))
+    })
     for (const page of pages) found(page | 0)
+  }
+
+  /**
+   * Every page table and directory (physical address) that `vcpu` may walk through at any time, be it ahead of accesses that it never makes.
+   * From now on none of the directory entries changes unnoticed.
+   */
+  forEachTable(vcpu: number, found: (table: number) => void): void {
+    this.enter(vcpu)
+    for (const [directory] of this.#directories()) found(directory)
+    this.#forEachDirectoryEntry(vcpu, (_, entry) => {
+      if (!this.#isLarge(entry) && this.isCacheable(entry)) found(entry & ~0xfff)
+    })
+  }
+
+  /**
+   * The tables named by directory entries of `vcpu` in these bytes of memory, and the linear addresses that the entries are about, where
+   * they could be cached.
+   */
+  forEachTableIn(vcpu: number, physical: number, sizeBytes: number, found: (region: number, table: number) => void): void {
+    this.enter(vcpu)
+    const { entryBytes } = this
+    const regionBytes = ~this.#records.regionMask(vcpu) + 1
+    for (const [directory, start] of this.#directories())
+      for (let at = physical & -entryBytes; at < physical + sizeBytes; at += entryBytes) {
+        if (((at ^ directory) & ~0xfff) !== 0) continue
+        const entry = this.#memory.load(this.#memory.index(at), 4)
+        if ((entry & P) !== 0 && !this.#isLarge(entry) && this.isCacheable(entry)) found((start + ((at & 0xfff) / entryBytes) * regionBytes) | 0, entry & ~0xfff)
+      }
+  }
+
+  /** Directory entries that are present, and those that are cached: the linear address that each is about, its low word. */
+  #forEachDirectoryEntry(vcpu: number, each: (region: number, entry: number) => void): void {
+    const records = this.#records
+    const regionBytes = ~records.regionMask(vcpu) + 1
+    for (const [directory, start] of this.#directories())
+      this.#entriesOf(directory, this.entryBytes, (entry, k) => {
+        if ((entry & P) !== 0) each((start + k * regionBytes) | 0, entry)
+      })
+    for (let k = 0; k < records.directoryCount(vcpu); k++) each(records.regionAt(vcpu, k), records.lowAt(vcpu, k))
+  }
+
+  /** A directory entry maps a page: without PSE, bit 7 is nothing. */
+  #isLarge(entry: number): boolean {
+    return (entry & PS) !== 0 && (this.context[CR4] & (CR4_PAE | CR4_PSE)) !== 0
   }
 
   /** Physical address of each page directory of the context, and the linear address that it begins at. */
@@ -166,13 +200,13 @@ export class ObtainableTranslations {
   }
 
   /** Low words of the entries of a table, and their numbers. */
-  #entriesOf(table: number, count: number, sizeBytes: number, each: (entry: number, k: number) => void): void {
+  #entriesOf(table: number, sizeBytes: number, each: (entry: number, k: number) => void): void {
     const memory = this.#memory
     const at = memory.index(table)
     if (at < 0) return
     const { walked } = this.#sharing
     for (let g = memory.granule(at); g <= memory.granule(at + 4095); g++) if (walked[g] === 0) this.#sharing.noteWalk(g, g)
-    for (let k = 0; k < count; k++) each(memory.load(at + k * sizeBytes, 4), k)
+    for (let k = 0; k < 4096 / sizeBytes; k++) each(memory.load(at + k * sizeBytes, 4), k)
   }
 
   /** An entry may be cached by speculation: with `accessed`, only if its A bit is set. */

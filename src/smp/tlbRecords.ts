@@ -30,8 +30,8 @@ export const VIEW_FETCH = 1
 export const VIEW_DATA = 2
 export const VIEW_BOTH = 3
 
-/** Result of a walk that makes two translations differ, apart from A, D, G and the size of the page. */
-const SAME = ~0xfff | W | U | NO_FETCH | UNCACHED
+/** Result of a walk that makes two translations differ, apart from A, D and G. */
+const SAME = ~0xfff | W | U | NO_FETCH | UNCACHED | PS
 /** Bits of a directory entry that matter to who has it cached. */
 const SAME_DIRECTORY = ~0xfff | P | W | U | PS
 
@@ -160,18 +160,27 @@ export class TlbRecords {
 
   /** Whether `keepOnly` would take something away. */
   wouldLose(vcpu: number, page: number, entry: number, views: number): boolean {
-    for (let k = this.pageCount(vcpu) - 1; k >= 0; k--) if (this.pageAt(vcpu, k) === page && this.entryAt(vcpu, k) !== entry && (this.viewsAt(vcpu, k) & views) !== 0) return true
+    for (let k = this.pageCount(vcpu) - 1; k >= 0; k--) if (this.#isOther(vcpu, k, page, entry) && (this.viewsAt(vcpu, k) & views) !== 0) return true
     return false
   }
 
-  /** Of the translations of `page`, only `entry` can still be used through `views`. */
+  /**
+   * Of the translations of `page` by pages of the size of `entry`, only that one can still be used through `views`. One of another size may stand
+   * beside it, and either be used (SDM vol. 3A 5.10.2.3).
+   */
   keepOnly(vcpu: number, page: number, entry: number, views: number): void {
     for (let k = this.pageCount(vcpu) - 1; k >= 0; k--) {
-      if (this.pageAt(vcpu, k) !== page || this.entryAt(vcpu, k) === entry) continue
+      if (!this.#isOther(vcpu, k, page, entry)) continue
       const record = this.#page(vcpu, k)
       this.#store.set(record, this.#store.w[record] & ~views)
       if (this.viewsAt(vcpu, k) === 0) this.#removePage(vcpu, k)
     }
+  }
+
+  /** Record `k` is another translation of `page`, by a page of the size of `entry`. */
+  #isOther(vcpu: number, k: number, page: number, entry: number): boolean {
+    const other = this.entryAt(vcpu, k)
+    return this.pageAt(vcpu, k) === page && other !== entry && ((other ^ entry) & PS) === 0
   }
 
   #removePage(vcpu: number, k: number): void {
@@ -253,10 +262,10 @@ function modeOf(r: Int32Array): number {
 
 /**
  * Whoever may use translation `a` gains nothing from `b`: they lead to the same place, `a` needs no walk where `b` needs
- * none, and it lasts as long.
+ * none, and it lasts as long: a large page is dropped with other addresses, a small one with the use of another small one.
  */
 export function covers(a: number, b: number): boolean {
-  return ((a ^ b) & SAME) === 0 && (b & ~a & (A | D | G)) === 0 && (a & ~b & PS) === 0
+  return ((a ^ b) & SAME) === 0 && (b & ~a & (A | D | G)) === 0
 }
 
 /** Two directory entries, low words and high words, that walks cannot tell apart but for their A bit. */

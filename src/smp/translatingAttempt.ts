@@ -159,6 +159,7 @@ export class TranslatingAttempt extends Attempt {
     this.machine.memo.abandon()
     this.machine.noteTranslating(this.vcpu)
     translations.invalidate(this.vcpu, this.cpu.r, globalToo)
+    this.machine.onTables(this.vcpu)
     this.observe('invalidate', 0, 0, globalToo ? 1 : 0)
   }
   retarget(): void {
@@ -168,6 +169,7 @@ export class TranslatingAttempt extends Attempt {
     this.machine.memo.abandon()
     this.machine.noteTranslating(this.vcpu)
     this.machine.translations?.retarget(this.vcpu, this.cpu.r)
+    this.machine.onTables(this.vcpu)
   }
 
   #walk(physical: number, sizeBytes: number): number {

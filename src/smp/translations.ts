@@ -192,6 +192,7 @@ export class Translations {
     const walks = this.#obtainable
     for (let vcpu = 0; vcpu < this.#vcpus; vcpu++) {
       if (!this.isOn(vcpu)) continue
+      if (this.#caches) this.#noteTablesFreed(vcpu, physical, sizeBytes)
       for (const page of this.#pagesOf(vcpu)) {
         const entries = walks.of(vcpu, page)
         const written = (read: number) => overlaps(read, walks.entryBytes, physical, sizeBytes)
@@ -200,6 +201,16 @@ export class Translations {
         this.#replaced.push({ vcpu, page, entries, directory: cached ? walks.directory : null })
       }
     }
+  }
+
+  /** Where directory entries lead to tables that are freed, it matters who has them cached still, though nobody accesses a page there. */
+  #noteTablesFreed(vcpu: number, physical: number, sizeBytes: number): void {
+    const { anyJudged, judged } = this.#sharing
+    if (!anyJudged) return
+    this.#obtainable.forEachTableIn(vcpu, physical, sizeBytes, (region, table) => {
+      const at = this.#memory.index(table)
+      if (at >= 0 && judged[this.#memory.granule(at)] !== 0) this.notePage(vcpu, region)
+    })
   }
 
   wrote(): void {
@@ -282,6 +293,14 @@ export class Translations {
       may ||= this.#obtainable.of(vcpu, page).some(fills)
     })
     return may
+  }
+
+  /**
+   * Every page table that `vcpu` may walk through now, for accesses or ahead of them, by its physical address: it may read entries there, and
+   * set bits in them.
+   */
+  forEachTable(vcpu: number, found: (table: number) => void): void {
+    if (this.isOn(vcpu) && this.#speculates) this.#obtainable.forEachTable(vcpu, found)
   }
 
   get #cachesMatter(): boolean {

@@ -275,12 +275,23 @@ ${tables}`
     expect(verdict(inTime.replace('invlpg [0x123000]', 'nop'))).toBe('assertion')
     expect(verdict(inTime.replace('invlpg [0x123000]', 'mov eax, cr3\n    mov cr3, eax'))).toBe('holds/complete')
   })
-  it('of a freed table are caught when a walk goes through them', () => {
-    const freed = '    mov dword [dir + 4], table2 + 0x67\n    FLUSH\n    free table, 4096'
-    const access = '    mov eax, [0x400000]\n'
-    expect(verdict(remote(freed.replace('FLUSH', 'nop'), access, { tables }))).toBe('use-after-free')
-    expect(verdict(remote(freed.replace('FLUSH', 'nop'), access, { tables }), { tlb: 'leaf' })).toBe('holds/complete')
-    expect(verdict(remote(freed.replace('FLUSH', 'nop'), `    invlpg [0]\n${access}`, { tables }))).toBe('holds/complete')
+  it('of a freed table are caught, though nobody accesses a page there: walks may be made ahead', () => {
+    const freed = (flush = '', clear = '[dir + 4], table2 + 0x67') => `    mov dword ${clear}\n    mfence\n${flush}    free table, 4096`
+    const told = 'lock inc dword [gone]\nstay: cmp dword [done], 1\n    jne stay\n'
+    const wait = `    mov dword [asked], 1\nwait: cmp dword [gone], 1\n    jne wait\n`
+    const answer = (flush: string) => `ask: cmp dword [asked], 1\n    jne ask\n    ${flush}\n    ${told}`
+    const program = (change: string, use: string) => remote(change, use, { tables }).replace('done: dd 0', 'done: dd 0\nasked: dd 0\ngone: dd 0').replace(/    cmp dword \[done\], 1\n    jne .out\n/, '')
+    for (const [flush, result] of [['nop', 'use-after-free'], ['invlpg [0]', 'holds/complete'], ['mov eax, cr3\n    mov cr3, eax', 'holds/complete'], ['mov eax, 0\n    cpuid', 'use-after-free']] as const)
+      expect([flush, verdict(program(freed(wait + '    invlpg [0]\n'), answer(flush)))]).toEqual([flush, result])
+    // Only entries that are present lead there without a cache of directory entries; there is nobody to walk ahead where nothing is fetched ahead.
+    expect(verdict(program(freed(), told), { tlb: 'leaf' })).toBe('holds/complete')
+    expect(verdict(program(freed('', '[gone], 0'), told), { tlb: 'leaf' })).toBe('use-after-free')
+    expect(verdict(program(freed('', '[gone], 0'), told), { tlb: 'leaf', tlbSpeculative: 'no' })).toBe('holds/complete')
+    // Who loads them afterwards is no better.
+    const later = `    mov eax, dir2\n    mov cr3, eax\n    ret\n`
+    const own = (loads: string) => `.vcpu only\nonly:\n${on()}    free table, 4096\n${loads}${tables.replace('times 1022 dd 0', 'times 1022 dd 0\ndir2: dd 0xe3, table + 0x67\ntimes 1022 dd 0').replace('dir: dd 0xe3, table + 0x67', 'dir: dd 0xe3, table2 + 0x67')}`
+    expect(verdict(own(later))).toBe('use-after-free')
+    expect(verdict(own('    ret\n'))).toBe('holds/complete')
   })
 })
 
@@ -309,6 +320,38 @@ times 1023 dd 0
     const joined = tables.replace('dir: dd 0xe3, 0xe7', 'dir: dd 0xe3, table + 0x67').replace('table: dd pageB + 0x67\ntimes 1023 dd 0', 'table: times 17 dd 0\ndd 0x11067\ntimes 1006 dd 0')
     const grow = '    mov dword [dir + 4], 0xe7\n    mfence\n    mov dword [dir + 4], table + 0x67\n    mov dword [table + 0x44], pageB + 0x67'
     expect(verdict(remote(grow, `    invlpg [0x5ff000]\n${read}`, { tables: joined }))).toBe('assertion')
+  })
+
+  it('pages of two sizes stand beside each other in the TLB: each access may find either', () => {
+    const tables = `
+section .data
+align 4
+done: dd 0
+section .tables
+align 4096
+dir: dd 0xe3, FIRST
+times 1022 dd 0
+table: times 17 dd 0
+dd pageB + 0x67
+times 1006 dd 0
+pageB: dd 2
+times 1023 dd 0
+`
+    // Page 0x11 of the large one holds something other than 2; seen is whether each of two reads gave 2.
+    const twice = (first: number, second: number) => `    cmp dword [0x411000], 2\n    sete cl\n    cmp dword [0x411000], 2\n    sete ch\n    cmp cx, ${first + 256 * second}\n    setne al\n    movzx eax, al\n    assert "not these"\n`
+    const sizes = (from: string, to: string, first: number, second: number, knobs = {}) => {
+      const source = remote(`    mov dword [dir + 4], ${to}`, twice(first, second), { tables: tables.replace('FIRST', from) })
+      return verdict(source.replace(/    cmp dword \[done\], 1\n    jne .out\n/, ''), knobs)
+    }
+    for (const [first, second] of [[0, 1], [1, 0]]) {
+      expect(sizes('0xe7', 'table + 0x67', first, second)).toBe('assertion')
+      expect(sizes('table + 0x67', '0xe7', first, second)).toBe('assertion')
+      expect(sizes('0xe7', 'table + 0x67', first, second, { tlb: 'none' })).toBe(first === 0 ? 'assertion' : 'holds/complete')
+    }
+    // Two that lead to the same place are two, or the small one's end would be that of both.
+    const split = `    mov dword [table + 0x44], 0x11067\n    mfence\n    mov dword [dir + 4], table + 0x67\n    mfence\n    mov dword [table + 0x44], pageB + 0x67`
+    const again = remote(split, twice(1, 0), { tables: tables.replace('FIRST', '0xe7') }).replace(/    cmp dword \[done\], 1\n    jne .out\n/, '')
+    expect(verdict(again)).toBe('assertion')
   })
 
   const pae = `

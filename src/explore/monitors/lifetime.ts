@@ -2,6 +2,9 @@
  * Memory that was freed (XM_FREE) is not touched until it is live again (XM_ALLOC): `use-after-free`,
  * `double-free`. A store counts when it is executed and, where another vCPU freed the memory, again when it
  * drains: "the release is the last access" is a claim about memory, not about the program text.
+ *
+ * Page tables are touched without an access: a vCPU may walk ahead through whatever its directory entries name, those that it has cached
+ * among them, and set accessed bits there (SDM vol. 3A 5.8, 5.10.3.1). So who frees a table has to have told all who could.
  */
 import { GUEST_CALLS } from '../../smp/guestCalls.ts'
 import type { Machine } from '../../smp/machine.ts'
@@ -38,6 +41,23 @@ export class Lifetime implements Monitor {
     if (hit !== null)
       return this.#machine.violate('double-free', vcpu, `frees ${this.#machine.symbolize(from)}, which vCPU ${hit.vcpu} freed before`)
     this.#dead.add({ from, to, vcpu })
+    const isFreed = (table: number) => table < to && table + 4096 > from
+    this.#machine.cpus.forEach((_, walker) => {
+      if (this.#walksThrough(walker, isFreed)) this.#machine.violate('use-after-free', vcpu, `frees ${this.#machine.symbolize(from)}, which page walks of vCPU ${walker} may go through at any time`)
+    })
+  }
+
+  onTables(vcpu: number): void {
+    if (this.#dead.isEmpty) return
+    let hit: Stretch | null = null
+    if (this.#walksThrough(vcpu, (table) => (hit = this.#dead.find(table, 4096)) !== null)) this.#judge(vcpu, 'may walk page tables at', hit!.from, hit)
+  }
+
+  /** Whether it may, ahead of accesses, one of those tables. */
+  #walksThrough(vcpu: number, which: (table: number) => boolean): boolean {
+    let found = false
+    if (!this.#machine.hasEnded(vcpu)) this.#machine.translations?.forEachTable(vcpu, (table) => (found ||= which(table >>> 0)))
+    return found
   }
 
   onAccess(vcpu: number, physical: number, sizeBytes: number, write: boolean): void {
