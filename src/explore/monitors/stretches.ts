@@ -36,7 +36,11 @@ export class Stretches {
   /** One that so many addresses from `address` touch; null: none. */
   find(address: number, size: number): Stretch | null {
     const from = address >>> 0
-    return this.#list.find((one) => one.from < from + size && one.to > from) ?? null
+    return this.first((one) => one.from < from + size && one.to > from)
+  }
+
+  first(isIt: (one: Stretch) => boolean): Stretch | null {
+    return this.#list.find(isIt) ?? null
   }
 
   /** Adds one that touches no other. */
