@@ -15,6 +15,8 @@
  * Words that begin with `-D` are for the compiler, the others are options of `xmcheck check`.
  */
 
+import { holds } from './conditions.ts'
+
 export interface Scenario {
   readonly id: string
   readonly title: string
@@ -83,27 +85,22 @@ export function sourceOf(text: string, scenario: Scenario, variant: ScenarioVari
   /** Per open conditional: ours to resolve?, is this branch taken?, was one taken? */
   const open: { ours: boolean; on: boolean; done: boolean }[] = []
   const body = text.slice(text.indexOf('*/') + 2).split('\n')
-  const truth = (condition: string): boolean => {
-    const not = /^!\s*(.+)$/.exec(condition)
-    if (not) return !truth(not[1])
-    const defined = /^defined\(?\s*(\w+)\)?$/.exec(condition)
-    if (defined) return values.has(defined[1])
-    const equal = /^(\w+)\s*==\s*(\w+)$/.exec(condition)
-    if (equal) return (values.get(equal[1]) ?? '0') === equal[2]
-    return (values.get(condition) ?? '0') !== '0'
-  }
   for (const line of body) {
     const directive = /^#\s*(if|ifdef|ifndef|elif|else|endif)\b\s*(.*)$/.exec(line)
     const shown = open.every((one) => !one.ours || one.on)
     if (!directive) {
-      if (shown) out.push(line)
+      if (!shown) continue
+      out.push(line)
+      // The file may say what a macro is where no variant does.
+      const define = /^#\s*define\s+(\w+)(?:\s+(\S+))?\s*$/.exec(line)
+      if (define && known.has(define[1])) values.set(define[1], define[2] ?? '')
       continue
     }
     const [, name, rest] = directive
     const condition = rest.replace(/\/\*.*$/, '').trim()
     if (name === 'if' || name === 'ifdef' || name === 'ifndef') {
       const ours = [...condition.matchAll(/\b[A-Za-z_]\w*\b/g)].some((match) => known.has(match[0]))
-      const on = name === 'ifdef' ? values.has(condition) : name === 'ifndef' ? !values.has(condition) : truth(condition)
+      const on = ours && (name === 'ifdef' ? values.has(condition) : name === 'ifndef' ? !values.has(condition) : holds(condition, values, known))
       if (!ours && shown) out.push(line)
       open.push({ ours, on, done: on })
       continue
@@ -113,7 +110,7 @@ export function sourceOf(text: string, scenario: Scenario, variant: ScenarioVari
       if (shown) out.push(line)
     } else if (name === 'else') top.on = !top.done
     else if (name === 'elif') {
-      top.on = !top.done && truth(condition)
+      top.on = !top.done && holds(condition, values, known)
       top.done ||= top.on
     }
     if (name === 'endif') open.pop()

@@ -118,6 +118,20 @@ int other;
     expect(sourceOf(file, scenario, scenario.variants[0])).toBe('int a;\nint fixed;\n#ifdef OTHER\nint other;\n#endif\n')
     expect(sourceOf(file, scenario, scenario.variants[1])).toContain('int broken;')
   })
+  it('is shown by conditions of any kind, and by what the file says where no variant does', () => {
+    const head = '/*\n * A99  A title\n *\n * source: nobody, provenance M\n *\n * variant n: -DLATE -DYEAR=2009 -DFORM=XM_DIRECT\n * variant other: -DLEVEL=2 -DON=0\n */\n'
+    const shown = (condition: string, which = 0) => {
+      const text = `${head}#ifndef LEVEL\n#define LEVEL 3u\n#endif\n#if ${condition}\nyes\n#elif LATE || LEVEL != 2\nno\n#else\nneither\n#endif\n`
+      const scenario = readScenario('A99.c', text)
+      return sourceOf(text, scenario, scenario.variants[which]).trim().split('\n').at(-1)
+    }
+    for (const condition of ['LATE', 'defined LATE', 'defined(LATE)', 'YEAR >= 2009', 'YEAR > 2007 && YEAR < 2010', '!defined(ON) && !defined(OFF) && LATE', '(YEAR != 2009 || LATE) && !(YEAR <= 2008)', 'LEVEL == 3', 'LEVEL == 0x3', 'FORM == XM_DIRECT', 'FORM != XM_INLINE && LATE', '!ON && !LATE == 0'])
+      expect([condition, shown(condition)]).toEqual([condition, 'yes'])
+    for (const condition of ['!LATE', '!defined(LATE) && !defined(ON)', 'YEAR != 2009', 'YEAR < 2009', 'LEVEL == 2', 'FORM == XM_INLINE', 'LATE && (ON || YEAR == 0)'])
+      expect([condition, shown(condition)]).toEqual([condition, 'no'])
+    expect([shown('LATE', 1), shown('LEVEL == 2', 1), shown('ON', 1), shown('defined(ON)', 1)]).toEqual(['neither', 'yes', 'neither', 'yes'])
+    for (const bad of ['LATE &&', '(LATE', 'LATE LATE', 'LATE + 1', '== LATE']) expect(() => shown(bad), bad).toThrow(SyntaxError)
+  })
   it('without a head is refused', () => {
     for (const bad of ['int a;', '/* nothing */', '/*\n * A99  T\n * source: x\n */', '/*\n * A99  T\n * variant a:\n */', '/*\n * A99  T\n * source: x\n * variant a b: c\n */'])
       expect(() => readScenario('x.c', bad)).toThrow(ScenarioError)

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { RECORD_KINDS } from '../../src/guest/records.ts'
+import { BELIEVED } from '../../src/smp/image.ts'
 import { GUEST_CALL_TAG, GUEST_CALLS } from '../../src/smp/guestCalls.ts'
 import { text } from './fixtures.ts'
 
@@ -23,4 +24,9 @@ describe.each(['include/xmcheck.h', 'include/xmcheck.inc', 'include/xmcheck.S.in
   it('spells the numbers of the records', () => {
     expect(numbers('XM_KIND_')).toEqual(upper(RECORD_KINDS))
   })
+})
+
+it('include/xmcheck.h spells the numbers of what is believed', () => {
+  const names = [...text('include/xmcheck.h').matchAll(/^#define XM_IS_([A-Z0-9_]+) (\d+)/gm)]
+  expect(names.map(([, name, number]) => [name.replaceAll('_', ''), Number(number)])).toEqual(BELIEVED.map((name, number) => [name.toUpperCase(), number]))
 })

@@ -30,6 +30,16 @@ describe('modes', () => {
     const two = (second: string) => `.vcpu go\n.vcpu second\ngo:\nmodeon mode, 1\nmodeoff mode, 1\nret\nsecond:\n${second}\nret`
     expect(outcome(two('modeon mode, 1\nmodeoff mode, 1'), options)).toBe(HOLDS)
     expect(check(two('modeoff mode, 1'), options).violation).toMatchObject({ kind: 'mode-unpaired', vcpu: 1 })
+    // Who is in it is said; also where others are in other modes.
+    const busy = `.vcpu go\n.vcpu second\ngo:\nmodeon kept, 1\nmodeon mode, 2\nmodeon other, 1\nmov dword [flag], 1\nwait: mov ecx, [flag]\ntest ecx, ecx\njnz wait\nmodeoff other, 1\nmodeoff mode, 2\nmodeoff kept, 1\nret\nsecond: mov ecx, [flag]\ntest ecx, ecx\njz second\nmodeoff mode, `
+    expect(check(`${busy}2\nret`, options).violation!.message).toBe('leaves mode 2 of mode, which vCPU 0 is in')
+    expect(check(`${busy}1\nret`, options).violation!.message).toBe('leaves mode 1 of mode, and is in none')
+  })
+
+  it('that XM_INIT enters is left by the vCPU that began with it', () => {
+    const body = (leaves: string) => outcome(`.init start\n.vcpu go\nstart:\nmodeon mode, 1\nret\ngo:\n${leaves}\nret`)
+    expect(body('modeoff mode, 1')).toBe(HOLDS)
+    expect(body('nop')).toBe('mode-unpaired')
   })
 
   it('is judged at the end of a vCPU that was the same but for its mode before', () => {
@@ -47,6 +57,12 @@ describe('modes', () => {
       ['never called', 'modeon mode, 1\nmodeoff mode, 1', 'unknown complete'],
       ['never entered', 'call handler', 'unknown complete'],
     ])('%s', (_, body, expected) => expect(outcome(one(body, claims, handler))).toBe(expected))
+
+    it('each its own', () => {
+      const both = (first: string, second: string) => outcome(one(`modeon mode, 1\n${first}\nmodeoff mode, 1\nmodeon kept, 1\n${second}\nmodeoff kept, 1`, `${claims}\n.forbids kept, other_handler`, `${handler}\nother_handler:\nret`))
+      expect(both('call other_handler', 'call handler')).toBe(HOLDS)
+      expect(both('call other_handler', 'call other_handler\ncall handler')).toBe('forbidden-call')
+    })
 
     it('which interrupts execute', () => {
       const code = (open: string, shut: string) => one(`${open}\nmodeon mode, 1\nmov dword [kept], 1\nmodeoff mode, 1\n${shut}`, `${claims}\n.irq 0, 0x40, handler`, 'handler:\niret')
@@ -78,10 +94,16 @@ describe('beliefs', () => {
     ['never consulted', 'mov dword [kept], 1', 'unknown complete'],
   ])('TS, %s', (name, body, expected) => expect(outcome(one(body, name.includes('in part') ? '.belief 0, kept, ts, 0x101' : ts))).toBe(name.includes('in part') ? HOLDS : expected))
 
+  it('is not consulted by who loads other bits of the word', () => expect(outcome(one('mov dword [kept], 2\nmov al, [kept + 1]', '.belief 0, kept, ts, 1'))).toBe('unknown complete'))
+
   it.each([
     ['if', 'sti\nmov dword [kept], 1\nmov eax, [kept]\ncli\nmov dword [kept], 0\nmov eax, [kept]', 'sti\nmov eax, [kept]'],
     ['iopl', 'push 0x3002\npopf\nmov dword [kept], 3\nmov eax, [kept]', 'push 0x3002\npopf\nmov eax, [kept]'],
     ['cr3', 'mov eax, 0x5000\nmov [kept], eax\nmov cr3, eax\nmov ecx, [kept]', 'mov eax, 0x5000\nmov cr3, eax\nmov ecx, [kept]'],
+    ['cr0', 'mov eax, cr0\nxor eax, 8\nmov cr0, eax\nmov [kept], eax\nmov ecx, [kept]', 'mov eax, cr0\nmov [kept], eax\nxor eax, 8\nmov cr0, eax\nmov ecx, [kept]'],
+    ['cr4', 'mov eax, 4\nmov cr4, eax\nmov [kept], eax\nmov ecx, [kept]', 'mov eax, 4\nmov [kept], eax\nmov ecx, [kept]'],
+    ['gs', 'mov eax, gs\nmov [kept], eax\nmov ecx, [kept]', 'mov eax, gs\nmov [kept], eax\npush 0\npop gs\nmov ecx, [kept]'],
+    ['fsBase', 'mov eax, gs\nmov fs, eax\nmov eax, [gs:4]\nmov [kept], eax\nmov ecx, [kept]', 'mov eax, [gs:4]\nmov [kept], eax\nmov ecx, [kept]'],
     ['dr7', 'mov eax, 0x401\nmov dr7, eax\nmov [kept], eax\nmov ecx, [kept]', 'mov eax, 0x401\nmov dr7, eax\nmov ecx, [kept]'],
     ['fs', 'mov ecx, 0x10\nmov fs, ecx\nmov [kept], ecx\nmov eax, [kept]', 'mov ecx, 0\nmov fs, ecx\nmov dword [kept], 0x10\nmov eax, [kept]'],
   ])('%s', (what, right, wrong) => {

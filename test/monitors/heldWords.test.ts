@@ -81,3 +81,35 @@ describe('unfilled-slot', () => {
     expect(check(code('mov dword [entry], 5\nsettled entry, 4\nmov dword [flag], 1')).verdict).toBe('holds')
   })
 })
+
+describe('an entry of a page table that is walked', () => {
+  const walk = (mark: string) => kindOf(`mov dword [dir], 0xe3
+mov eax, table + 0x63
+mov [dir + 4], eax
+mov eax, page + 0x63
+mov [table], eax
+mov eax, 0x10
+mov cr4, eax
+mov eax, dir
+mov cr3, eax
+mov eax, cr0
+or eax, 0x80000000
+mov cr0, eax
+${mark} table, 4
+mov eax, [0x400000]
+settled table, 4
+ret
+section .data
+align 4096
+dir: times 1024 dd 0
+table: times 1024 dd 0
+page: times 1024 dd 0
+section .text
+`)
+  it.each([
+    ['pending', 'pending-write'],
+    ['unfilled', 'unfilled-slot'],
+    // Who carries the call out may read what it refers to, and so may others.
+    ['lent', null],
+  ])('%s: %s', (mark, kind) => expect(walk(mark)).toBe(kind))
+})

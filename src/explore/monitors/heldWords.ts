@@ -44,35 +44,37 @@ export class HeldWords implements Monitor {
   #machine!: Machine
   /** And who marked them. */
   #words!: Stretches
-  /** Of the stack of each vCPU, the lowest address from `place` down that marks were about. */
-  readonly #marked: { version: number; place: number; lowest: number }[] = []
+  /** Those on the stack of who marked them, until it leaves them. */
+  #stacked?: Stretches
 
   constructor(rule: HeldWordsRule) {
     this.name = rule.name
     this.#rule = rule
     if (rule.mayBeLeft) return
     // Whether they are settled before may be a matter of what others do.
-    this.delaysReturn = (vcpu, place) => this.#leavesMarked(vcpu, place)
+    this.delaysReturn = (vcpu, place) => this.#leaves(vcpu, place) !== null
     this.onReturn = (vcpu, place) => {
-      if (!this.#leavesMarked(vcpu, place)) return
-      const { footprint, buses } = this.#machine
-      footprint.add(FP_RESOURCE_READ, RESOURCE_MARKS, 0)
-      const hit = this.#words.first((one) => one.vcpu === vcpu && one.from < place && buses[vcpu].isStack(one.from))
-      this.#judge(vcpu, 'returns from the function that had', hit, hit?.from ?? 0)
+      for (let left = this.#leaves(vcpu, place); left !== null; left = this.#leaves(vcpu, place)) {
+        this.#machine.footprint.add(FP_RESOURCE_READ, RESOURCE_MARKS, 0)
+        this.#judge(vcpu, 'returns from the function that had', this.#words.find(left.from, left.to - left.from), left.from)
+        this.#stacked!.remove(vcpu, left.from, left.to)
+      }
     }
   }
 
   ghostWords(): number {
-    return Stretches.ghostWords(WORDS_MAX)
+    return Stretches.ghostWords(WORDS_MAX) * (this.#rule.mayBeLeft ? 1 : 2)
   }
 
   attach(machine: Machine, ghosts: number): void {
     this.#machine = machine
-    this.#words = new Stretches(machine, ghosts, WORDS_MAX, `stretches of memory are held (${this.name})`)
+    const made = (at: number) => new Stretches(machine, at, WORDS_MAX, `stretches of memory are held (${this.name})`)
+    this.#words = made(ghosts)
+    if (!this.#rule.mayBeLeft) this.#stacked = made(ghosts + Stretches.ghostWords(WORDS_MAX))
   }
 
   isIdle(): boolean {
-    return this.#words.isEmpty
+    return this.#words.isEmpty && (this.#stacked?.isEmpty ?? true)
   }
 
   onMark(vcpu: number, call: number, eax: number, edx: number): void {
@@ -83,7 +85,11 @@ export class HeldWords implements Monitor {
     if (call === GUEST_CALLS.settled && !mayBeLeft) this.#judgeStack(vcpu, this.#words.find(from, to - from))
     if (call !== mark && call !== GUEST_CALLS.settled) return
     this.#words.remove(vcpu, from, to)
-    if (call === mark) this.#words.add({ from, to, vcpu })
+    if (call !== mark) return
+    this.#words.add({ from, to, vcpu })
+    if (this.#stacked === undefined || !this.#machine.buses[vcpu].isStack(from)) return
+    this.#stacked.remove(vcpu, from, to)
+    this.#stacked.add({ from, to, vcpu })
   }
 
   onAccess(vcpu: number, physical: number, sizeBytes: number, write: boolean): void {
@@ -109,16 +115,10 @@ export class HeldWords implements Monitor {
     if (bus.isStack(hit.from) && bus.isStack(esp) && hit.from < esp) this.#judge(vcpu, 'has left the function that had', hit, hit.from)
   }
 
-  /** Who returns by what stands at `place` leaves part of its stack that marks were about, in this execution or another. */
-  #leavesMarked(vcpu: number, place: number): boolean {
-    const { sharing, memory, buses } = this.#machine
-    if (!sharing.anyJudged || !buses[vcpu].isStack(place)) return false
-    const known = this.#marked[vcpu]
-    if (known?.version === sharing.version && place <= known.place) return known.lowest < place
-    let lowest = Infinity
-    for (let at = place & -4; buses[vcpu].isStack(at); at -= 4) if (sharing.judged[memory.granule(memory.index(at))] !== 0) lowest = at
-    this.#marked[vcpu] = { version: sharing.version, place, lowest }
-    return lowest < place
+  /** What `vcpu` has marked of its stack, settled or not, and leaves when it returns by what stands at `place`; null: nothing. */
+  #leaves(vcpu: number, place: number): Stretch | null {
+    if (this.#stacked === undefined || this.#stacked.isEmpty || !this.#machine.buses[vcpu].isStack(place)) return null
+    return this.#stacked.first((one) => one.vcpu === vcpu && one.from < place)
   }
 
   #judge(vcpu: number, verb: string, hit: Stretch | null, address: number): void {
