@@ -115,9 +115,15 @@ export function switchTask(cpu: Cpu, to: Switch): void {
   const start = r[SEG_BASE + TR]
   const state = wide ? readState32(cpu, start) : readState16(cpu, start)
   if ((to.kind === 'call' || to.kind === 'interrupt') && cpu.stop === 0) cpu.writeSystem(start, 2, saved[SELECTOR + TR])
-  if (to.kind !== 'return' && cpu.stop === 0) setTypeBits(cpu, to.selector, BUSY)
+  if (to.kind !== 'return' && cpu.stop === 0) {
+    // With LOCK semantics (SDM vol. 3A 9.1.2.1): older stores are in memory before.
+    cpu.bus.fence()
+    setTypeBits(cpu, to.selector, BUSY)
+  }
   if ((to.kind === 'jump' || to.kind === 'return') && cpu.stop === 0) clearTypeBits(cpu, saved[SELECTOR + TR], BUSY)
-  const pdptes = wide && (r[CR0] & CR0_PG) !== 0 && (r[CR4] & CR4_PAE) !== 0 && cpu.stop === 0 ? readPdptes(cpu, state.cr3) : null
+  // Only a CR3 that changes drops translations and loads PDPTEs (SDM vol. 3A 5.10.4.1, 5.4.1).
+  const reloads = wide && (r[CR0] & CR0_PG) !== 0 && state.cr3 !== r[CR3]
+  const pdptes = reloads && (r[CR4] & CR4_PAE) !== 0 && cpu.stop === 0 ? readPdptes(cpu, state.cr3) : null
   if (cpu.stop !== 0) {
     r.set(saved)
     return
@@ -132,8 +138,10 @@ export function switchTask(cpu: Cpu, to: Switch): void {
   loadSegments(cpu, state, to.ext)
   if (cpu.stop === 0 && to.error !== null) pushError(cpu, to.error, wide ? 4 : 2, to.ext)
   if (cpu.stop === 0 && state.eip >>> 0 > r[SEG_LIMIT + CS] >>> 0) cpu.fault(GP, to.ext)
-  const reloads = wide && (r[CR0] & CR0_PG) !== 0
-  if (reloads) cpu.bus.gateInvalidation()
+  if (reloads) {
+    cpu.bus.fence()
+    cpu.bus.gateInvalidation()
+  }
   if (cpu.stop !== 0 && cpu.stop !== STOP_FAULT) {
     r.set(saved)
     return

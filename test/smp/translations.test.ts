@@ -249,6 +249,54 @@ times 1023 dd 0
   })
 })
 
+describe('a task switch', () => {
+  // To a task that goes on with the stack of this one. The base of a TSS stands in three pieces of its descriptor.
+  const base = (tss: string, at: number) => `    mov eax, ${tss}
+    mov [gdt + ${at + 2}], ax
+    shr eax, 16
+    mov [gdt + ${at + 4}], al
+    mov [gdt + ${at + 7}], ah
+`
+  const source = (cr3: string, flags = '0x67') => `.vcpu only
+only:
+${base('first', 0x18)}${base('second', 0x20)}    mov word [pointer], 0x27
+    mov dword [pointer + 2], gdt
+    lgdt [pointer]
+    mov eax, 0x18
+    ltr ax
+${on('dir', PGE)}    mov dword [second + 0x1c], ${cr3}
+    mov dword [second + 0x20], task
+    mov dword [second + 0x38], esp
+    mov eax, [0x400000]
+    mov dword [table], pageB + ${flags}
+    jmp 0x20:0
+task:
+    mov eax, [0x400000]
+${expectEax(2, 'the new page')}    ret
+${TABLES.replace('pageA + 0x67', `pageA + ${flags}`)}
+other: dd 0xe3, table + 0x67
+times 1022 dd 0
+gdt: dd 0, 0, 0xffff, 0xcf9a00, 0xffff, 0xcf9200, 0x67, 0x8900, 0x67, 0x8900
+pointer: dd 0, 0
+align 128
+first: times 32 dd 0
+second: times 9 dd 0
+dd 2
+times 8 dd 0
+dd 0x10, 8, 0x10, 0x10, 0x10, 0x10, 0, 0x670000
+`
+  it('drops what is not global where it changes CR3, and stores to tables are in memory by then', () => {
+    expect(verdict(source('other'))).toBe('holds/complete')
+    expect(verdict(source('other', '0x167'))).toBe('assertion')
+  })
+  it('drops nothing where CR3 stays as it is', () => {
+    expect(verdict(source('dir'))).toBe('assertion')
+    expect(verdict(source('dir').replace('    mov eax, [0x400000]\n    mov dword', '    mov dword'), { tlbSpeculative: 'no' })).toBe('holds/complete')
+    const checked = checkImage(image(source('dir')), makeModel({}), { engine: 'dpor' })
+    expect([checked.verdict, replayTrace(recordTrace(image(source('dir')), makeModel({}), checked.sharing, checked.schedule!)).violation?.kind]).toEqual(['violated', 'assertion'])
+  })
+})
+
 describe('cached directory entries', () => {
   const TWO = `${TABLES}table2: dd pageB + 0x67
 times 1023 dd 0
