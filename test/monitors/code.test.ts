@@ -198,6 +198,32 @@ describe('calls of a pass', () => {
     expect(judge(twice)).toBe('double-call')
   })
 
+  it('may be jumps, which end the pass', () => {
+    const tail = (go: string) => `.vcpu go
+    .forms site, 5, jump_old, jump_new
+    .calls site, old, new
+    go: call code
+      mov eax, [jump_new + 1]
+      mov [site + 1], eax
+      call code
+      ret
+    code:
+    site: db 0xe9
+      dd old - site - 5
+      nop
+    old: nop
+      ${go}
+    new: ret
+    section .data
+    jump_old: db 0xe9
+      dd old - site - 5
+    jump_new: db 0xe9
+      dd new - site - 5`
+    expect(judge(tail('ret'))).toBe(HOLDS)
+    // What the function calls itself is no call of the site.
+    expect(judge(tail('call new\nret'))).toBe(HOLDS)
+  })
+
   it('is emulated', () => {
     const moved = 'pop edx\nmov [.to], edx\npop edx\npop ecx\npush dword site + 5\npush ecx\npush edx\npush dword new\niret\nsection .bss\n.to: resd 1\nsection .text'
     expect(withoutVacuity(judge(source(moved)))).toBe('unknown')

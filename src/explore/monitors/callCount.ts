@@ -1,7 +1,7 @@
 /**
  * Each pass over a site (from its first instruction to the one behind it, by the same context) calls exactly one of the
  * functions of XM_CALLS, once, whether the call is executed there or emulated: `lost-call`, `double-call`. What it counts are calls
- * and jumps that leave the stack as the site's own would.
+ * and jumps that leave the stack as the site's own would. A jump ends the pass: nothing behind the site is executed.
  */
 import { ESP, SEG_BASE, SS } from '../../cpu/registers.ts'
 import type { MachineImage } from '../../smp/image.ts'
@@ -75,11 +75,12 @@ export class CallCount implements Monitor {
 
   #count(vcpu: number, site: number, top: number): void {
     const list = this.#open.list()
-    // Called: the return address is on the stack. Jumped to: it is not.
-    const found = list.find((one) => one.site === site && one.top === (top + 4) >>> 0) ?? list.find((one) => one.site === site && one.top === top)
+    // Called: the return address is on the stack. Jumped to, it returns to the caller of the site: the pass is over.
+    const called = list.find((one) => one.site === site && one.top === (top + 4) >>> 0)
+    const found = called ?? list.find((one) => one.site === site && one.top === top)
     if (found === undefined) return
     if (found.calls > 0) return this.#machine.violate('double-call', vcpu, `site ${this.#sites[site].name}: a second call in one pass, of ${this.#machine.symbolize(this.#machine.eip(vcpu))}`)
-    this.#open.save(vcpu, list.map((one) => (one === found ? { ...one, calls: 1 } : one)))
+    this.#open.save(vcpu, called === undefined ? list.filter((one) => one !== found) : list.map((one) => (one === found ? { ...one, calls: 1 } : one)))
   }
 
   #end(vcpu: number, site: number, top: number): void {
