@@ -5,11 +5,13 @@
  * numbers of 2006-2009 parts). `--costs FILE` replaces any of them.
  */
 
+import { GROUP_NAMES } from './opcodeGroup.ts'
+
 export interface CostTable {
   readonly name: string
   /** An instruction that is not named below. */
   readonly instruction: number
-  /** By mnemonic of the ISA table. */
+  /** By mnemonic of the ISA table; `j`: jumps on conditions. */
   readonly mnemonics: Readonly<Record<string, number>>
   /** Call or jump through a register or memory, beyond a direct one: the branch predictor may miss. */
   readonly indirect: number
@@ -63,17 +65,23 @@ export class CostError extends Error {}
 export function readCostTable(data: unknown): CostTable {
   if (typeof data !== 'object' || data === null || Array.isArray(data)) throw new CostError('a cost table is a JSON object')
   const { base = 'p6', mnemonics = {}, ...fields } = data as Record<string, unknown>
-  const table = COST_TABLES[String(base)]
-  if (table === undefined) throw new CostError(`base '${String(base)}': tables are ${Object.keys(COST_TABLES).join(', ')}`)
+  if (typeof base !== 'string' || !Object.hasOwn(COST_TABLES, base)) throw new CostError(`base '${String(base)}': tables are ${Object.keys(COST_TABLES).join(', ')}`)
+  const table = COST_TABLES[base]
   const check = (name: string, value: unknown) => {
     if (typeof value !== 'number' || !(value >= 0 && value <= 1e9)) throw new CostError(`${name}: cycles, from 0 to 1e9, are wanted`)
   }
   for (const [name, value] of Object.entries(fields)) {
-    if (name === 'name') continue
+    if (name === 'name') {
+      if (typeof value !== 'string') throw new CostError('name: text is wanted')
+      continue
+    }
     if (!Object.hasOwn(table, name)) throw new CostError(`'${name}' is no field of a cost table; fields are ${Object.keys(table).join(', ')}`)
     check(name, value)
   }
-  if (typeof mnemonics !== 'object' || mnemonics === null) throw new CostError('mnemonics: an object from mnemonic to cycles')
-  for (const [name, value] of Object.entries(mnemonics)) check(`mnemonics.${name}`, value)
+  if (typeof mnemonics !== 'object' || mnemonics === null || Array.isArray(mnemonics)) throw new CostError('mnemonics: an object from mnemonic to cycles')
+  for (const [name, value] of Object.entries(mnemonics)) {
+    if (!GROUP_NAMES.has(name)) throw new CostError(`mnemonics: no instruction is counted as '${name}' (names are those of docs/isa.md, and j for all jumps on conditions)`)
+    check(`mnemonics.${name}`, value)
+  }
   return { ...table, name: `${table.name} (changed)`, ...fields, mnemonics: { ...table.mnemonics, ...(mnemonics as Record<string, number>) } } as CostTable
 }
