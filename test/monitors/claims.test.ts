@@ -127,6 +127,13 @@ describe('beliefs', () => {
     ['clear, and it is so all the same', '.belief 0, kept, ts, 2, 0, may', 'clts\nmov dword [kept], 1\nmov eax, [kept]', 'belief'],
   ])('by bits: %s', (_, claim, body, expected) => expect(outcome(one(body, claim))).toBe(expected))
 
+  it('is told with what the word says', () => {
+    const said = (claim: string, body: string) => check(one(body, `.belief 0, kept, ${claim}`)).violation!.message
+    expect(said('iopl', 'mov dword [kept], 3\nmov eax, [kept]')).toBe('consults kept, and takes IOPL of vCPU 0 for 0x3: it is 0x0')
+    expect(said('ts, 2, 1', 'clts\nmov dword [kept], 2\nmov eax, [kept]')).toBe('consults kept with bits 0x2, and takes CR0.TS of vCPU 0 for 0x1: it is 0x0')
+    expect(said('ts, 2, 0', 'clts\nmov dword [kept], 1\nmov eax, [kept]')).toBe('consults kept without bits 0x2, and takes CR0.TS of vCPU 0 for anything but 0x0: it is 0x0')
+  })
+
   it('is consulted by an interrupt between the register and the kept', () => {
     const body = (shut: string, open: string) => one(`${open}\n${shut}\nmov dword [kept], 1\nmov eax, cr0\nor eax, 8\nmov cr0, eax\nsti\nnop\ncli`, `${ts}\n.irq 0, 0x40, handler`, 'handler:\npush eax\nmov eax, [kept]\npop eax\niret')
     expect(outcome(body('', 'sti'))).toBe('belief')

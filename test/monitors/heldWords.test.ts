@@ -48,6 +48,11 @@ describe('argument-changed', () => {
     ['stored before', 'mov dword [entry], 5\nlent entry, 4\nsettled entry, 4'],
   ])('not %s', (_, body) => expect(kindOf(body)).toBeNull())
 
+  it.each(['graph', 'dpor'] as const)('not by an own store from before that drains behind the mark (%s)', (engine) => {
+    const code = '.vcpu go\n.vcpu other\ngo:\nmov dword [entry], 5\nlent entry, 4\nsettled entry, 4\nret\nother:\nmov eax, [entry]\nret'
+    expect(check(code, engine)).toMatchObject({ verdict: 'holds', strength: 'complete' })
+  })
+
   it.each(['graph', 'dpor'] as const)('by a store of another vCPU that was made before (%s)', (engine) => {
     const code = '.vcpu go\n.vcpu other\ngo:\nmov ecx, [flag]\ntest ecx, ecx\njz go\nlent entry, 4\nsettled entry, 4\nret\nother:\nmov dword [entry + 4], 1\nmov dword [flag], 1\nmov dword [entry], 5\nret'
     expect(check(code, engine).violation?.kind).toBe('argument-changed')

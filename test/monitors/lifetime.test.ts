@@ -74,6 +74,11 @@ ${data}`
     expect(checkImage(assembleImage(late, { title: 'late' }), makeModel({ ipiDrains: false, memory: 'sc' })).verdict).toBe('holds')
   })
 
+  it('is no store of who frees from before, wherever it drains', () => {
+    const own = `.vcpu user\n.vcpu owner\nuser: mov eax, [object]\n mov dword [flag], 1\n ret\nowner: mov ecx, [flag]\n test ecx, ecx\n jz owner\n mov dword [object], 2\n free object, 4\n ret\n${data}`
+    expect(check(own)).toMatchObject({ verdict: 'holds', strength: 'complete' })
+  })
+
   it('ends when the memory is allocated again, in part too', () => {
     const body = (touched: string) => `.vcpu one\none: free object, 16\n alloc object + 4, 4\n mov eax, [${touched}]\n ret\n${data}\n dd 0, 0, 0`
     expect(check(body('object + 4')).verdict).toBe('holds')
