@@ -72,7 +72,7 @@ export function readCostTable(data: unknown): CostTable {
   }
   for (const [name, value] of Object.entries(fields)) {
     if (name === 'name') {
-      if (typeof value !== 'string') throw new CostError('name: text is wanted')
+      if (typeof value !== 'string' || !/^[\x20-\x7e]{1,40}$/.test(value)) throw new CostError('name: up to 40 printable characters are wanted')
       continue
     }
     if (!Object.hasOwn(table, name)) throw new CostError(`'${name}' is no field of a cost table; fields are ${Object.keys(table).join(', ')}`)

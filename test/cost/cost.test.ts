@@ -217,7 +217,7 @@ describe('a table', () => {
   it('of the user replaces what it names', () => {
     expect(readCostTable({ base: 'p4', ipi: 5, mnemonics: { nop: 9 } })).toMatchObject({ ipi: 5, lineTransfer: COST_TABLES.p4.lineTransfer, mnemonics: { nop: 9, call: 2 } })
     for (const bad of [[], null, { base: 'z80' }, { ipl: 3 }, { ipi: -1 }, { ipi: '3' }, { mnemonics: { nop: 'x' } }, { mnemonics: 3 },
-      { mnemonics: [1] }, { mnemonics: { poopf: 1 } }, { mnemonics: { jecxz: 1 } }, { base: 'constructor' }, { base: 5 }, { name: 5 }]) expect(() => readCostTable(bad)).toThrow(CostError)
+      { mnemonics: [1] }, { mnemonics: { poopf: 1 } }, { mnemonics: { jecxz: 1 } }, { base: 'constructor' }, { base: 5 }, { name: 5 }, { name: 'a\nb' }]) expect(() => readCostTable(bad)).toThrow(CostError)
   })
 })
 

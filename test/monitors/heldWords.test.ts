@@ -87,6 +87,19 @@ describe('unfilled-slot', () => {
   })
 })
 
+describe.each(['graph', 'dpor'] as const)('code that is executed (%s)', (engine) => {
+  const code = (mark: string, wait: string) => `.vcpu go\n.vcpu other\ngo:\n${mark} routine, 1\nsettled routine, 1\nmov dword [flag], 1\nret\nother:\n${wait}\ncall routine\nret\nalign 16\nroutine: nop\nret\nalign 16`
+  const settled = 'again:\nmov ecx, [flag]\ntest ecx, ecx\njz again'
+  it.each([
+    ['pending', 'pending-write'],
+    ['unfilled', 'unfilled-slot'],
+    ['lent', undefined],
+  ])('%s', (mark, kind) => {
+    expect(check(code(mark, 'nop'), engine).violation?.kind).toBe(kind)
+    expect(check(code(mark, settled), engine)).toMatchObject({ verdict: 'holds', strength: 'complete' })
+  })
+})
+
 describe('an entry of a page table that is walked', () => {
   const walk = (mark: string) => kindOf(`mov dword [dir], 0xe3
 mov eax, table + 0x63

@@ -101,6 +101,10 @@ export class HeldWords implements Monitor {
     if (!this.#rule.mayBeRead) this.#judge(vcpu, 'walks page tables at', this.#words.find(physical, sizeBytes), physical)
   }
 
+  onFetch(vcpu: number, _eip: number, sizeBytes: number, physical: number): void {
+    if (!this.#rule.mayBeRead) this.#judge(vcpu, 'executes', this.#words.find(physical, sizeBytes), physical)
+  }
+
   onDrain(vcpu: number, physical: number, sizeBytes: number): void {
     const hit = this.#rule.mayBeWritten ? null : this.#words.find(physical, sizeBytes)
     // Own stores from before the mark reach memory before whatever carries the queue out looks.
