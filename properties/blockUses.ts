@@ -9,10 +9,10 @@ import fc from 'fast-check'
 import { checkImage, type Engine } from '../src/explore/check.ts'
 import { assembleImage } from '../src/guest/asm/index.ts'
 import type { PokeSteps } from '../src/patching/blocks.ts'
-import { STEPS, syncDeclarations, syncGroup } from '../src/patching/library.ts'
+import { breakpoints, STEPS, syncDeclarations, syncGroup } from '../src/patching/library.ts'
 import type { MachineImage } from '../src/smp/image.ts'
 import { makeModel } from '../src/smp/model.ts'
-import { ALIAS, BLOCKS, declareBreakpoints, type Block, type Where } from './patchingBlocks.ts'
+import { BLOCKS, type Block, type Where } from './patchingBlocks.ts'
 import { canFail, splits, type Passes } from './patchingOracle.ts'
 
 export interface BlockUse {
@@ -39,10 +39,6 @@ const callerOf = (where: Where) => (where === 'other task' ? 'task' : where.ends
 const numberOf = ({ sync1, sync2, sync3 }: PokeSteps) => (sync1 ? STEPS.first : 0) | (sync2 ? STEPS.second : 0) | (sync3 ? STEPS.third : 0)
 const finalOf = (block: Block, site: Block['sites'][number]) => block.final?.(site) ?? site.after
 
-const PAGING = '  mov eax, cr4\n  or eax, 0x10\n  mov cr4, eax\n  mov eax, directory\n  mov cr3, eax\n  mov eax, cr0\n  or eax, 0x80010000\n  mov cr0, eax'
-/** Large pages: the low 4 MB, twice. */
-const DIRECTORY = `section .data.paging\nalign 4096\ndirectory: dd 0xe3\ntimes ${(ALIAS >> 22) - 1} dd 0\ndd 0xe3\ntimes ${1023 - (ALIAS >> 22)} dd 0`
-
 export function blockImage({ block: name, offsets, apart, steps, where, claims, late }: BlockUse): MachineImage {
   const block: Block = BLOCKS[name]
   const here = isHere(where)
@@ -58,14 +54,15 @@ export function blockImage({ block: name, offsets, apart, steps, where, claims, 
 ${here ? '' : `.vcpu other\n${syncDeclarations()}`}
 .init prepare
 ${source}
-${block.sites.map(({ label, sizeBytes, before, after }) => `.forms ${[label, sizeBytes, before, after, ...(block.others ?? []), ...(hasBreakpoints(block) ? ['int3'] : [])].join(', ')}`).join('\n')}
-${declareBreakpoints(block)}
+${block.sites.map(({ label, sizeBytes, before, after }) => `.forms ${[label, sizeBytes, before, after, ...(block.others ?? []), ...(block.parts === undefined ? [] : ['int3'])].join(', ')}`).join('\n')}
+${block.parts === undefined ? '' : breakpoints(block.parts)}
 prepare:
 ${here ? '' : syncGroup(2, late ? [1] : [])}
+${block.alias === true ? '  invoke xm_alias_map' : ''}
 ${block.init ?? ''}
   ret
 patcher:
-${block.alias === true ? PAGING : ''}
+${block.alias === true ? '  invoke xm_alias_on' : ''}
   sti
   nop
 ${block.patch(numberOf(steps))}
@@ -88,12 +85,9 @@ ${block.code(place)}
 section .rodata
 ${block.forms}
 section .data
-${block.data ?? ''}
-${block.alias === true ? DIRECTORY : ''}`
+${block.data ?? ''}`
   return assembleImage(text, { title: name })
 }
-
-const hasBreakpoints = ({ parts, handler }: Block) => parts !== undefined || handler !== undefined
 
 /** What may stand at each site: the steps do not matter. */
 const known = new Map<string, readonly (readonly (readonly number[])[])[]>()
@@ -110,7 +104,7 @@ export function predictBlock(use: BlockUse, rung: string, { ownStores, smcMatch 
   const same = isHere(use.where)
   const final = block.sites.map((site, k) => forms[k][finalOf(block, site) === site.after ? 1 : 0])
   const passes: Passes = {
-    sites: forms.map((some, k) => ({ offset: use.offsets[k], forms: some })), caller: callerOf(use.where), breakpoints: hasBreakpoints(block), same,
+    sites: forms.map((some, k) => ({ offset: use.offsets[k], forms: some })), caller: callerOf(use.where), breakpoints: block.parts !== undefined, same,
     ...(block.stopped === true ? { stopped: { sync: use.steps.sync3 } } : {}), ...(use.claims ? { claims: final } : {}),
   } // prettier-ignore
   const seen = same && ownStores === 'seen' && !(block.alias === true && smcMatch === 'linear')

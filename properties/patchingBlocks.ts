@@ -3,10 +3,10 @@
  * the patcher with its synchronisations as a number, and the order of what it writes, for the oracle.
  */
 import {
-  emulateJump, formBytes, formCall, formDirect, formIndirect, formJump, lazyStub, NOPS, pokeHandler, STATIC_RET, staticBranch, trampoline, type PokeSteps, type Site,
+  formBytes, formCall, formDirect, formIndirect, formJump, lazyStub, NOPS, STATIC_RET, staticBranch, trampoline, type PokeSteps, type Site,
 } from '../src/patching/blocks.ts'
 import {
-  breakpoints, pokeTable, PROBE_BOOSTED, PROBE_PLAIN, probeCode, probeData, probeSteps, staticCallKey, staticKey, type BreakpointPart,
+  pokeTable, PROBE_BOOSTED, PROBE_PLAIN, probeCode, probeData, probeSteps, staticCallKey, staticKey, type BreakpointPart,
 } from '../src/patching/library.ts'
 import { INT3, type Plan, type Write } from './patchingOracle.ts'
 
@@ -36,7 +36,6 @@ export interface Block {
   readonly patch: (steps: number) => string
   /** The #BP handler. */
   readonly parts?: readonly BreakpointPart[]
-  readonly handler?: string
   readonly where: readonly Where[]
   /** Which of the steps are something here; absent: all. */
   readonly steps?: readonly (keyof PokeSteps)[]
@@ -123,8 +122,6 @@ const armed = (kind: number): Block => ({
 }) // prettier-ignore
 
 const PV_OP = 2
-/** Where the alias of the first 4 MB is. */
-export const ALIAS = 0x400000
 
 export const BLOCKS = {
   'text_poke, call to call': {
@@ -139,10 +136,10 @@ export const BLOCKS = {
     patch: (steps) => invoke('xm_text_poke', 'site0', 'after0', 5, steps),
   },
   'text_poke through an alias': {
-    sites: [one], where: HERE, alias: true, plan: poked(true, { sites: [0] }), handler: pokeHandler([one], () => emulateJump('landing')),
+    sites: [one], where: HERE, alias: true, plan: poked(false, { sites: [0] }), parts: POKE,
     code: (place) => call(place, `site0: db ${NOPS.p6[4].join()}\n  call old\nlanding: nop`),
     forms: lines(formBytes('before0', NOPS.p6[4]), formJump('after0', 'site0', 'landing')),
-    patch: (steps) => invoke('xm_text_poke_write', `site0 + ${ALIAS}`, 'after0', 5, steps),
+    patch: (steps) => invoke('xm_text_poke_alias', 'site0', 'after0', 5, steps),
   },
   'batch of a call and a NOP': {
     sites: [one, two], where: ANYWHERE, parts: [{ known: 'xm_batch_bp', argument: 'sites' }], plan: poked(true, { sites: [0, 1] }),
@@ -239,5 +236,3 @@ export const BLOCKS = {
     plan: poked(true, { sites: [0], sizeBytes: 5 }, { sites: [0], back: true }),
   },
 } as const satisfies Readonly<Record<string, Block>> // prettier-ignore
-
-export const declareBreakpoints = ({ parts, handler }: Block): string => handler ?? (parts === undefined ? '' : breakpoints(parts))

@@ -61,3 +61,9 @@ export const nmiLatch = (label: string, body: string): string =>
 /** For programs that make tasks, by `invoke xm_task, FUNCTION`; `interrupts`: how often a timer of vCPU 0 switches them. */
 export const taskDeclarations = (interrupts: number): string =>
   `.handler 0x81, xm_yield_entry\n${interrupts > 0 ? `.irq 0, 0x20, xm_timer_entry, ${interrupts}\n` : ''}`
+
+/**
+ * The low 4 MB stand there again for a vCPU that has called xm_alias_on, where the `.init` function has called xm_alias_map: stores to a site + ALIAS
+ * go through another linear address, as those of `invoke xm_text_poke_alias, SITE, BYTES, SIZE, STEPS` do.
+ */
+export const ALIAS = 0x400000

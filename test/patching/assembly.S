@@ -11,6 +11,7 @@
  * object: -DLAZY
  * object: -DNMI
  * object: -DTASKS
+ * object: -DALIAS
  */
 	.include "xmpatch.S.inc"
 
@@ -302,6 +303,32 @@ site:	movl $0x01020304, %eax
 patch:
 	XM_INVOKE xm_nmi_write, $site, $after, $5
 	ret
+#elif defined(ALIAS)
+/* The vCPU that pokes through the alias, and its interrupt, run the code; its fetches do not see its stores before it serialises. */
+	XM_INIT xm_alias_map
+run:
+site:	movl $0x01020304, %eax
+	ret
+	XM_FORM_BYTES before, 0xb8, 4, 3, 2, 1
+	XM_FORM_NOP after, XM_P6_NOP5
+	XM_FORMS_INT3 site, 5, before, after
+	XM_POKE_HANDLER
+	.macro PATCH steps
+	call xm_alias_on
+	XM_INVOKE xm_text_poke_alias, $site, $after, $5, $\steps
+	movl $site, %eax
+	movl $after, %edx
+	XM_CALL XM_CALL_PATCHED
+	ret
+	.endm
+patch:	PATCH XM_SYNC_ALL
+	.type careless, @function
+careless:
+	sti
+	call careless_patch
+	cli
+	ret
+careless_patch:	PATCH XM_SYNC1+XM_SYNC3
 #endif
 #endif
 	.section .note.GNU-stack, "", @progbits

@@ -10,6 +10,7 @@
 ; object: -DLAZY
 ; object: -DNMI
 ; object: -DTASKS
+; object: -DALIAS
 %include "xmpatch.inc"
 
 section .bss
@@ -299,5 +300,30 @@ XM_FORMS site, 5, before, after
 patch:
     XM_INVOKE xm_nmi_write, site, after, 5
     ret
+%elifdef ALIAS
+; The vCPU that pokes through the alias, and its interrupt, run the code; its fetches do not see its stores before it serialises.
+XM_INIT xm_alias_map
+run:
+site: mov eax, 0x01020304
+    ret
+XM_FORM_BYTES before, 0xb8, 4, 3, 2, 1
+XM_FORM_NOP after, XM_P6_NOP5
+XM_FORMS_INT3 site, 5, before, after
+XM_POKE_HANDLER
+%macro PATCH 1
+    call xm_alias_on
+    XM_INVOKE xm_text_poke_alias, site, after, 5, %1
+    mov eax, site
+    mov edx, after
+    XM_CALL XM_CALL_PATCHED
+    ret
+%endmacro
+patch: PATCH XM_SYNC_ALL
+careless:
+    sti
+    call careless_patch
+    cli
+    ret
+careless_patch: PATCH XM_SYNC1+XM_SYNC3
 %endif
 %endif

@@ -26,12 +26,12 @@ it('the library is what build.sh made of the sources as they are', () => {
 
 describe.each(['S', 'asm'])('the blocks from .%s', (assembler) => {
   const program = (name: string, vcpus?: string) => load(`assembly-${assembler}-${name}`, vcpus)
-  const [CHEAP, REST] = [['LAZY', 'PROBE', 'PV', 'NMI', 'BATCH'], ['KEY', 'POKE', 'TASKS', 'CALL']]
+  const [CHEAP, REST] = [['LAZY', 'PROBE', 'PV', 'NMI', 'BATCH'], ['KEY', 'POKE', 'TASKS', 'CALL', 'ALIAS']]
   it.each([...CHEAP, ...(LONG ? REST : [])])('%s: holds', (name) => expect(judge(program(name), { engine: 'graph' })).toBe('none'), 120_000)
   // The others take seconds: here, that samples go well.
   it.each(LONG ? [] : REST)('%s: goes well', (name) => expect(judge(program(name), { engine: 'pos', executions: 4 })).toBe('sampled'))
   it.each([
-    ...(LONG ? [['POKE', 'without_first,caller', 'illegal-target'], ['POKE', 'without_second,caller', 'illegal-target'], ['POKE', 'without_third,caller', 'stale-code']] : []),
+    ...(LONG ? [['POKE', 'without_first,caller', 'illegal-target'], ['POKE', 'without_second,caller', 'illegal-target'], ['POKE', 'without_third,caller', 'stale-code'], ['ALIAS', 'careless', 'torn-instruction']] : []),
     ['TASKS', 'careless', 'use-after-free'],
   ])('%s, %s: %s', (name, vcpus, expected) => expect(judge(program(name, vcpus), { engine: 'graph', limits: { preemptions: 2 } })).toBe(expected), 120_000)
 })
@@ -65,11 +65,11 @@ describe('the library', () => {
 describe.each(['include/xmpatch.inc', 'include/xmpatch.S.inc'])('%s', (path) => {
   const source = text(path)
   const constants = (file: string) =>
-    Object.fromEntries([...file.matchAll(/^(?:#define|%define|\.set) (XM_(?:SYNC\d|KEY_BUSY|PROBE_PLAIN|PROBE_BOOSTED|PV_INDIRECT|PV_DIRECT|PV_INLINE|SYNC_VECTOR|TIMER_VECTOR|YIELD_VECTOR)),? (\w+?)u?(?: .*)?$/gm)].map((match) => [match[1], Number(match[2])]))
+    Object.fromEntries([...file.matchAll(/^(?:#define|%define|\.set) (XM_(?:SYNC\d|KEY_BUSY|PROBE_PLAIN|PROBE_BOOSTED|PV_INDIRECT|PV_DIRECT|PV_INLINE|SYNC_VECTOR|TIMER_VECTOR|YIELD_VECTOR|ALIAS)),? (\w+?)u?(?: .*)?$/gm)].map((match) => [match[1], Number(match[2])]))
   it('spells the numbers of the headers', () => {
-    const headers = ['xmpatch.h', 'xmstatic.h', 'xmprobe.h', 'xmpv.h', 'xmtask.h'].map((name) => text(`include/${name}`)).join('\n')
+    const headers = ['xmpatch.h', 'xmstatic.h', 'xmprobe.h', 'xmalias.h', 'xmpv.h', 'xmtask.h'].map((name) => text(`include/${name}`)).join('\n')
     expect(constants(source)).toEqual(constants(headers))
-    expect(Object.keys(constants(source)).length).toBe(12)
+    expect(Object.keys(constants(source)).length).toBe(13)
   })
   it('spells the NOPs', () => {
     const bytes = (name: string) => new RegExp(`(?:%define ${name} |\\.macro ${name}\\n\\t\\.byte )(.*)`).exec(source)![1].split(', ').map(Number)

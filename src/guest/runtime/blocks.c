@@ -21,6 +21,7 @@
 	} while (0)
 
 #ifdef L_patching
+#include "xmalias.h"
 #include "xmnmi.h"
 #include "xmprobe.h"
 #include "xmpv.h"
