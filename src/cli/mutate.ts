@@ -108,10 +108,10 @@ function readList(path: string): string[] {
   throw new UsageError(`${path}: a JSON list of pieces is wanted, as 'piece' in the output of --json`)
 }
 
-/** A check, left where it has taken so many events. */
-function driveWithin(check: Check, eventsMax: number): Promise<CheckResult> {
-  return drive(check, ({ events }) => {
-    if (events > eventsMax) check.stop()
+/** A check, left where it has done so much. */
+function driveWithin(check: Check, workMax: number): Promise<CheckResult> {
+  return drive(check, ({ events, work = events }) => {
+    if (work > workMax) check.stop()
   })
 }
 

@@ -71,7 +71,8 @@ export class AutoSearch implements Search {
       return true
     }
     if (contender.search.advance()) {
-      if (contender.search.progress().events * contender.eventCost >= this.#until) this.#next()
+      const { events, work = events } = contender.search.progress()
+      if (work * contender.eventCost >= this.#until) this.#next()
       return true
     }
     const verdict = contender.search.verdict()

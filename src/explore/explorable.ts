@@ -12,6 +12,8 @@ export interface Explorable {
   readonly violation: Violation | null
   readonly sharing: { grown: boolean }
   readonly weaknesses: ReadonlySet<string>
+  /** Steps so far that were cut for their length (`localSteps`). */
+  readonly longSteps?: number
   canContinue(vcpu: number): boolean
   bufferedStores(): number
   isEnvironmentChoice(choice: number): boolean
@@ -40,9 +42,19 @@ export interface MemoryLimit {
   readonly reason: string
 }
 
+/** Where what a search may take is counted in events, a step that was cut for its length counts as so many. */
+const LONG_STEP_EVENTS = 512
+
+/** What a search has cost, in events of usual length. */
+export function workOf(events: number, { longSteps = 0 }: Explorable): number {
+  return events + LONG_STEP_EVENTS * longSteps
+}
+
 export interface Progress {
   readonly states: number
   readonly events: number
+  /** `workOf`; absent: as many as events. */
+  readonly work?: number
   /** Preemptions of the schedules that are explored now. */
   readonly preemptions: number
   /** Paths that ended. */

@@ -1,5 +1,6 @@
 /** Whether the property of a program notices what is missing in its mutants. */
 import { startCheck, type Check, type CheckOptions, type CheckResult } from '../explore/check.ts'
+import type { Progress } from '../explore/explorable.ts'
 import type { MachineImage } from '../smp/image.ts'
 import type { Model } from '../smp/model.ts'
 import { instructionsOf } from './code.ts'
@@ -53,16 +54,23 @@ export class Campaign {
     this.unseen = observation.reasons
   }
 
-  /** @param drive runs a check to its end, or until it has taken so many events */
-  async judge(mutant: Mutant, drive: (check: Check, eventsMax: number) => Promise<CheckResult>): Promise<Judged> {
+  /** @param drive runs a check to its end, or until it has done so much (`Progress.work`) */
+  async judge(mutant: Mutant, drive: (check: Check, workMax: number) => Promise<CheckResult>): Promise<Judged> {
     const same = sameProgram(this.#subject, mutant)
     if (same !== null) return { mutant, fate: 'equal', why: same, result: null }
     const changed = imageOf(this.image, mutant)
-    const eventsMax = Math.max(EVENTS, this.#whole.events * TIMES)
-    const result = await drive(startCheck(changed, this.#subject.model, this.#options), eventsMax)
+    const check = startCheck(changed, this.#subject.model, this.#options)
+    const workMax = Math.max(EVENTS, this.#whole.events * TIMES)
+    const result = await drive(check, workMax)
     if (result.violation !== null) return { mutant, fate: 'noticed', why: result.violation.kind, result }
     if (result.vacuous && result.strength === 'complete') return { mutant, fate: 'noticed', why: 'vacuous', result }
-    if (result.verdict !== 'holds' || result.strength !== 'complete') return { mutant, fate: 'undecided', why: result.events > eventsMax ? `more than ${eventsMax} events` : (result.reasons[0] ?? result.strength), result }
+    if (result.verdict !== 'holds' || result.strength !== 'complete') return { mutant, fate: 'undecided', why: ranOut(check.progress(), workMax) ?? result.reasons[0] ?? result.strength, result }
     return { mutant, fate: 'survived', why: reasonOf(this.#subject, mutant, changed, this.#whole.states * TIMES + EVENTS) ?? '', result }
   }
+}
+
+/** Why a check was left. */
+function ranOut({ events, work = events }: Progress, workMax: number): string | null {
+  if (events > workMax) return `more than ${workMax} events`
+  return work > workMax ? `${events} events, between which vCPUs run on and on by themselves` : null
 }

@@ -99,6 +99,8 @@ export class Board {
   readonly before = new Int32Array(REGISTER_WORDS)
   /** An assumption failed: the execution does not count. */
   isCut = false
+  /** Steps so far that were cut for their length (`localSteps`). */
+  longSteps = 0
   readonly #quietAt: number
 
   constructor(image: MachineImage, model: Model, options: BoardOptions) {
@@ -419,6 +421,7 @@ export class Board {
   }
 
   guestCall(v: number, bus: VcpuBus, call: number, eax: number, edx: number): number {
+    this.distrustCode(v)
     return callGuest(this, v, bus, call, eax, edx)
   }
 

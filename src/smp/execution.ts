@@ -30,6 +30,8 @@ const RETURNS: ReadonlySet<string> = new Set(['ret', 'retf', 'iret'])
 const FAR_TRANSFERS: ReadonlySet<string> = new Set(['call', 'jmp', 'retf', 'iret', 'int', 'int3', 'into', 'sysenter', 'sysexit'])
 /** #PF. */
 const PAGE_FAULT = 14
+/** Instructions of a step that is remembered; a longer one is done faster block by block than one by one, as what is to be remembered. */
+const REMEMBERED_MAX = 512
 
 export class Execution {
   /** Instructions are executed only in here; null: anywhere. */
@@ -158,7 +160,7 @@ export class Execution {
     const cpu = this.#board.cpus[v]
     const bus = this.#board.buses[v]
     const r = cpu.r
-    const code = (this.#board.codes[v] ??= new PrivateCode(v, cpu, bus, this.#board.memory, this.#board.sharing))
+    const code = (this.#board.codes[v] ??= new PrivateCode(v, cpu, bus, this.#board))
     // Since the last step memory may have changed, and what is shared.
     code.distrust()
     // The boundary at which the step begins has been offered to interrupts already.
@@ -184,8 +186,12 @@ export class Execution {
       if (!begun && !boundaryOffered && this.#choices.interruptsMatter(v)) return this.#board.setPending(v, AT_BOUNDARY, 0, 0, 1)
       // A queue takes in what follows the store, so the store reaches memory before the vCPU moves on.
       if (!begun && this.#board.model.sc && this.#board.model.cpu.queueBytes > 0 && bus.buffer.count > 0) return this.#board.setPending(v, AT_BOUNDARY, 0, 0, 1)
-      if (!begun && steps === this.#board.model.localSteps) return this.#board.setPending(v, AT_LOCAL, 0, 0, 1)
+      if (!begun && steps === this.#board.model.localSteps) {
+        this.#board.longSteps++
+        return this.#board.setPending(v, AT_LOCAL, 0, 0, 1)
+      }
       boundaryOffered = false
+      if (steps === REMEMBERED_MAX) this.#board.memo.abandon()
       if (!begun && this.#mayRunBlocks(v)) {
         const done = code.run(this.#board.model.localSteps - steps, this.#board.running())
         steps += done
@@ -254,7 +260,7 @@ export class Execution {
   /** Nobody looks at single instructions (a memo, a monitor, an observer, an interrupt, a prefetch queue), and none is begun. */
   #mayRunBlocks(v: number): boolean {
     return (
-      this.fence === null && !this.#board.memo.recording && this.#board.watchers.byAddress.size === 0 && !this.#board.watchers.seesInstructions && this.#board.observer === null && this.#board.model.cpu.queueBytes === 0 && this.#board.sharing.interruptible[v] === 0 &&
+      this.fence === null && !this.#board.memo.recording && !this.#board.sharing.anyJudged && !this.#board.watchers.seeInstructions() && this.#board.observer === null && this.#board.model.cpu.queueBytes === 0 && this.#board.sharing.interruptible[v] === 0 &&
       (this.#board.cpus[v].r[CR0] & CR0_PG) === 0 && canRunBlocks(this.#board.cpus[v])
     )
   }

@@ -10,8 +10,6 @@ export class Watchers {
   readonly returns: readonly Monitor[]
   readonly tellers: readonly Monitor[]
   readonly ends: readonly Monitor[]
-  /** Some monitor is asked of each instruction. */
-  readonly seesInstructions: boolean
   /** Who watches an address as it is executed. */
   readonly byAddress = new Map<number, Monitor[]>()
   /** Those that judge what a step does, not only marks. */
@@ -25,7 +23,6 @@ export class Watchers {
     this.returns = monitors.filter((monitor) => monitor.onReturn !== undefined)
     this.tellers = monitors.filter((monitor) => monitor.tells !== undefined)
     this.ends = monitors.filter((monitor) => monitor.onEnd !== undefined)
-    this.seesInstructions = this.tellers.length > 0 || monitors.some((monitor) => monitor.onFetch !== undefined)
     this.judges = monitors.filter(({ onAccess, onFetch, onReturn, onEnd }) => [onAccess, onFetch, onReturn, onEnd].some((one) => one !== undefined))
   }
 
@@ -37,6 +34,11 @@ export class Watchers {
       at += monitor.ghostWords(board.vcpuCount, board.sharing)
       for (const eip of monitor.watches ?? []) this.byAddress.set(eip, [...(this.byAddress.get(eip) ?? []), monitor])
     }
+  }
+
+  /** Instructions are looked at one by one. */
+  seeInstructions(): boolean {
+    return this.tellers.length > 0 || this.byAddress.size > 0 || !this.areIdle()
   }
 
   /** No judge has anything to judge yet. */

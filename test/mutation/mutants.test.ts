@@ -2,7 +2,7 @@
 // does not notice facts about all executions say why.
 import { describe, expect, it } from 'vitest'
 import { EIP } from '../../src/cpu/registers.ts'
-import { checkImage } from '../../src/explore/check.ts'
+import { checkImage, startCheck } from '../../src/explore/check.ts'
 import { finish } from '../../src/explore/explorable.ts'
 import { assembleImage } from '../../src/guest/asm/index.ts'
 import { instructionsOf } from '../../src/mutation/code.ts'
@@ -166,4 +166,30 @@ it('the key of a program is that of what it does', () => {
   expect(programKey(changed(OBJECT), makeModel())).not.toBe(key)
   expect(programKey(image, makeModel({ memory: 'sc' }))).not.toBe(key)
   for (const mutant of mutants(image)) expect(programKey(imageOf(image, mutant), makeModel())).not.toBe(key)
+})
+
+describe('mutants that run on by themselves', () => {
+  // Without the store that ends it the loop counts for ever, and nobody else can see it.
+  const image = program('mov dword [x], 1\nmov eax, [x]\nagain: inc ecx\ncmp eax, 1\njne again', 'mov eax, [x]')
+  const runaway = imageOf(image, mutants(image)[0])
+
+  it.each(['graph', 'dpor'] as const)('%s pauses by what was done, not only by how many events that were', (engine) => {
+    const check = startCheck(runaway, makeModel(), { engine, liveness: 'off' })
+    expect(check.advance()).toBe(true)
+    const { events, work } = check.progress()
+    expect(events).toBeLessThan(500)
+    expect(work).toBeGreaterThan(60_000)
+    check.stop()
+    expect(check.result().verdict).toBe('unknown')
+  })
+
+  it('are undecided', async () => {
+    const model = makeModel()
+    const campaign = new Campaign(image, model, {}, checkImage(image, model))
+    const judged = await campaign.judge(campaign.mutants[0], async (check, workMax) => {
+      while (check.advance()) if (check.progress().work! > workMax) check.stop()
+      return check.result()
+    })
+    expect(judged).toMatchObject({ fate: 'undecided', why: expect.stringMatching(/^\d{3} events, between which vCPUs run on and on by themselves$/) })
+  })
 })

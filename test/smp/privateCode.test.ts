@@ -1,5 +1,6 @@
 // Blocks of private code under the explorer: the same outcomes and states as one instruction at a time.
 import { describe, expect, it } from 'vitest'
+import { checkImage } from '../../src/explore/check.ts'
 import { assembleImage } from '../../src/guest/asm/index.ts'
 import type { MachineImage } from '../../src/smp/image.ts'
 import { makeModel } from '../../src/smp/model.ts'
@@ -121,5 +122,29 @@ describe('blocks of private code', () => {
     expect(explore(image, names, fetch, 'blocks')).toEqual(single)
     expect(explore(image, names, fetch, 'remembered')).toEqual(single)
     expect(single.outcomes).toHaveLength(outcomes)
+  })
+
+  it('end where a mark begins what instructions are judged by', () => {
+    // In its second round, a long step of code that is known from the first, it may lend a word of its stack and returns.
+    const text = (lent: string) => `.vcpu p0
+p0: mov edi, other
+  call work
+  settled other, 4
+  lea edi, [esp - 8]
+  ${lent}
+  call work
+  ret
+work: mov ecx, 600
+  sub esp, 4
+.next: dec ecx
+  jnz .next
+  lent edi, 4
+  add esp, 4
+  ret
+section .data
+other: dd 0`
+    const check = (lent: string) => checkImage(assembleImage(text(lent), { title: 'lent' }), makeModel(), { engine: 'graph' })
+    expect(check('mov edi, other')).toMatchObject({ verdict: 'holds' })
+    expect(check('')).toMatchObject({ verdict: 'violated' })
   })
 })

@@ -2,6 +2,7 @@
 import { choiceKind, choiceVcpu, DRAIN, RUN } from '../../smp/choice.ts'
 import { resourceCount } from '../../smp/footprint.ts'
 import { EIP } from '../../cpu/registers.ts'
+import { workOf } from '../explorable.ts'
 import { isLive } from '../liveness/stateGraph.ts'
 import { Orders } from '../orders.ts'
 import type { Verdict } from '../verdict.ts'
@@ -157,22 +158,26 @@ export class Pass {
   }
 
   advance(): 'paused' | 'over' | 'grown' {
-    const until = this.events + (this.#options.sliceEvents ?? SLICE_EVENTS)
-    let check = this.events + EVENTS_BETWEEN_CHECKS
+    const until = this.work + (this.#options.sliceEvents ?? SLICE_EVENTS)
+    let check = this.work + EVENTS_BETWEEN_CHECKS
     if (!this.#over) this.#checkLimits()
     while (!this.#over) {
       if (this.#unreducible !== null) break
       if (!this.#step()) break
       if (this.grown && this.#learntEnough()) return 'grown'
-      if (this.events >= check) {
+      if (this.work >= check) {
         this.#checkLimits()
-        check = this.events + EVENTS_BETWEEN_CHECKS
+        check = this.work + EVENTS_BETWEEN_CHECKS
       }
-      if (this.events >= until && !this.#over) return 'paused'
+      if (this.work >= until && !this.#over) return 'paused'
     }
     if (this.grown && this.#problem === null) return 'grown'
     this.#over = true
     return 'over'
+  }
+
+  get work(): number {
+    return workOf(this.events, this.#machine)
   }
 
   /**

@@ -75,8 +75,8 @@ export class DporSearch implements Search {
   }
 
   progress(): Progress {
-    const { events, counts, done, orders } = this.#pass
-    return { states: events, events, preemptions: 0, executions: counts.complete, done, orders: { pairs: orders.pairs, both: orders.both } }
+    const { events, work, counts, done, orders } = this.#pass
+    return { states: events, events, work, preemptions: 0, executions: counts.complete, done, orders: { pairs: orders.pairs, both: orders.both } }
   }
 
   counts(): Counts {

@@ -7,7 +7,7 @@
  */
 import { choiceVcpu, isEvent } from '../../smp/choice.ts'
 import { addCost, costOf, unpackCost } from '../cost.ts'
-import { CHOICES_MAX, type Explorable, type Limits, type Progress } from '../explorable.ts'
+import { CHOICES_MAX, workOf, type Explorable, type Limits, type Progress } from '../explorable.ts'
 import { generator } from '../generator.ts'
 import type { Live } from '../liveness/fairness.ts'
 import { endedOf, HELD_UP, isLive, Labeller, StateGraph, type SavedGraph } from '../liveness/stateGraph.ts'
@@ -67,6 +67,7 @@ export class Pass {
   #floor = 0
   #passMs = 0
   #pauseAt = 0
+  #checkAt = EVENTS_BETWEEN_CHECKS
   #events = 0
   /** Events that only lead back to a node. */
   #retaken = 0
@@ -203,6 +204,7 @@ export class Pass {
     return {
       states: this.#nodes.states,
       events: this.#events,
+      work: workOf(this.#events, this.#machine),
       preemptions: unpackCost(this.#level).preemptions,
     }
   }
@@ -218,7 +220,7 @@ export class Pass {
   #goOn(): 'done' | 'grown' | 'paused' {
     const machine = this.#machine
     if (machine.violation === null) {
-      this.#pauseAt = this.#events + (this.#limits.sliceEvents ?? SLICE_EVENTS)
+      this.#pauseAt = workOf(this.#events, machine) + (this.#limits.sliceEvents ?? SLICE_EVENTS)
       this.#checkMemory()
       if (this.#frames.length > 0) this.#descend()
       while (this.#frames.length === 0 && this.#advanceLevel());
@@ -278,7 +280,7 @@ export class Pass {
         }
         continue
       }
-      if (this.#events >= this.#pauseAt) return
+      if (workOf(this.#events, machine) >= this.#pauseAt) return
       rows[row + NEXT] = at + CHOICE_WORDS
       if (frames.choices[at + 1] === HELD_UP) continue
       const node = this.#path[this.#path.length - 1]
@@ -416,7 +418,9 @@ export class Pass {
     }
     const limits = this.#limits
     if (this.#nodes.states > (limits.states ?? Infinity) || this.#events > (limits.events ?? Infinity)) this.#stopped = 'limit'
-    if (this.#events % EVENTS_BETWEEN_CHECKS !== 0) return
+    const work = workOf(this.#events, machine)
+    if (work < this.#checkAt) return
+    this.#checkAt = work + EVENTS_BETWEEN_CHECKS
     this.#checkMemory()
     if ((performance.now() - this.#started) / 1000 > (limits.seconds ?? Infinity)) this.#stopped = 'limit'
   }
