@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { LAYOUTS, makeModel, parseRung, rungImplies, runCell, RUNGS } from '../src/index.ts'
+import { answer } from '../src/patching/relinkAnswer.ts'
 import { makeMachine, recordTrace, recordSharing } from '../src/replay/record.ts'
 
 const objects = [{ name: 'relink.o', bytes: new Uint8Array(readFileSync(new URL('../examples/relink.o', import.meta.url))) }]
@@ -29,6 +30,20 @@ describe('relink', () => {
     const { result } = runCell(objects, straddling, 3, { fetch: 'ordered:16' })
     expect(result.cost).toEqual({ preemptions: 0, environment: 1, delays: 0 })
     expect(result.violation!.kind).toBe('illegal-target')
+  })
+
+  it('is answered from the verdicts, layout by layout', () => {
+    const cellsOf = (name: string, rungs: readonly string[]) => rungs.map((fetch) => runCell(objects, LAYOUTS.find((layout) => layout.name === name)!, 2, { fetch }))
+    const cells = [...cellsOf('inside 16 bytes', RUNGS), ...cellsOf('across 16 bytes', RUNGS)]
+    expect(answer(cells).slice(1)).toEqual([
+      'As kernels take code to be fetched (ordered:16):', '  no: inside 16 bytes', '  yes: across 16 bytes',
+      'By how it may be fetched:', '  inside 16 bytes: no up to independent:16, yes from ordered:8 on', '  across 16 bytes: no up to independent:32, yes from ordered:16 on',
+      'On strict to execute what was rewritten is the violation, whatever it calls.',
+    ])
+    const swapped = cells.map((cell) => ({ ...cell, layout: cells.find((other) => other.layout !== cell.layout)!.layout }))
+    expect(answer(swapped).slice(2, 4)).toEqual(['  no: across 16 bytes', '  yes: inside 16 bytes'])
+    expect(answer(cells.map((cell) => ({ ...cell, result: { ...cell.result, verdict: 'holds', strength: 'bounded', violation: null } })))).toContain('  inside 16 bytes; across 16 bytes: not decided on every rung')
+    expect(answer(cellsOf('across a line', ['strict']))).toHaveLength(2)
   })
 
   it('a torn target is illegal even where it lands on mapped code', () => {

@@ -1,7 +1,7 @@
 /** `xmcheck list`: knobs with their defaults, rungs, monitors, CPU classes. */
 import type { Command } from 'commander'
 import { CPU_CLASSES } from '../cpu/classes.ts'
-import { KNOBS, PROFILES, RUNGS } from '../smp/model.ts'
+import { KNOBS, PROFILES, rungLegend, RUNGS } from '../smp/model.ts'
 import { MONITORS } from '../explore/monitors/index.ts'
 import { addOutputFlags, type OutputFlags } from './common.ts'
 
@@ -20,7 +20,8 @@ function list(flags: OutputFlags): void {
   const out = (text: string) => process.stdout.write(`${text}\n`)
   out('knobs (--set NAME=VALUE)')
   for (const knob of knobs) out(`  ${knob.name.padEnd(18)}${String(knob.default).padEnd(12)}${knob.doc}`)
-  out(`fetch rungs, strongest first\n  ${RUNGS.join(' ')}`)
+  out(`fetch rungs, strongest first (--fetch RUNG): the bytes of one executed instruction are\n  ${RUNGS.join(' ')}`)
+  for (const line of rungLegend(RUNGS)) out(`  ${line}`)
   out(`CPU classes\n  ${Object.keys(CPU_CLASSES).join(' ')}`)
   out('profiles (--profile NAME)')
   for (const profile of profiles) {

@@ -1,8 +1,10 @@
 /** `xmcheck relink`: the founding question, for every alignment class and every rung. */
 import chalk from 'chalk'
 import type { Command } from 'commander'
-import { makeModel, RUNGS } from '../smp/model.ts'
+import { makeModel, rungLegend, RUNGS } from '../smp/model.ts'
+import { answer } from '../patching/relinkAnswer.ts'
 import { LAYOUTS, NEW_TARGET, OLD_TARGET, startCell, type Cell, type RelinkLayout } from '../patching/relink.ts'
+import { wrap } from '../replay/columns.ts'
 import type { Trace } from '../replay/trace.ts'
 import {
   addModelFlags, addOutputFlags, addSearchFlags, checkOptionsOf, drive, knobsOf, loadTimeline, saveTrace, verdictJson, wasInterrupted,
@@ -24,6 +26,8 @@ interface Flags extends ModelFlags, OutputFlags, SearchFlags {
 }
 
 const VCPUS = [2, 3, 4]
+/** Columns of what is printed. */
+const WIDTH = 80
 /** Random walks of one cell, where that engine is asked for: its loops are short. */
 const WALKS = { executions: 60, stepsMax: 150 }
 
@@ -103,29 +107,43 @@ function toJson(cells: readonly JudgedCell[]): unknown {
   }
 }
 
+const row = (verdict: string, ...numbers: readonly string[]) => verdict.padEnd(20) + numbers.map((one) => one.padStart(13)).join('')
+
 async function print(cells: readonly JudgedCell[], firstTrace: Trace | null): Promise<void> {
   const out = (text: string) => process.stdout.write(`${text}\n`)
-  out(`${'layout'.padEnd(22)}${'fetch'.padEnd(16)}${VCPUS.map((n) => `${n} vCPUs: verdict, states, paths, ms`.padEnd(40)).join('')}`)
-  for (let k = 0; k < cells.length; k += VCPUS.length) {
-    const group = cells.slice(k, k + VCPUS.length)
-    const texts = group.map(({ cell: { result, ok } }) => {
-      const text = `${result.verdict} ${result.strength}`.padEnd(19) + `${result.states}`.padStart(5) + `${result.executions}`.padStart(7) + `${(result.seconds * 1000).toFixed(1)}`.padStart(7)
-      return (ok ? (result.verdict === 'holds' ? chalk.green : chalk.yellow) : chalk.red)(text.padEnd(40))
-    })
-    out(group[0].cell.layout.name.padEnd(22) + group[0].cell.fetch.padEnd(16) + texts.join(''))
+  /** A paragraph, indented by `indent` from its second line on. */
+  const hang = (text: string, indent: number) => wrap(text, WIDTH, indent).forEach(out)
+  const all = cells.map(({ cell }) => cell)
+  const rungs = [...new Set(all.map((cell) => cell.fetch))]
+  out(`of ${VCPUS.join('/')} vCPUs`.padEnd(18) + row('verdict', 'states', 'paths', 'ms'))
+  for (const layout of new Set(all.map((cell) => cell.layout))) {
+    const here = all.filter((cell) => cell.layout === layout)
+    out(layout.name)
+    for (const rung of rungs) {
+      const group = here.filter((cell) => cell.fetch === rung)
+      const each = (of: (cell: Cell) => number) => group.map(of).join('/')
+      const verdicts = [...new Set(group.map(({ result }) => `${result.verdict} ${result.strength}`))].join('/')
+      const color = group.some(({ ok }) => !ok) ? chalk.red : group.every(({ result }) => result.verdict === 'holds') ? chalk.green : chalk.yellow
+      const numbers = [({ result }: Cell) => result.states, ({ result }: Cell) => result.executions, ({ result }: Cell) => Math.round(result.seconds * 1000)].map(each)
+      out(color(`  ${rung.padEnd(16)}${row(verdicts, ...numbers)}`))
+    }
   }
-  const wrong = cells.filter(({ cell }) => !cell.ok)
+  const wrong = all.filter(({ ok }) => !ok)
   const violated = cells.filter(({ cell }) => cell.result.verdict === 'violated')
   out('')
   out(`${cells.length} cells: ${cells.length - violated.length} hold, ${violated.length} violated; ${wrong.length === 0 ? 'all as the model predicts' : chalk.red(`${wrong.length} not as the model predicts`)}.`)
-  if (firstTrace === null) return
+  out('The bytes of one executed instruction are, on the rungs of the fetch ladder:')
+  for (const line of rungLegend(rungs)) hang(`  ${line}`, 18)
   const [first] = violated
-  const { cell } = first
+  if (firstTrace !== null && first !== undefined) {
+    const { cell } = first
+    const { formatTimeline, timelineOf } = await loadTimeline()
+    out('')
+    hang(`First violation (${cell.layout.name}, ${cell.fetch}, ${cell.vcpus} vCPUs): ${cell.result.violation!.message}`, 2)
+    out(formatTimeline(timelineOf(firstTrace), WIDTH))
+    out(`Replay it:  npx xmcheck replay ${first.trace}`)
+    out(`Explain it: npx xmcheck explain ${first.trace}`)
+  }
   out('')
-  out(`First violation (${cell.layout.name}, ${cell.fetch}, ${cell.vcpus} vCPUs): ${cell.result.violation!.message}`)
-  const { formatTimeline, timelineOf } = await loadTimeline()
-  out(formatTimeline(timelineOf(firstTrace)))
-  out('')
-  out(`Replay it:  npx xmcheck replay ${first.trace}`)
-  out(`Explain it: npx xmcheck explain ${first.trace}`)
+  for (const line of answer(all)) hang(line, line.startsWith(' ') ? 4 : 0)
 }

@@ -6,13 +6,16 @@ import { parseRung, rungImplies, RUNGS } from '../smp/model.ts'
 
 export type RungVerdict = 'holds' | 'violated' | 'unknown'
 
-export interface Ladder {
-  /** Every rung, strongest first; `derived`: it follows from another one. */
-  readonly rungs: readonly { readonly rung: string; readonly verdict: RungVerdict; readonly derived: boolean }[]
+export interface Boundary {
   /** The strongest assumptions under which it is violated; empty: it never is. */
   readonly violatedFrom: readonly string[]
   /** The weakest under which it holds; empty: it never does. */
   readonly holdsUpTo: readonly string[]
+}
+
+export interface Ladder extends Boundary {
+  /** Every rung, strongest first; `derived`: it follows from another one. */
+  readonly rungs: readonly { readonly rung: string; readonly verdict: RungVerdict; readonly derived: boolean }[]
 }
 
 const implies = (a: string, b: string) => rungImplies(parseRung(a)!, parseRung(b)!)
@@ -41,12 +44,16 @@ export async function ladderOf(explore: (rung: string) => Promise<RungVerdict> |
     learn(next, await explore(next))
   }
   const rungs = RUNGS.map((rung) => ({ rung, ...found.get(rung)! }))
+  return { rungs, ...boundaryOf(rungs) }
+}
+
+/** Where the verdicts of some rungs change. */
+export function boundaryOf(rungs: readonly { readonly rung: string; readonly verdict: RungVerdict }[]): Boundary {
   const of = (verdict: RungVerdict) => rungs.filter((one) => one.verdict === verdict).map((one) => one.rung)
   const strictly = (a: string, b: string) => a !== b && implies(a, b)
   const violated = of('violated')
   const holds = of('holds')
   return {
-    rungs,
     violatedFrom: violated.filter((rung) => !violated.some((other) => strictly(other, rung))),
     holdsUpTo: holds.filter((rung) => !holds.some((other) => strictly(rung, other))),
   }

@@ -46,15 +46,15 @@ function formatNumbered(lines: readonly TimelineLine[], width: number): string[]
   return out
 }
 
-/** Lines of at most `width` characters, broken at blanks where there are some. */
-export function wrap(text: string, width: number): string[] {
+/** Lines of at most `width` characters, broken at blanks where there are some; from the second on behind `indent` blanks. */
+export function wrap(text: string, width: number, indent = 0): string[] {
   const out: string[] = []
   let rest = text
   while (rest.length > width) {
     const blank = rest.lastIndexOf(' ', width)
-    const cut = blank > 0 ? blank : width
+    const cut = blank > indent ? blank : width
     out.push(rest.slice(0, cut).trimEnd())
-    rest = rest.slice(cut).trimStart()
+    rest = ' '.repeat(indent) + rest.slice(cut).trimStart()
   }
   out.push(rest)
   return out

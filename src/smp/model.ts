@@ -98,6 +98,22 @@ export const RUNGS: readonly string[] = [
   'strict',
 ]
 
+/** Of the bytes of one executed instruction, by kind of rung; N: its `chunkBytes`. */
+export const RUNG_KINDS: Readonly<Record<FetchRung['kind'], string>> = {
+  coherent: 'what memory holds when the instruction executes',
+  single: 'all of one version, which may lag behind until the vCPU serialises',
+  ordered: 'aligned chunks of N bytes, each may lag, versions do not decrease with the address',
+  independent: 'the same, each chunk on its own',
+  byte: 'each byte on its own',
+  strict: 'executing code modified since the last serialisation is the violation',
+}
+
+/** What the kinds of these rungs mean, a line each; N stands for the numbers that occur. */
+export function rungLegend(rungs: readonly string[]): string[] {
+  const kinds = new Set(rungs.map((rung) => parseRung(rung)!.kind))
+  return [...kinds].map((kind) => `${(rungs.some((rung) => rung.startsWith(`${kind}:`)) ? `${kind}:N` : kind).padEnd(16)}${RUNG_KINDS[kind]}`)
+}
+
 /** Whether every behaviour of rung `a` is one of rung `b` (so a violation on `a` persists on `b`). */
 export function rungImplies(a: FetchRung, b: FetchRung): boolean {
   const level = { coherent: 0, single: 1, ordered: 2, independent: 3, byte: 4, strict: 5 }

@@ -125,6 +125,12 @@ describe('traces', () => {
 })
 
 describe('relink', () => {
+  it('fits a terminal, says what the rungs are, and ends in the answer', () => {
+    const { out } = xmcheck('relink', '--at', '0x40001e', '--memory', 'sc')
+    for (const line of out.split('\n')) expect(line.length).toBeLessThanOrEqual(80)
+    expect(out).toMatch(/\n {2}independent:N +the same, each chunk on its own\n/)
+    expect(out).toMatch(/\nAnswer: [^]*\n {2}yes: offset at 0x40001e\n[^]*\n {2}offset at 0x40001e: no up to independent:64, yes from ordered:32 on\n.*\n$/)
+  })
   it('judges a layout of the user, by every engine alike', () => {
     const graph = json('relink', '--at', '0x40001e', '--fetch', 'ordered:16')
     expect(graph).toMatchObject({ code: 0, cells: [{ verdict: 'violated', vcpus: 2 }, { vcpus: 3 }, { vcpus: 4 }] })
