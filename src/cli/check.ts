@@ -69,13 +69,14 @@ async function check(paths: readonly string[], flags: Flags): Promise<void> {
     throw asMistake(flags.resume ?? '', error)
   })
   if (progress) process.stderr.write('\n')
-  /** A trace of each rung and profile that was found violated. */
-  const traces = new Map<string, FoundViolation>()
+  /** Of each rung and profile that was explored and does not hold: why. Violations have a trace. */
+  const why = new Map<string, string>()
+  const tracePathOf = (name: string) => `${tracePath(paths, flags).slice(0, -'.xmt'.length)}-${name.replace(':', '-')}.xmt`
   const keep = (name: string, knobs: Readonly<Record<string, KnobValue>>, other: CheckResult) => {
-    if (other.violation === null) return
-    const path = `${tracePath(paths, flags).slice(0, -'.xmt'.length)}-${name.replace(':', '-')}.xmt`
-    saveTrace(path, image, makeModel(knobs), other)
-    traces.set(name, { kind: other.violation.kind, path })
+    const { violation, reasons } = other
+    why.set(name, violation === null ? (reasons[0] ?? '') : `${violation.kind}: ${violation.message}`)
+    if (violation === null) return
+    saveTrace(tracePathOf(name), image, makeModel(knobs), other)
   }
   const path = found.verdict === 'violated' ? tracePath(paths, flags) : null
   const trace = path === null ? null : saveTrace(path, image, model, found)
@@ -87,28 +88,30 @@ async function check(paths: readonly string[], flags: Flags): Promise<void> {
   if (flags.json) process.stdout.write(`${JSON.stringify({ version: 1, command: 'check', ...verdictJson(result, image, path), ...ladder })}\n`)
   else {
     print(result)
-    if (climbed !== null) printLadder(climbed, profiles, traces)
+    if (climbed !== null) printLadder(climbed, profiles, why, tracePathOf)
     if (trace !== null) await printTrace(trace, path!)
   }
   process.exitCode = flags.expect === undefined ? exitCodeOf(result) : result.verdict === flags.expect ? EXIT.complete : EXIT.violated
 }
 
-interface FoundViolation {
-  readonly kind: string
-  /** Of its trace. */
-  readonly path: string
-}
-
-function printLadder(ladder: Ladder, profiles: readonly ProfileVerdict[], traces: ReadonlyMap<string, FoundViolation>): void {
+/** @param why of what was explored and does not hold */
+function printLadder(ladder: Ladder, profiles: readonly ProfileVerdict[], why: ReadonlyMap<string, string>, tracePathOf: (name: string) => string): void {
+  const out = (text: string) => process.stdout.write(`${text}\n`)
+  const told = new Set<string>()
   const rows = (title: string, all: readonly { readonly name: string; readonly verdict: string; readonly derived: boolean }[]) => {
-    process.stdout.write(`${title}\n`)
+    out(title)
     for (const { name, verdict, derived } of all) {
-      const found = traces.get(name)
-      process.stdout.write(`  ${name.padEnd(16)}${verdict}${derived ? ' (follows)' : ''}${found === undefined ? '' : `: ${found.kind}  xmcheck explain ${found.path}`}\n`)
+      const reason = (verdict === 'holds' ? undefined : why.get(name)) ?? ''
+      out(`  ${name.padEnd(16)}${verdict}${derived ? ' (follows)' : ''}${reason === '' ? '' : told.has(reason) ? ', as above' : `: ${reason}`}`)
+      told.add(reason)
     }
   }
-  rows(`fetch ladder: ${formatLadder(ladder)}`, ladder.rungs.map((one) => ({ ...one, name: one.rung })))
-  rows(`profiles: ${formatProfiles(profiles)}`, profiles.map((one) => ({ ...one, name: one.profile })))
+  const rungs = ladder.rungs.map((one) => ({ ...one, name: one.rung }))
+  const named = profiles.map((one) => ({ ...one, name: one.profile }))
+  rows(`fetch ladder: ${formatLadder(ladder)}`, rungs)
+  rows(`profiles: ${formatProfiles(profiles)}`, named)
+  const [traced, ...others] = [...rungs, ...named].filter(({ name, verdict }) => verdict === 'violated' && why.has(name))
+  if (traced !== undefined) out(`Explain one: xmcheck explain ${tracePathOf(traced.name)}${others.length === 0 ? '' : `; likewise ${others.map(({ name }) => name).join(', ')}`}`)
 }
 
 /** One line: how far, how fast, and how much there may be. */

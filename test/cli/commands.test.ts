@@ -70,6 +70,17 @@ describe('check', () => {
     expect(json('check', 'sb.o', '--profile', '486', '--fetch', 'byte', '--set', 'storeBuffer=3').models).toMatchObject({ cpu: '486', fetch: 'byte', storeBuffer: 3 })
   })
 
+  it('says of each profile of a ladder why it does not hold, once', () => {
+    writeFileSync(join(directory, 'newer.asm'), '.vcpu a, 2\n.final f\na: mov eax, 1\nlock xadd [x], eax\nret\nf: cmp dword [x], 2\nsete al\nassert eax, "both"\nret\nsection .data\nx: dd 0\n')
+    const { out } = xmcheck('check', 'newer.asm', '--ladder')
+    expect(out).toMatch(/\n {2}386 +violated: unhandled-exception: exception 6 \(#UD\) at a\+0x5 has no handler \(the 386 has no xadd\)\n {2}486 +holds\n/)
+    expect(out).toMatch(/\nExplain one: xmcheck explain out\/check\/newer\.asm-386\.xmt\n/)
+    expect(existsSync(join(directory, 'out/check/newer.asm-386.xmt'))).toBe(true)
+    const again = xmcheck('check', 'sb.o', '--ladder').out
+    expect(again.match(/^ {2}\S+ +violated: assertion: .* `seen_x \|\| seen_y` failed$/gm)).toHaveLength(1)
+    expect(again).toMatch(/^ {2}486 +violated, as above$/m)
+  })
+
   it.each([
     ['check'], ['check', 'none.o'], ['check', 'sb.o', '--engine', 'magic'], ['check', 'sb.o', '--seed', 'x'], ['check', 'sb.o', '--set', 'nothing=1'],
     ['check', 'sb.o', '--fetch', 'ordered:3'], ['check', 'sb.o', '--time', '-1'], ['check', 'sb.o', '--at', '5'], ['check', 'sb.o', '--profile', 'z80'],
