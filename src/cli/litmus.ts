@@ -23,7 +23,7 @@ export function addLitmus(program: Command): void {
     .addOption(new Option('--engine <name>', 'classes searches states and classes, dpor makes one execution a class; auto begins with classes').choices(['auto', ...LITMUS_ENGINES]).default('auto'))
     .option('--time <seconds>', `stop each test after so many seconds (${SECONDS_DEFAULT})`)
     .option('--states <n>', 'stop each test after so many states (2 million)')
-    .option('--expected <file>', 'compare with recorded final states (JSON lines: path or name, full_states, sc_full_states)')
+    .option('--expected <file>', 'compare with recorded final states (JSON lines: path or name, and finalStates, or full_states and sc_full_states)')
   addOutputFlags(addModelFlags(command)).action(litmus)
 }
 
@@ -51,7 +51,7 @@ function litmus(paths: readonly string[], flags: Flags): void {
       return report(path, result, compare(expected, path, result), flags.json === true)
     } catch (error) {
       if (!(error instanceof LitmusError) && !(error instanceof UsageError)) throw error
-      const where = error instanceof LitmusError ? `${path}${error.line > 0 ? `:${error.line}` : ''}: ` : ''
+      const where = error instanceof LitmusError ? `${path}${error.place}: ` : ''
       process.stderr.write(`xmcheck: ${where}${error.message}\n`)
       return { exitCode: EXIT.usage, json: { path, name: null, result: null, error: where + error.message } }
     }
@@ -60,11 +60,12 @@ function litmus(paths: readonly string[], flags: Flags): void {
   process.exitCode = [EXIT.usage, EXIT.violated, EXIT.open].find((code) => outcomes.some(({ exitCode }) => exitCode === code)) ?? EXIT.complete
 }
 
-/** @param asExpected as recorded; null: nothing is */
-function report(path: string, result: LitmusResult, asExpected: boolean | null, json: boolean): Outcome {
+/** @param difference from what is recorded, '' where there is none; null: nothing is compared */
+function report(path: string, result: LitmusResult, difference: string | null, json: boolean): Outcome {
+  const asExpected = difference === null ? null : difference === ''
   if (!json) process.stdout.write(`${formatLitmus(result)}\n`)
   for (const reason of result.reasons) process.stderr.write(`xmcheck: ${path}: ${reason}\n`)
-  if (asExpected === false) process.stderr.write(`xmcheck: ${path}: not as recorded\n`)
+  if (asExpected === false) process.stderr.write(`xmcheck: ${path}: not as recorded: ${difference}\n`)
   const exitCode = asExpected === false ? EXIT.violated : result.reasons.length > 0 ? EXIT.open : EXIT.complete
   return { exitCode, json: json ? toJson(path, result, asExpected) : null }
 }
@@ -94,6 +95,7 @@ type Expected = ReadonlyMap<string, readonly string[]>
 function readExpected(path: string, sc: boolean): Expected {
   const expected = new Map<string, readonly string[]>()
   const lines = new TextDecoder().decode(readFile(path)).split('\n')
+  if (lines.every((line) => line.trim() === '')) throw new UsageError(`${path}: it is empty; a line is wanted for each test, as --json has them: {"name": "SB", "finalStates": ["0:EAX=0 ..."]}`)
   lines.forEach((line, k) => {
     if (line.trim() === '') return
     let row: Record<string, unknown>
@@ -103,17 +105,24 @@ function readExpected(path: string, sc: boolean): Expected {
       throw new UsageError(`${path}:${k + 1}: it is not JSON`)
     }
     const states = row[sc ? 'sc_full_states' : 'full_states'] ?? row.finalStates
-    if (!Array.isArray(states)) throw new UsageError(`${path}:${k + 1}: full_states is missing`)
+    if (!Array.isArray(states)) throw new UsageError(`${path}:${k + 1}: finalStates (or ${sc ? 'sc_full_states' : 'full_states'}) is missing, a list of final states`)
     const names = [row.path, row.name].filter((name) => typeof name === 'string')
+    if (names.length === 0) throw new UsageError(`${path}:${k + 1}: it names no test: path or name is missing`)
     // The path is the better name: tests of several folders share theirs.
-    if (names.length > 0) expected.set(names[0] as string, [...(states as string[])].sort())
+    expected.set(names[0] as string, states.map(String))
   })
   return expected
 }
 
-function compare(expected: Expected | null, path: string, result: LitmusResult): boolean | null {
+/** States of a difference that are written out. */
+const SHOWN = 2
+
+function compare(expected: Expected | null, path: string, result: LitmusResult): string | null {
   if (expected === null) return null
   const key = [...expected.keys()].find((name) => path === name || path.endsWith(`/${name}`)) ?? result.test.name
   const states = expected.get(key)
-  return states !== undefined && states.join('\n') === finalStates(result).sort().join('\n')
+  if (states === undefined) return `no record names ${path} or ${result.test.name}`
+  const found = finalStates(result)
+  const some = (what: string, all: readonly string[]) => (all.length === 0 ? [] : [`${all.length} ${what}: ${all.slice(0, SHOWN).join(', ')}${all.length > SHOWN ? ', ...' : ''}`])
+  return [...some('not found', states.filter((one) => !found.includes(one))), ...some('not recorded', found.filter((one) => !states.includes(one)))].join('; ')
 }

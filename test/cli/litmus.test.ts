@@ -21,7 +21,7 @@ describe('xmcheck litmus', () => {
   it('runs what it can of a directory, and names the rest with its line', () => {
     const { code, out, err } = xmcheck('.')
     expect([code, observations(out)]).toEqual([2, ['Observation SB Sometimes 1 3', 'Observation SB+mfences Never 0 3']])
-    expect(err).toBe("xmcheck: sub/bad.litmus:5: unsupported: instruction 'FLY'\n")
+    expect(err).toBe("xmcheck: sub/bad.litmus:5:2: unsupported: instruction 'FLY'\n")
   })
 
   it('follows lists, in lists', () => {
@@ -41,13 +41,17 @@ describe('xmcheck litmus', () => {
       path: 'SB.litmus', name: 'SB', result: 'No', observation: 'Never', executions: 3, positive: 0, negative: 3, strength: 'complete', reasons: [], spins: false,
       finalStates: ['0:EAX=0 1:EAX=1 x=1 y=1', '0:EAX=1 1:EAX=0 x=1 y=1', '0:EAX=1 1:EAX=1 x=1 y=1'],
     })
-    expect(tests[1]).toMatchObject({ path: 'sub/bad.litmus', result: null, error: "sub/bad.litmus:5: unsupported: instruction 'FLY'" })
+    expect(tests[1]).toMatchObject({ path: 'sub/bad.litmus', result: null, error: "sub/bad.litmus:5:2: unsupported: instruction 'FLY'" })
   })
 
   it('compares with what is recorded, and says what a limit leaves open', () => {
     expect(xmcheck('SB.litmus', '--expected', 'recorded.jsonl').code).toBe(0)
     writeFileSync(join(directory, 'wrong.jsonl'), files['recorded.jsonl'].replace('0:EAX=0 1:EAX=0', '0:EAX=7 1:EAX=0'))
-    expect(xmcheck('SB.litmus', '--expected', 'wrong.jsonl')).toMatchObject({ code: 1, err: 'xmcheck: SB.litmus: not as recorded\n' })
+    expect(xmcheck('SB.litmus', '--expected', 'wrong.jsonl')).toMatchObject({ code: 1, err: 'xmcheck: SB.litmus: not as recorded: 1 not found: 0:EAX=7 1:EAX=0 x=1 y=1; 1 not recorded: 0:EAX=0 1:EAX=0 x=1 y=1\n' })
+    writeFileSync(join(directory, 'other.jsonl'), '{"name": "MP", "finalStates": []}\n')
+    expect(xmcheck('SB.litmus', '--expected', 'other.jsonl')).toMatchObject({ code: 1, err: 'xmcheck: SB.litmus: not as recorded: no record names SB.litmus or SB\n' })
+    writeFileSync(join(directory, 'nothing.jsonl'), '\n')
+    expect(xmcheck('SB.litmus', '--expected', 'nothing.jsonl')).toMatchObject({ code: 2, out: '', err: expect.stringMatching(/^xmcheck: nothing\.jsonl: it is empty; a line is wanted for each test/) })
     const cut = xmcheck('SB.litmus', '--states', '5')
     expect([cut.code, cut.err]).toEqual([3, 'xmcheck: SB.litmus: the search was stopped by a limit: there may be more states\n'])
     expect(cut.out).toMatch(/^Unknown$/m)

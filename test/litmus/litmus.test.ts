@@ -210,6 +210,15 @@ describe('what cannot be run', () => {
     expect((error as LitmusError).line).toBe(line)
   })
 
+  it.each([
+    ['MOV EAX,[x', 18, /^syntax error: '\[x' lacks a '\]'$/], ['MOV  EAX , x]', 21, /^syntax error: 'x\]' lacks a '\['$/], ['l: MOV EAX,(x', 21, /lacks a '\)'/],
+    ['MOV EAX,', 18, /an operand is missing/], ['MOV ,EAX', 14, /an operand is missing/], ['MOV EAX,[x+]', 18, /no operand is '\[x\+\]'/], ['MOV [x],$', 18, /no operand is '\$'/],
+    ['MOV EAX [x]', 10, /MOV takes 2 operands, here it has 1/], ['MOV XMM0,[x]', 14, /^unsupported: operand 'XMM0'$/], ['FLY [x]', 10, /^unsupported: instruction/],
+  ])('a slip of the pen is no lack of support, and has its column: %s', (instruction, column, message) => {
+    const source = made('X86', '', ` P0 | P1 ;\n NOP (**) | ${instruction} ;\n`, 'exists (x=1)')
+    expect(() => runLitmus(source, tso)).toThrow(expect.objectContaining({ line: 5, column: column + 3, message: expect.stringMatching(message) }))
+  })
+
   it('a mutilated file is a LitmusError or runs, never anything else', () => {
     const random = generator(99)
     const files = readdirSync(new URL('tests/handwritten/', here)).map((name) => textOf(new URL(`tests/handwritten/${name}`, here)))

@@ -61,32 +61,37 @@ const read = new Map<string, Instruction>()
 const READ_MAX = 4096
 const READ_LENGTH_MAX = 200
 
-/** @throws LitmusError names what is not supported */
-export function readInstruction(text: string, line: number, arch: string): Instruction {
+/**
+ * @param columns where the characters of `text` stand in the line
+ * @throws LitmusError names what is not supported
+ */
+export function readInstruction(text: string, line: number, arch: string, columns: readonly number[] = []): Instruction {
   const key = arch + text
   let instruction = read.get(key)
   if (instruction === undefined) {
-    instruction = readAnew(text, line, arch)
+    instruction = readAnew(text, line, arch, columns)
     if (read.size === READ_MAX) read.clear()
     if (key.length <= READ_LENGTH_MAX) read.set(key, instruction)
   }
   return { ...instruction, line }
 }
 
-function readAnew(text: string, line: number, arch: string): Instruction {
-  const unsupported = () => new LitmusError(line, `unsupported: instruction '${text.slice(0, 60)}'`)
+function readAnew(text: string, line: number, arch: string, columns: readonly number[]): Instruction {
+  const unsupported = () => new LitmusError(line, `unsupported: instruction '${text.slice(0, 60)}'`, columns[0])
   const prefix = (/^(?:lock|rep(?:n?[ez])?)\b[ ;]*/i.exec(text) ?? [''])[0]
   const rest = text.slice(prefix.length)
   const word = (/^[A-Za-z]\w*/.exec(rest) ?? [''])[0]
   const operandText = rest.slice(word.length).trim()
   // `%` marks AT&T in X86 too, but for symbolic registers, whose order is that of the dialect.
   const att = arch === 'X86_64' || (/%[a-z]+/gi.exec(operandText) !== null && operandText.match(/%\w+/g)!.some((name) => registerNamed(name)?.symbolic === false))
-  const texts = splitOperands(operandText)
-  const { mnemonic, suffixBytes, sourceBytes, kind } = resolveName(word.toLowerCase(), texts.length) ?? fail(unsupported())
+  const operandsAt = text.length - operandText.length
+  const parts = splitOperands(operandText)
+  const texts = parts.map((one) => one.text)
+  const { mnemonic, suffixBytes, sourceBytes, kind } = resolveName(word.toLowerCase(), texts.length) ?? fail(wrongCount(word, texts.length, line, columns[0]) ?? unsupported())
   const common = { prefix: prefix.toLowerCase().replace(/[\s;]/g, ''), line }
   if (kind === 'hint') return { ...common, mnemonic: 'nop', sizeBytes: 0, sourceBytes: 0, wide: false, operands: [] }
   if (kind === 'jump' && /^[%*$([]|[([]/.test(texts[0])) throw unsupported()
-  const inOrder = texts.map((one): Operand => (kind === 'jump' ? { kind: 'label', text: one } : readOperand(one, att && kind !== 'own', line)))
+  const inOrder = parts.map((one): Operand => (kind === 'jump' ? { kind: 'label', text: one.text } : readOperand(one.text, att && kind !== 'own', { line, column: columns[operandsAt + one.at] ?? (columns.at(-1) ?? -1) + 1 })))
   // AT&T has the source first; ours has the destination first.
   let operands = att && kind === 'general' ? inOrder.toReversed() : inOrder
   if (operands.length === 2 && (MEMORY_FIRST.has(mnemonic) ? operands[1].kind === 'memory' : REGISTER_FIRST.test(mnemonic) && operands[0].kind === 'memory')) operands = operands.toReversed()
@@ -94,6 +99,12 @@ function readAnew(text: string, line: number, arch: string): Instruction {
   const source = sourceBytes < 0 ? sourceSize(operands[1]) : sourceBytes
   const wide = WIDE.test(word) || texts.some((one) => WIDE_REGISTER.test(one))
   return { ...common, mnemonic, sizeBytes: suffixBytes || named, sourceBytes: source, wide, operands }
+}
+
+/** It is an instruction, but not with so many operands. */
+function wrongCount(word: string, operands: number, line: number, column: number): LitmusError | null {
+  const counts = [0, 1, 2, 3].filter((count) => resolveName(word.toLowerCase(), count) !== null)
+  return counts.length === 0 ? null : new LitmusError(line, `syntax error: ${word} takes ${counts.join(' or ')} operands, here it has ${operands}; they are separated by commas`, column)
 }
 
 function fail(error: LitmusError): never {

@@ -25,40 +25,60 @@ const NUMBER = /^[-+]?(?:0x[0-9a-f]+|\d+)$/i
 /** Symbols and numbers, added up; the first may be of either kind. */
 const SUM = /^(?:(?:P\d+:)?[A-Za-z_.$][\w.$]*|0x[\da-f]+|\d+)(?:\s*[+-]\s*(?:(?:P\d+:)?[A-Za-z_.$][\w.$]*|0x[\da-f]+|\d+))*$/i
 
-/** At commas outside of parentheses and brackets. */
-export function splitOperands(text: string): string[] {
-  const out: string[] = []
+/** Where an operand stands, from 1. */
+interface Place {
+  readonly line: number
+  readonly column: number
+}
+
+/** At commas outside of parentheses and brackets; `at`: where in `text`. */
+export function splitOperands(text: string): { text: string; at: number }[] {
+  const out: { text: string; at: number }[] = []
   let depth = 0
   let from = 0
   for (let k = 0; k <= text.length; k++) {
     if (text[k] === '(' || text[k] === '[') depth++
     if (text[k] === ')' || text[k] === ']') depth--
     if (k < text.length && (text[k] !== ',' || depth > 0)) continue
-    out.push(text.slice(from, k).trim())
+    const part = text.slice(from, k)
+    out.push({ text: part.trim(), at: from + (part.length - part.trimStart().length) })
     from = k + 1
   }
-  return out.length === 1 && out[0] === '' ? [] : out
+  return out.length === 1 && out[0].text === '' ? [] : out
+}
+
+/** What cannot be an operand at all is a slip of the pen, the rest may be one elsewhere. */
+function misread(text: string, { line, column }: Place): LitmusError {
+  const shown = `'${text.slice(0, 60)}'`
+  const count = (pattern: RegExp) => text.match(pattern)?.length ?? 0
+  for (const [open, close, more] of [['[', ']', count(/\[/g) - count(/\]/g)], ['(', ')', count(/\(/g) - count(/\)/g)]] as const)
+    if (more !== 0) return new LitmusError(line, `syntax error: ${shown} lacks a '${more > 0 ? close : open}'`, column)
+  if (text === '') return new LitmusError(line, 'syntax error: an operand is missing', column)
+  const what = /[-+*$([]\s*[)\]]?$|[([]\s*[*)\]]/.test(text) ? 'syntax error: no operand is' : 'unsupported: operand'
+  return new LitmusError(line, `${what} ${shown}`, column)
 }
 
 /** @param att in AT&T syntax a number without `$` is one, and a register has its `%` (or can be nothing else) */
-export function readOperand(text: string, att: boolean, line: number): Operand {
-  const wrong = () => new LitmusError(line, `unsupported: operand '${text.slice(0, 60)}'`)
+export function readOperand(text: string, att: boolean, place: Place): Operand {
+  const wrong = () => misread(text, place)
+  const { line } = place
   const size = /^(byte|word|dword|qword)\s+(?:ptr\s+)?/i.exec(text)
   if (size !== null) {
-    const inner = readOperand(text.slice(size[0].length), att, line)
+    const inner = readOperand(text.slice(size[0].length), att, place)
     return inner.kind === 'memory' ? { ...inner, sizeBytes: SIZES[size[1].toLowerCase()] } : inner
   }
   const register = registerNamed(text)
   if (register !== null && (!att || text.startsWith('%') || /^(?:[er][a-d]x|[er][sd]i|r\d+d?)$/i.test(text))) return { kind: 'register', name: register }
   if (/^%?(?:cr[0234]|dr[0-367])$/i.test(text)) return { kind: 'system', text: text.toLowerCase().replace('%', '') }
+  if (/^%?(?:[xyz]?mm|st\()\d/i.test(text)) throw wrong()
   const value = text.replace(/^\$/, '').replace(/^&/, '')
   if (NUMBER.test(value)) return { kind: 'immediate', text: checked(value, line) }
-  if (text.startsWith('$') && SUM.test(value)) return { kind: 'immediate', text: value }
+  if (text.startsWith('$') && value !== '' && SUM.test(value)) return { kind: 'immediate', text: value }
   const inner = /^([-+\w.$:]*)\s*\(([^()]*)\)$/.exec(text)
   if (inner !== null) return readAttAddress(inner[1], inner[2], line, wrong)
   const bracket = /^([\w.$]*)\s*\[([^\]]+)\]$/.exec(text)
   if (bracket !== null) return readIntelAddress(bracket[2], bracket[1], line, wrong)
-  if (SUM.test(text)) return { kind: 'memory', base: null, index: null, scale: 1, offset: text, sizeBytes: 0 }
+  if (text !== '$' && SUM.test(text)) return { kind: 'memory', base: null, index: null, scale: 1, offset: text, sizeBytes: 0 }
   throw wrong()
 }
 
@@ -84,6 +104,7 @@ function readIntelAddress(inside: string, before: string, line: number, wrong: (
   let base: RegisterName | null = null
   let index: RegisterName | null = null
   let scale = 1
+  if (/[-+*]\s*$/.test(inside)) throw wrong()
   const offsets: string[] = before === '' ? [] : [NUMBER.test(before) ? checked(before, line) : before]
   for (const term of inside.replace(/-/g, '+-').split('+').map((one) => one.trim().replace(/^-\s+/, '-')).filter((one) => one !== '')) {
     const scaled = /^(%?\w+)\s*\*\s*([1248])$/.exec(term)

@@ -8,8 +8,11 @@ import { LitmusError, printable } from './litmusError.ts'
 import { displayName, registerNamed } from './registers.ts'
 
 export interface Row {
+  /** With single blanks. */
   readonly text: string
   readonly line: number
+  /** By character of `text`, where it stands in its line, from 1. */
+  readonly columns: readonly number[]
 }
 
 export interface LitmusTest extends InitialState {
@@ -49,7 +52,7 @@ export function parseLitmus(source: string): LitmusTest {
   const found = tail.exec(rest)
   if (found === null) throw new LitmusError(lineAt(text.trimEnd().length), 'the condition (exists, ~exists or forall) is missing')
   const tailAt = found.index + found[0].length
-  const threads = parseCode(rest.slice(0, tailAt), lineAt(close))
+  const threads = parseCode(rest.slice(0, tailAt), lineAt(close), close - text.lastIndexOf('\n', close))
   const normalize = normalizerFor(arch, threads.length)
   const state = parseInitialState(text.slice(open + 1, close), lineAt(open), threads.length, normalize)
   const end = parseTail(rest.slice(tailAt), lineAt(close + 1 + tailAt), normalize)
@@ -81,9 +84,11 @@ function withoutComments(text: string): string {
     if (!quoted && two === '(*') {
       depth++
       k++
+      out += '  '
     } else if (depth > 0 && two === '*)') {
       depth--
       k++
+      out += '  '
     } else out += depth === 0 || text[k] === '\n' ? text[k] : ' '
   }
   return out
@@ -109,26 +114,44 @@ function matching(text: string, open: number): number {
   return -1
 }
 
-function parseCode(text: string, firstLine: number): Row[][] {
-  const rows: { cells: string[]; line: number }[] = []
+/** @param before characters of the first line that stand in front of `text` */
+function parseCode(text: string, firstLine: number, before: number): Row[][] {
+  const rows: { cells: Omit<Row, 'line'>[]; line: number }[] = []
   let line = firstLine
+  let from = 0
+  let lineAt = -before
   // `lock; inc [x]` is one instruction.
   for (const piece of text.split(/;(?<!\block\s*;)/i)) {
     const start = line + (/^\s*/.exec(piece)![0].match(/\n/g)?.length ?? 0)
     line += piece.match(/\n/g)?.length ?? 0
-    if (piece.trim() === '') continue
-    rows.push({ cells: piece.split('|').map((cell) => cell.trim().replace(/\s+/g, ' ')), line: start })
+    const cells = piece.split('|').map((cell) => {
+      const at = from
+      from += cell.length + 1
+      // Blanks become one.
+      const columns: number[] = []
+      let shown = ''
+      for (let k = 0, blank = false; k < cell.length; k++) {
+        if (cell[k] === '\n') lineAt = at + k + 1
+        const isBlank = /\s/.test(cell[k])
+        const one = isBlank ? '' : blank && shown !== '' ? ` ${cell[k]}` : cell[k]
+        shown += one
+        for (const _ of one) columns.push(at + k - lineAt + 1)
+        blank = isBlank
+      }
+      return { text: shown, columns }
+    })
+    if (piece.trim() !== '') rows.push({ cells, line: start })
   }
   if (rows.length === 0) throw new LitmusError(firstLine, 'the code (P0 | P1 ;) is missing')
   if (rows.length > ROWS_MAX) throw new LitmusError(rows[ROWS_MAX].line, `more than ${ROWS_MAX} rows`)
   const [head, ...body] = rows
   head.cells.forEach((cell, k) => {
-    if (cell !== `P${k}`) throw new LitmusError(head.line, `thread ${k} is named '${cell.slice(0, 40)}', not P${k}`)
+    if (cell.text !== `P${k}`) throw new LitmusError(head.line, `thread ${k} is named '${cell.text.slice(0, 40)}', not P${k}`)
   })
   if (head.cells.length > THREADS_MAX) throw new LitmusError(head.line, `more than ${THREADS_MAX} threads`)
   for (const row of body)
     if (row.cells.length > head.cells.length) throw new LitmusError(row.line, `${row.cells.length} columns, but ${head.cells.length} threads`)
-  return head.cells.map((_, k) => body.map((row) => ({ text: row.cells[k] ?? '', line: row.line })).filter((row) => row.text !== ''))
+  return head.cells.map((_, k) => body.flatMap(({ cells, line }) => (k < cells.length && cells[k].text !== '' ? [{ ...cells[k], line }] : [])))
 }
 
 function parseTail(

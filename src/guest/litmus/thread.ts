@@ -31,7 +31,7 @@ const SIZE_NAMES: Readonly<Record<number, string>> = { 1: 'byte ', 2: 'word ', 4
 export function readThread(source: readonly Row[], number: number, arch: string, extra: readonly RegisterName[], handles = false): Thread {
   const labels = new Map<string, string>()
   const rows: (Instruction | { readonly label: string; readonly line: number })[] = []
-  for (const { text, line } of source) {
+  for (const { text, line, columns } of source) {
     let rest = text
     for (let match = /^([A-Za-z_.][\w.]*)\s*:(?!\w)/.exec(rest); match !== null; match = /^([A-Za-z_.][\w.]*)\s*:(?!\w)/.exec(rest)) {
       if (labels.has(match[1])) throw new LitmusError(line, `the label '${match[1]}' stands twice in P${number}`)
@@ -39,7 +39,7 @@ export function readThread(source: readonly Row[], number: number, arch: string,
       rows.push({ label: match[1], line })
       rest = rest.slice(match[0].length).trim()
     }
-    if (rest !== '') rows.push(readInstruction(rest, line, arch))
+    if (rest !== '') rows.push(readInstruction(rest, line, arch, columns.slice(text.length - rest.length)))
   }
   const instructions = rows.filter((row) => 'mnemonic' in row)
   const used = new Set<string>()
