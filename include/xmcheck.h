@@ -580,4 +580,11 @@ XM_INLINE_ void xm_clflush(const volatile void *p)
 #define XM_IS_LDT 11 /* the selector in LDTR */
 #define XM_IS_LDT_BASE 12
 
+/*
+ * XM_DIRTY_BITS(table)  at file scope: entries whose dirty bits count: what a page walk has set there is not overwritten by a vCPU that has not
+ *                       read the entry since (`lost-dirty`), be it by a plain store of what it read before
+ */
+#define XM_KIND_DIRTY 22
+#define XM_DIRTY_BITS(table) XM_RECORD_(XM_KIND_DIRTY, #table, &(table), sizeof(table), 0)
+
 #endif /* XMCHECK_H */

@@ -272,7 +272,7 @@ export function declaredBy({ points, sites }: MachineImage): Declared {
 }
 
 /** What has to happen to a claim, so that it was judged. */
-const REACHED: Partial<Readonly<Record<CheckPointKind, string>>> = { belief: 'loaded', own: 'accessed', mode: 'entered', forbids: 'executed' }
+const REACHED: Partial<Readonly<Record<CheckPointKind, string>>> = { belief: 'loaded', own: 'accessed', mode: 'entered', forbids: 'executed', dirty: 'made dirty by a walk' }
 
 /** Anything declared but never reached makes a `holds` an `unknown`. */
 export function withoutVacuity(verdict: Verdict, declared: Declared, coverage: Pick<Coverage, 'points' | 'sites'>): Verdict & { vacuous: boolean } {

@@ -322,16 +322,17 @@ function readPoint(record: GuestRecord, lines: readonly LineEntry[]): CheckPoint
 /** What is said of memory at file scope (smp/image.ts). */
 function readClaim(record: GuestRecord, memory: MemoryView, vcpuCount: number): Claim[] {
   const { kind, text, object } = record
-  if (kind !== 'belief' && kind !== 'own' && kind !== 'forbids') return []
+  if (kind !== 'belief' && kind !== 'own' && kind !== 'forbids' && kind !== 'dirty') return []
   const head = { id: record.address, name: text, address: object }
   const fail = (what: string, remedy: string): never => {
     throw new InputError(record.input, `${describe(record)}: ${what}`, remedy)
   }
   if (kind === 'forbids') return [{ ...head, kind, sizeBytes: 0, functions: readList(record, memory, 'functions', 'list what is not to be executed in the mode') }]
+  const sizeBytes = kind === 'own' ? record.b >>> 0 : kind === 'dirty' ? record.a >>> 0 : record.a >>> 16
+  if (sizeBytes < 1 || memory.bytes(object, sizeBytes) === null) fail(`no memory at ${hex32(object)}`, 'name a variable')
+  if (kind === 'dirty') return [{ ...head, kind, sizeBytes }]
   const vcpu = record.a & 0xffff
   if (vcpu >= vcpuCount) fail(`there is no vCPU ${vcpu}`, `the program has ${vcpuCount}: 0 to ${vcpuCount - 1}`)
-  const sizeBytes = kind === 'own' ? record.b >>> 0 : record.a >>> 16
-  if (sizeBytes < 1 || memory.bytes(object, sizeBytes) === null) fail(`no memory at ${hex32(object)}`, 'name a variable')
   if (kind === 'own') return [{ ...head, kind, sizeBytes, vcpu }]
   const [what, how, bits, value] = [0, 4, 8, 12].map((offset) => memory.word(record.b + offset) ?? -1)
   if (![1, 2, 4].includes(sizeBytes) || object % sizeBytes !== 0) fail(`has ${sizeBytes} bytes at ${hex32(object)}`, 'a belief is a variable of 1, 2 or 4 bytes at a multiple of its size')

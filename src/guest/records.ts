@@ -61,6 +61,8 @@ export const RECORD_KINDS = {
   forbids: 20,
   /** object: where the hypervisor says who has no pCPU; a: bytes a vCPU; b: bytes in all, 0: not said. */
   steal: 21,
+  /** object: entries of page tables; a: size in bytes. */
+  dirty: 22,
 } as const
 export type RecordKind = keyof typeof RECORD_KINDS
 

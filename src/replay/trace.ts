@@ -263,9 +263,10 @@ function readImage(fields: Fields): MachineImage {
 }
 
 function readClaim(item: Fields, range: NamedRange, vcpus: number): Claim {
-  const kind = item.oneOf('kind', ['belief', 'own', 'forbids'] as const)
+  const kind = item.oneOf('kind', ['belief', 'own', 'forbids', 'dirty'] as const)
   const head = { ...range, id: item.integer('id', -0x80000000, 0xffffffff) }
   if (kind === 'forbids') return { ...head, kind, functions: item.integers('functions', 4096) }
+  if (kind === 'dirty') return { ...head, kind }
   const vcpu = item.integer('vcpu', 0, vcpus - 1)
   if (kind === 'own') return { ...head, kind, vcpu }
   if (![1, 2, 4].includes(head.sizeBytes) || head.address % head.sizeBytes !== 0) throw new TraceError(`claim ${head.name} has ${head.sizeBytes} bytes at a place that a word does not have`)

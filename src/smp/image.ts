@@ -109,7 +109,7 @@ export function stealTimeMistake({ stealTime, vcpus, regions }: { readonly steal
   return vcpus.findIndex((_, v) => !isWritable((address >>> 0) + v * strideBytes))
 }
 
-export const CHECK_POINT_KINDS = ['assert', 'assume', 'choose', 'progress', 'reach', 'fail', 'belief', 'own', 'mode', 'forbids'] as const
+export const CHECK_POINT_KINDS = ['assert', 'assume', 'choose', 'progress', 'reach', 'fail', 'belief', 'own', 'mode', 'forbids', 'dirty'] as const
 export type CheckPointKind = (typeof CHECK_POINT_KINDS)[number]
 
 /** A place in the guest that reports to the checker, `id` is what it passes in EDX (the address of its record); or a claim, which counts where it is judged. */
@@ -158,8 +158,13 @@ export interface Forbids extends ClaimHead {
   readonly functions: readonly number[]
 }
 
+/** Entries of page tables whose dirty bits count: what a walk has set there is not overwritten unread. */
+export interface DirtyBits extends ClaimHead {
+  readonly kind: 'dirty'
+}
+
 /** What a program says of its memory at file scope, for monitors to hold it to. */
-export type Claim = Belief | OwnMemory | Forbids
+export type Claim = Belief | OwnMemory | Forbids | DirtyBits
 
 export interface NamedRange {
   readonly name: string

@@ -37,8 +37,8 @@ export interface Monitor {
   tells?(vcpu: number, op: Op | null): boolean
   /** `vcpu` has ended. */
   onEnd?(vcpu: number): void
-  /** A store of the running phase is about to change memory, private ones included; `low`, `high`: the value. */
-  onWrite?(vcpu: number, physical: number, sizeBytes: number, low: number, high: number): void
+  /** A store of the running phase is about to change memory, private ones included; `low`, `high`: the value; `walker`: bits that a page walk sets. */
+  onWrite?(vcpu: number, physical: number, sizeBytes: number, low: number, high: number, walker: boolean): void
   /**
    * Accesses and fetches are of no interest to it as long as its ghost state is what it is now, or it makes the same of them in every step that does the same. A monitor with `onAccess`,
    * `onFetch`, `onReturn` or `onEnd` that has no such moments sees every step executed (stepMemo.ts).

@@ -4,6 +4,7 @@ import { Beliefs } from './beliefs.ts'
 import { CacheAlias } from './cacheAlias.ts'
 import { CallCount } from './callCount.ts'
 import { Construction } from './construction.ts'
+import { DirtyBits } from './dirtyBits.ts'
 import { HELD_WORDS, HeldWords } from './heldWords.ts'
 import { LastAccess } from './lastAccess.ts'
 import { Lifetime } from './lifetime.ts'
@@ -32,6 +33,7 @@ export const MONITORS: readonly { readonly name: string; readonly doc: string; r
   { name: 'own-memory', doc: 'foreign-access: XM_OWN memory is accessed by one vCPU', make: (image) => new OwnMemory(image) },
   { name: 'beliefs', doc: 'belief: XM_BELIEF words are what a register is whenever they are loaded', make: (image) => new Beliefs(image) },
   { name: 'unmapped', doc: 'stale-translation: XM_UNMAPPED pages are not accessed through a cached translation', make: () => new Unmapped() },
+  { name: 'dirty-bits', doc: 'lost-dirty: XM_DIRTY_BITS of page-table entries are not overwritten by who has not read them', make: (image) => new DirtyBits(image) },
   { name: 'cache-alias', doc: 'cache-alias: what is accessed uncached (PCD, PWT, PAT) is held by no cache', make: () => new CacheAlias() },
 ]
 

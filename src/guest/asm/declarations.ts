@@ -87,6 +87,7 @@ const DIRECTIVES: ReadonlyMap<string, Directive> = new Map([
   ['.calls', directive('label, function, ...', 2, 1000, (reader) => reader.calls())],
   ['.belief', directive('vcpu, label, register, bits, value, may', 3, 6, (reader) => reader.belief())],
   ['.own', directive('vcpu, label, size', 3, 3, (reader) => reader.own())],
+  ['.dirty', directive('label, size', 2, 2, (reader) => reader.dirty())],
   ['.forbids', directive('name, function, ...', 2, 1000, (reader) => reader.forbids())],
   ['.object', directive('label, size', 2, 2, (reader) => reader.object())],
   ['.pcpus', directive('count', 1, 1, (reader) => reader.pcpus())],
@@ -133,7 +134,7 @@ export function readDeclarations(
 /** Interrupts and claims name vCPUs, which may be declared further down. */
 function checkSources(declared: Declarations): void {
   for (const claim of declared.claims)
-    if (claim.kind !== 'forbids' && claim.vcpu >= declared.vcpus.length) mistake(1, `${claim.name}: there is no vCPU ${claim.vcpu}, the program has ${declared.vcpus.length}.`)
+    if ('vcpu' in claim && claim.vcpu >= declared.vcpus.length) mistake(1, `${claim.name}: there is no vCPU ${claim.vcpu}, the program has ${declared.vcpus.length}.`)
   for (const { vcpu, name } of declared.sources) {
     if (vcpu >= declared.vcpus.length)
       mistake(1, `${name}: there is no vCPU ${vcpu}, the program has ${declared.vcpus.length}.`)
@@ -263,6 +264,10 @@ class Reader {
 
   own(): void {
     this.#claim({ kind: 'own', ...this.#place(1), sizeBytes: this.#number(2, 'The size', 1, ADDRESS_MAX), vcpu: this.#vcpu() })
+  }
+
+  dirty(): void {
+    this.#claim({ kind: 'dirty', ...this.#place(0), sizeBytes: this.#number(1, 'The size', 1, ADDRESS_MAX) })
   }
 
   forbids(): void {

@@ -397,7 +397,7 @@ export const BLOCK_OBJECTS: readonly { readonly name: string; readonly defines: 
 // prettier-ignore
 export const BLOCK_SOURCES: Readonly<Record<string, string>> = {
   'include/xmalias.h': '5cd6b6ac908cc2918e7a4ea6651d0cbe12b74fd18e6ab70fe190a7e39db6210d',
-  'include/xmcheck.h': '85725938641a1290c234a3eef7c4bb70c2be557b25f8d61f7fbe637dce1d9810',
+  'include/xmcheck.h': '44a0ab1cdf921f1eea266f2822ed5ea23160f5095b8d25c1ff7b018274e34938',
   'include/xmnmi.h': '287504be7a261ecd32a436270b45134d9f05d1929490bc7befe3eae8f29e8aa3',
   'include/xmpatch.h': '467db125eb5e3522f06abf7ae16c10a3444517d6a9d4fe9219987ab3330fe4b4',
   'include/xmprobe.h': '391973bd4b29a6bb41957424f4f89457a4c61d0386b87293a12538dccb2682fe',
