@@ -94,3 +94,8 @@ static void user(void)
 }
 XM_VCPU(changer);
 XM_VCPU(user);
+
+/*
+ * survivor store removed, changer, `xm_store(&direct[(unsigned int)page >> 12], xm_pte(page, XM_PTE_KERNEL |...`: a page that stays cached is of one type
+ * survivor store removed, changer, `flushes_tlb = tlb;`: what it leaves is that the other flushes its translations once more
+ */

@@ -105,5 +105,7 @@ XM_VCPU(guest);
 /*
  * survivor call removed, guest, `xm_vmi_set_deferred_mode(XM_VMI_MMU);`: what is done at once need not be deferred
  * survivor store removed, handler, `handled++;`: what the property counts by
+ * survivor store removed, xm_vmi_open_, `handled++;`: what the property counts by
+ * survivor call removed, by_rom, `xm_vmi_set_deferred_mode(XM_VMI_MMU);`: what is done at once need not be deferred
  * survivor branch never taken, guest, `if (xm_vmi_attach(1, 0))`: the native way is a right one
  */

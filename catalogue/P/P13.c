@@ -191,4 +191,5 @@ XM_LAZY_ENDS();
 
 /*
  * survivor store removed, context_switch, `seen = tls_base;`: the load is what counts
+ * survivor store removed, shooter, `static void shooter(void) { told = cpu_vm_mask & 2; }`: the load is what counts
  */
