@@ -17,7 +17,7 @@ import { canFail, splits, type Passes } from './patchingOracle.ts'
 
 export interface BlockUse {
   readonly block: keyof typeof BLOCKS
-  /** Places of the first bytes of its sites in a line of 64 bytes. */
+  /** Places of its pieces of code in lines of 64 bytes. */
   readonly offsets: readonly [number, number]
   /** Bytes between the old and the new function: how far their displacements differ. */
   readonly apart: number
@@ -89,22 +89,27 @@ ${block.data ?? ''}`
   return assembleImage(text, { title: name })
 }
 
-/** What may stand at each site: the steps do not matter. */
-const known = new Map<string, readonly (readonly (readonly number[])[])[]>()
-function formsOf(use: BlockUse) {
+/** Where each site is, and what may stand there: the steps do not matter. */
+const known = new Map<string, Passes['sites']>()
+function sitesOf(use: BlockUse): Passes['sites'] {
   const key = JSON.stringify([use.block, use.offsets, use.apart, isHere(use.where)])
-  const sites = known.get(key) ?? blockImage(use).sites.toSorted((a, b) => (a.name < b.name ? -1 : 1)).map((site) => site.forms!.map(({ bytes }) => [...bytes]))
+  const sites =
+    known.get(key) ??
+    blockImage(use)
+      .sites.toSorted((a, b) => (a.name < b.name ? -1 : 1))
+      .map(({ address, forms }) => ({ offset: address % 64, forms: forms!.map(({ bytes }) => [...bytes]) }))
   known.set(key, sites)
   return sites
 }
 
 export function predictBlock(use: BlockUse, rung: string, { ownStores, smcMatch }: Sees): 'holds' | 'violated' {
   const block: Block = BLOCKS[use.block]
-  const forms = formsOf(use)
+  const sites = sitesOf(use)
+  const forms = sites.map((site) => site.forms)
   const same = isHere(use.where)
   const final = block.sites.map((site, k) => forms[k][finalOf(block, site) === site.after ? 1 : 0])
   const passes: Passes = {
-    sites: forms.map((some, k) => ({ offset: use.offsets[k], forms: some })), caller: callerOf(use.where), breakpoints: block.parts !== undefined, same,
+    sites, caller: callerOf(use.where), breakpoints: block.parts !== undefined, same,
     ...(block.stopped === true ? { stopped: { sync: use.steps.sync3 } } : {}), ...(use.claims ? { claims: final } : {}),
   } // prettier-ignore
   const seen = same && ownStores === 'seen' && !(block.alias === true && smcMatch === 'linear')

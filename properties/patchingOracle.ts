@@ -139,11 +139,11 @@ export function canFail(passes: Passes, number: number, { writes, syncs, forgets
     }
     return found.map(({ bytes }) => [...bytes, ...contents[0].slice(size, size + 15)])
   }
-  if (stopped !== undefined && caller !== 'nmi') return fails(forms, 0, last, 0, stopped.sync ? last : 0, true)
+  const claimed = claims === undefined ? [] : [cut(claims[number])]
+  if (stopped !== undefined && caller !== 'nmi') return (claims === undefined ? [forms] : [forms, claimed]).some((allowed) => fails(allowed, 0, last, 0, stopped.sync ? last : 0, true))
   // Whoever comes when all is said to be done may have serialised last with the last synchronisation, and where that was before the last writes,
   // these may not be in memory for others yet.
   const told = syncs.at(-1) ?? 0
-  const claimed = claims === undefined ? [] : [cut(claims[number])]
   if (claims !== undefined && Array.from({ length: last - told + 1 }, (_, k) => told + k).some((t) => (t === last || !same) && fails(claimed, 0, t, syncs.length, told, true))) return true
   return bounds.slice(0, -1).some((from, done) => {
     if (!same) return fails(forms, 0, from, done, from, false)
