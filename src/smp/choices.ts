@@ -194,8 +194,14 @@ export class Choices {
     const bus = this.#board.buses[v]
     bus.beginPeek()
     const op = window.load()
-    if (!bus.endPeek() || op === null || !this.#board.running() || !window.noteFetch(op.length, this.#board.sharing, v, this.#board.model.matchesLinear)) return 0
-    return window.enumerate(this.#board.fetchView, v)
+    const { fetchView, sharing, model } = this.#board
+    if (!bus.endPeek() || op === null || !this.#board.running() || !window.noteFetch(op.length, sharing, v, model.matchesLinear)) return 0
+    const ways = window.enumerate(fetchView, v)
+    // Where an INT3 stands now, what stood there before may be longer.
+    let longest = op.length
+    for (let way = 0; way < ways; way++) longest = Math.max(longest, fetchView.lengths[way])
+    if (longest > op.length) window.noteFetch(longest, sharing, v, model.matchesLinear)
+    return ways
   }
 
   listRuns(v: number, out: Int32Array, count: number): number {
