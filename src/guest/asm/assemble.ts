@@ -1,6 +1,7 @@
 /** From a source to bytes with addresses. */
 import { AssemblyError } from './assemblyError.ts'
 import type { CheckPoint } from '../../smp/image.ts'
+import { foreignDialect } from './dialect.ts'
 import { readDeclarations, type Declarations } from './declarations.ts'
 import { lowerGuestCalls } from './guestCalls.ts'
 import { lowerInvocations } from './invoke.ts'
@@ -65,7 +66,7 @@ export function assemble(source: string, options: AssembleOptions = {}): Assembl
   const file = options.file ?? 'scenario.asm'
   const problems = new Problems()
   const check = () => {
-    if (problems.list.length > 0) throw new AssemblyError(file, problems.list)
+    if (problems.list.length > 0) throw new AssemblyError(file, problems.list, foreignDialect(file, source))
   }
   const parsed = parse(source, problems)
   const { statements, points } = lowerGuestCalls(lowerInvocations(parsed, problems), file, problems)

@@ -5,10 +5,11 @@ import type { Problem } from './problems.ts'
 export class AssemblyError extends InputError {
   readonly problems: readonly Problem[]
 
-  constructor(file: string, problems: readonly Problem[]) {
+  /** @param remedy what to do about them all; '': there is nothing more to say */
+  constructor(file: string, problems: readonly Problem[], remedy = '') {
     const sorted = [...problems].sort((a, b) => a.line - b.line || a.column - b.column)
     const texts = sorted.map(({ line, column, message }) => `line ${line}, column ${column}: ${message}`)
-    super(file, texts.join('\n'))
+    super(file, [...texts, ...(remedy === '' ? [] : [remedy])].join('\n'))
     this.name = 'AssemblyError'
     this.problems = sorted
   }

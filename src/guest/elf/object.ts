@@ -2,6 +2,7 @@
  * Reader of ELF32 i386 relocatable objects. The file is untrusted: every offset, count and index is checked
  * before use, time and memory are linear in its size, and anything wrong is an InputError.
  */
+import { compileCommand } from '../compileCommand.ts'
 import { InputError } from '../inputError.ts'
 import * as elf from './format.ts'
 
@@ -121,7 +122,7 @@ class ObjectReader {
       if (text === '!<arch>\n')
         this.fail('is an archive', 'extract the objects (ar x) and give those you need')
       if (text.startsWith('BC\xc0\xde')) this.fail('is LLVM bitcode', 'compile without -flto')
-      this.fail('is not an ELF file', 'give an object made by gcc -m32 -c, clang, gas or nasm -f elf32')
+      this.fail('is not an ELF file', compileCommand(this.file))
     }
     if (bytes.length < elf.HEADER_BYTES) this.fail('is cut short inside the ELF header')
     if (bytes[4] === 2) this.fail('is a 64-bit object', 'compile with gcc -m32 (nasm -f elf32, as --32)')
