@@ -144,7 +144,10 @@ export class AutoSearch implements Search {
 
   #timeIsOver(): boolean {
     for (const { search, failed } of this.#running) if (failed === null) search.stop()
-    return this.#allFailed()
+    // Of samples there would be none.
+    this.#winner = this.#running[0]
+    this.#why = `${this.#winner.name}: no engine had come to an end when the time was over`
+    return false
   }
 
   #startSampling({ name, start }: Contender, why: string): void {
