@@ -15,8 +15,9 @@ import { encodeTrace, type Trace } from '../replay/trace.ts'
 import type { MachineImage } from '../smp/image.ts'
 import { assumesMoreThanMeasured, makeModel, parseRung, type KnobValue, type Model } from '../smp/model.ts'
 import {
-  addModelFlags, addOutputFlags, addSearchFlags, checkOptionsOf, drive, exitCodeOf, knobsOf, livenessFlag, loadTimeline, saveTrace, verdictJson, wasInterrupted,
-  memoryUsed, type ModelFlags, type OutputFlags, type SearchFlags, type TaskFlags,
+  addModelFlags, addOutputFlags, addSearchFlags, checkOptionsOf, drive, exitCodeOf, knobsOf, livenessFlag, loadTimeline, memoryUsed, paragraph, saveTrace,
+  terminalWidth, verdictJson, wasInterrupted,
+  type ModelFlags, type OutputFlags, type SearchFlags, type TaskFlags,
 } from './common.ts'
 import { DivergedError, EXIT, UsageError } from './errors.ts'
 import { readFile, readSource, writeFile } from './files.ts'
@@ -131,7 +132,7 @@ const tracePath = (paths: readonly string[], flags: Flags) => `${flags.out}/${(p
 /** @param path where it was saved; null: it was not */
 async function printTrace(trace: Trace, path: string | null): Promise<void> {
   const { describeCycle, formatTimeline, timelineOf } = await loadTimeline()
-  process.stdout.write(`\n${formatTimeline(timelineOf(trace))}\n`)
+  process.stdout.write(`\n${formatTimeline(timelineOf(trace), terminalWidth())}\n`)
   if (trace.cycleFrom !== null) process.stdout.write(`${describeCycle({ from: trace.cycleFrom + 1, to: trace.schedule.length })}\n`)
   if (path !== null) process.stdout.write(`\nReplay it:  xmcheck replay ${path}\nExplain it: xmcheck explain ${path}\n`)
 }
@@ -163,7 +164,7 @@ async function checkSchedule(image: MachineImage, model: Model, line: string, pa
 }
 
 function print(result: CheckResult): void {
-  const out = (text: string) => process.stdout.write(`${text}\n`)
+  const out = (text: string) => process.stdout.write(`${paragraph(text)}\n`)
   const color = result.verdict === 'holds' ? chalk.green : result.verdict === 'violated' ? chalk.red : chalk.yellow
   const bounds = Object.entries(result.bounds).map(([name, value]) => ` (at most ${value} ${name})`).join('')
   out(color(`${result.verdict}${result.verdict === 'violated' ? '' : `, ${result.strength}${bounds}`}`) + (result.violation ? `: ${result.violation.kind}: ${result.violation.message}` : ''))

@@ -8,6 +8,7 @@ import { SAMPLERS } from '../explore/sampling/search.ts'
 import { LIVENESS, type Liveness } from '../explore/liveness/judge.ts'
 import { CPU_CLASSES } from '../cpu/classes.ts'
 import { KnobError, PROFILES, type KnobValue } from '../smp/model.ts'
+import { wrap } from '../replay/columns.ts'
 import { minimizeTrace } from '../replay/minimize.ts'
 import { recordSharing, recordTrace, replayTrace } from '../replay/record.ts'
 import { scheduleLine } from '../replay/sharingText.ts'
@@ -51,6 +52,12 @@ export interface OutputFlags {
   readonly quiet?: boolean
   readonly color: boolean
 }
+
+/** Columns of what people read: as many as the terminal has, within reason. */
+export const terminalWidth = (): number => Math.max(72, Math.min(process.stdout.columns ?? 100, 200))
+
+/** A long line as a terminal shows it best; as it is for other programs. */
+export const paragraph = (text: string): string => (process.stdout.isTTY ? wrap(text, terminalWidth(), 2).join('\n') : text)
 
 export function addOutputFlags(command: Command): Command {
   return command

@@ -1,16 +1,15 @@
 /** `xmcheck explain TRACE`: one column a vCPU, and the choice that decides. */
 import type { Command } from 'commander'
 import { explain as explainTrace, formatExplanation } from '../replay/explain.ts'
-import { addOutputFlags, loadSoundTrace, type OutputFlags } from './common.ts'
+import { addOutputFlags, loadSoundTrace, terminalWidth, type OutputFlags } from './common.ts'
 import { EXIT } from './errors.ts'
 
 interface Flags extends OutputFlags {
   readonly text?: boolean
 }
 
-/** Columns of `--text`, for mailing lists, and of a stdout that does not tell. */
+/** Columns of `--text`, for mailing lists. */
 const TEXT_WIDTH = 72
-const DEFAULT_WIDTH = 100
 
 export function addExplain(program: Command): void {
   const command = program
@@ -23,7 +22,7 @@ export function addExplain(program: Command): void {
 
 function explain(path: string, flags: Flags): void {
   const explanation = explainTrace(loadSoundTrace(path))
-  const width = flags.text ? TEXT_WIDTH : Math.max(TEXT_WIDTH, Math.min(process.stdout.columns ?? DEFAULT_WIDTH, 200))
+  const width = flags.text ? TEXT_WIDTH : terminalWidth()
   if (flags.json) process.stdout.write(`${JSON.stringify({ version: 1, command: 'explain', ...explanation })}\n`)
   else process.stdout.write(`${formatExplanation(explanation, width)}\n`)
   process.exitCode = EXIT.complete

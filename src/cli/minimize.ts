@@ -4,7 +4,7 @@ import { describeElement } from '../replay/elements.ts'
 import { minimizeTrace } from '../replay/minimize.ts'
 import { formatSchedule } from '../replay/schedule.ts'
 import { encodeTrace } from '../replay/trace.ts'
-import { addOutputFlags, loadSoundTrace, loadTimeline, type OutputFlags } from './common.ts'
+import { addOutputFlags, loadSoundTrace, loadTimeline, terminalWidth, type OutputFlags } from './common.ts'
 import { EXIT, UsageError } from './errors.ts'
 import { writeFile } from './files.ts'
 
@@ -43,7 +43,7 @@ async function minimize(path: string, flags: Flags): Promise<void> {
     print(`${result.before} differences from the default run in ${trace.schedule.length} steps; now ${elements.length} in ${smaller.schedule.length}${result.minimal ? ', 1-minimal' : `; stopped after ${result.runs} runs, more might go`}`)
     for (const element of elements) print(`  - ${element}`)
     const { formatTimeline, timelineOf } = await loadTimeline()
-    print(`\n${formatTimeline(timelineOf(smaller))}\n\nReplay it:  xmcheck replay ${out}\nExplain it: xmcheck explain ${out}`)
+    print(`\n${formatTimeline(timelineOf(smaller), terminalWidth())}\n\nReplay it:  xmcheck replay ${out}\nExplain it: xmcheck explain ${out}`)
   }
   process.exitCode = EXIT.complete
 }

@@ -6,7 +6,7 @@ import { makeModel } from '../smp/model.ts'
 import { reapply } from '../replay/reapply.ts'
 import { makeMachine } from '../replay/record.ts'
 import { formatSchedule } from '../replay/schedule.ts'
-import { addOutputFlags, isRun, loadSoundTrace, loadTimeline, loadTrace, type OutputFlags } from './common.ts'
+import { addOutputFlags, isRun, loadSoundTrace, loadTimeline, loadTrace, terminalWidth, type OutputFlags } from './common.ts'
 import { EXIT } from './errors.ts'
 import { replayRun } from './run.ts'
 import { readFile, readSource } from './files.ts'
@@ -34,7 +34,7 @@ async function replay(path: string, flags: Flags): Promise<void> {
   const steps = trace.schedule.length
   if (flags.json) process.stdout.write(`${JSON.stringify({ version: 1, command: 'replay', title: trace.image.title, steps, cycleFrom: trace.cycleFrom, divergence, violation })}\n`)
   else {
-    process.stdout.write(`${trace.image.title}\n${formatTimeline(timeline)}\n\n`)
+    process.stdout.write(`${trace.image.title}\n${formatTimeline(timeline, terminalWidth())}\n\n`)
     if (trace.cycleFrom !== null) process.stdout.write(`${describeCycle({ from: trace.cycleFrom + 1, to: steps })}\n`)
     if (divergence !== null) process.stdout.write(`diverged at step ${divergence.step}: ${divergence.message}\n`)
     else process.stdout.write(`${steps} steps reproduced, every check hash equal; ${violation === null ? 'no violation' : `violated: ${violation.kind}: ${violation.message}`}\n`)
@@ -53,7 +53,7 @@ async function replayWith(path: string, objects: readonly string[], flags: Flags
   else {
     const { formatTimeline, linesOf } = await loadTimeline()
     const lines = linesOf((observe) => makeMachine(image, makeModel(trace.knobs), result.sharing, observe), result.schedule)
-    process.stdout.write(`${image.title}, by the schedule of ${path}\n${formatTimeline({ lines })}\n\n`)
+    process.stdout.write(`${image.title}, by the schedule of ${path}\n${formatTimeline({ lines }, terminalWidth())}\n\n`)
     const verdict = {
       fails: `still fails: ${violation?.kind}: ${violation?.message}`,
       passes: 'passes: the recorded schedule was re-applied to its end, without a violation (one execution: check explores the others)',

@@ -8,6 +8,7 @@ import { choiceKind, choiceVcpu, DRAIN, RUN } from '../smp/choice.ts'
 import type { MachineEvent } from '../smp/events.ts'
 import type { Machine } from '../smp/machine.ts'
 import type { Violation } from '../smp/monitor.ts'
+import { symbolAt, symbolize } from '../smp/symbols.ts'
 
 /** What stands between a comparison and the assertion that rests on it: it carries the outcome there. */
 const CARRIES = /^(mov|movzx|movsx|lea|set\w+|j\w+|push|pop|nop)$/
@@ -66,7 +67,7 @@ export class Ending {
     return { text: instruction === '' || instruction.startsWith('nop ') ? text : `${text} at ${instruction}`, eip }
   }
 
-  /** The variables that the text of the assertion names, or else what was compared last. */
+  /** The variables that the text of the assertion names, and what was compared last. */
   #whatFailed(vcpu: number): string {
     const { image, cpus } = this.#machine
     const point = image.points.find(({ id }) => id >>> 0 === cpus[vcpu].r[EDX] >>> 0)
@@ -76,11 +77,10 @@ export class Ending {
       const size = sizeBytes === 1 || sizeBytes === 2 ? sizeBytes : 4
       const count = sizeBytes / size
       if (!Number.isInteger(count) || count > DWORDS_MAX || this.#machine.memory.index(address) < 0) return []
-      const values = Array.from({ length: count }, (_, k) => hex(this.#valueOf(vcpu, address + k * size, size)))
+      const values = Array.from({ length: count }, (_, k) => this.#inWords(this.#valueOf(vcpu, address + k * size, size)))
       return [`${name} = ${count === 1 ? values[0] : `{${values.join(', ')}}`}`]
     })
-    if (texts.length > 0) return texts.join(', ')
-    return this.#compared[vcpu]
+    return [...(texts.length === 0 ? [] : [texts.join(', ')]), ...(this.#compared[vcpu] === '' ? [] : [this.#compared[vcpu]])].join('; ')
   }
 
   #follow(vcpu: number, op: Op): void {
@@ -100,6 +100,12 @@ export class Ending {
     if (operand.kind !== MEM || operand.size > 4 || (cpu.r[CR0] & CR0_PG) !== 0) return null
     const linear = (cpu.r[SEG_BASE + op.seg] + cpu.address(op)) | 0
     return this.#machine.memory.index(linear) < 0 ? null : this.#valueOf(vcpu, linear, operand.size)
+  }
+
+  /** A pointer to something that has a name is given by it. */
+  #inWords(value: number): string {
+    const { image } = this.#machine
+    return symbolAt(image, value) === null ? hex(value) : `${hex(value)} (${symbolize(image, value)})`
   }
 
   /** What `vcpu` last read or wrote there; what nobody else writes is no event, and as it is in memory. */

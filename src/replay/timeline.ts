@@ -6,6 +6,7 @@ import type { Machine } from '../smp/machine.ts'
 import { GUEST_CALLS } from '../smp/guestCalls.ts'
 import type { Violation } from '../smp/monitor.ts'
 import { sourceOf, symbolize } from '../smp/symbols.ts'
+import { wrap } from './columns.ts'
 import { Ending } from './ending.ts'
 import { replayTrace, type Replay } from './record.ts'
 import { SpinLines } from './spinLines.ts'
@@ -104,17 +105,19 @@ export function describeCycle({ from, to }: { readonly from: number; readonly to
   return from === to ? `step ${from} repeats for ever` : `steps ${from} to ${to} repeat for ever`
 }
 
-/** The timeline as plain text, a column of `step`, `icount` and vCPU before each event. */
+/** The timeline as plain text, a column of `step`, `icount` and vCPU before each event; no line is longer than `width`. */
 export function formatTimeline(timeline: Pick<Timeline, 'lines'>, width: number = 100): string {
-  const head = '  step icount  vCPU  event'
-  const rows = timeline.lines.map((line) => {
-    const left = `${String(line.step).padStart(6)} ${String(line.icount).padStart(6)}  ${String(line.vcpu).padEnd(4)}  ${line.text}`
-    if (line.source === '') return left.slice(0, width)
-    const room = width - line.source.length - 2
-    return room < 40 ? left.slice(0, width) : `${left.slice(0, room).padEnd(room)}  ${line.source}`
+  const rows = timeline.lines.flatMap((line) => {
+    const head = `${String(line.step).padStart(6)} ${String(line.icount).padStart(6)}  ${String(line.vcpu).padEnd(4)}  `
+    const source = width - head.length - line.source.length < NARROWEST ? '' : line.source
+    const room = width - head.length - (source === '' ? 0 : source.length + 2)
+    return wrap(line.text, room).map((text, k) => (k === 0 ? `${head}${source === '' ? text : `${text.padEnd(room)}  ${source}`}` : ' '.repeat(head.length + 2) + text))
   })
-  return [head, ...rows].join('\n')
+  return ['  step icount  vCPU  event', ...rows].join('\n')
 }
+
+/** Columns of the event, at least, beside the line of source. */
+const NARROWEST = 30
 
 function describe(machine: Machine, event: MachineEvent, disassemble: (bytes: Uint8Array, eip: number) => string): string | null {
   const at = () => machine.symbolize(event.address)

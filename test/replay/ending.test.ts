@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest'
 import { checkImage } from '../../src/explore/check.ts'
 import { assembleImage } from '../../src/index.ts'
-import { linesOf, timelineOf } from '../../src/replay/timeline.ts'
+import { formatTimeline, linesOf, timelineOf } from '../../src/replay/timeline.ts'
 import { explain } from '../../src/replay/explain.ts'
 import { makeMachine, recordSharing, recordTrace } from '../../src/replay/record.ts'
 import { decodeTrace } from '../../src/replay/trace.ts'
@@ -48,11 +48,12 @@ describe('a failed assertion', () => {
   const asserts = (compare: string, text: string, data?: string) => ending(`.vcpu a\n.vcpu b\n.final f\na:\nb:\n inc dword [x]\n ret\nf:\n${compare}\n movzx eax, al\n assert eax, "${text}"\n ret`, data)
 
   it('shows the variables that it names, of every size', () => {
-    expect(asserts(' cmp dword [x], 2\n sete al', 'x == 2')).toBe('0 violated: assertion; x = 0x1 12')
-    expect(asserts(' cmp dword [x], 2\n sete al', 'x == 2 && t[1] == small', 'x: dd 0\nt: dd 1, 2\nsmall: db 7\nlast: dd 0')).toBe('0 violated: assertion; x = 0x1, t = {0x1, 0x2}, small = 0x7 12')
+    expect(asserts(' cmp dword [x], 2\n sete al', 'x == 2')).toBe('0 violated: assertion; x = 0x1; 0x1 was compared with 0x2 12')
+    expect(asserts(' cmp dword [x], 2\n sete al', 'x == 2 && t[1] == small', 'x: dd 0\nt: dd 1, 2\nsmall: db 7\nlast: dd 0')).toBe('0 violated: assertion; x = 0x1, t = {0x1, 0x2}, small = 0x7; 0x1 was compared with 0x2 12')
+    expect(asserts(' cmp dword [p], y\n sete al', 'p == y', 'x: dd 0\np: dd x\ny: dd 0, 0')).toMatch(/^0 violated: assertion; p = 0x\w+ \(x\), y = \{0x0, 0x0\}; /)
   })
 
-  it('shows what was compared where it names none', () => {
+  it('shows what was compared', () => {
     expect(asserts(' cmp dword [x], 2\n sete al', 'both')).toBe('0 violated: assertion; 0x1 was compared with 0x2 12')
     expect(asserts(' mov ecx, [x]\n test ecx, 2\n setnz al', 'both')).toBe('0 violated: assertion; 0x1 & 0x2 was tested 13')
   })
@@ -63,8 +64,19 @@ describe('a failed assertion', () => {
 
   it('shows what its vCPU has read, not what others have written since', () => {
     const reader = 'a:\n mov ecx, [x]\n mov eax, [y]\n test eax, eax\n jz .done\n cmp ecx, 1\n sete al\n movzx eax, al\n assert eax, "x is 1"\n.done: ret'
-    expect(ending(`.vcpu a\n.vcpu b\n${reader}\nb:\n mov dword [x], 1\n mov dword [y], 1\n ret`)).toBe('0 violated: assertion; x = 0x0 11')
+    expect(ending(`.vcpu a\n.vcpu b\n${reader}\nb:\n mov dword [x], 1\n mov dword [y], 1\n ret`)).toBe('0 violated: assertion; x = 0x0; 0x0 was compared with 0x1 11')
     const trace = decodeTrace(bytesAt('traces/known/sb.xmt'))
     expect(timelineOf(trace).lines.at(-1)!.text).toBe('violated: assertion; seen_x = 0x0, seen_y = 0x0')
   })
+})
+
+it('a timeline keeps to the width that it is given, and tells all of each line', () => {
+  const { lines } = timelineOf(decodeTrace(bytesAt('traces/known/sb.xmt')))
+  for (const width of [60, 80, 120]) {
+    const text = formatTimeline({ lines: [...lines, { ...lines[0], text: `long ${'word '.repeat(40)}end` }] }, width)
+    for (const line of text.split('\n')) expect(line.length).toBeLessThanOrEqual(width)
+    expect(text).toMatch(/ end *(sb\.c:21)?$/)
+    expect(text).toContain('is still')
+    expect(text.match(/sb\.c:33/g)).toHaveLength(1)
+  }
 })
