@@ -183,3 +183,7 @@ static void boot(void)
 	run();
 }
 XM_VCPU(boot);
+
+/*
+ * survivor store removed, xm_lazy_flush, `XM_LAZY_SELF.count = 0;`: what is carried out again is overtaken by what was queued behind it
+ */
