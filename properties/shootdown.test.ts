@@ -5,6 +5,9 @@ import { describe, expect, it } from 'vitest'
 import { LONG } from '../test/long.ts'
 import { FAULT, program, promised, statesOf, valueOf, verdict, type Edit, type Shootdown } from './shootdowns.ts'
 
+/** Without a piece the program goes wrong in a schedule of few preemptions, or waits for ever, which takes all of them to see. */
+const isCaught = (shootdown: Shootdown, without: string) => [1, undefined].some((preemptions) => verdict(shootdown, without, preemptions) === 'violated')
+
 const RUNS = Number(process.env.XMCHECK_RUNS ?? 1)
 const anyEdit: fc.Arbitrary<Edit> = fc.oneof(
   fc.record({ kind: fc.constant('entry' as const), frame: fc.integer({ min: 0, max: 3 }) }),
@@ -34,7 +37,7 @@ describe('a shootdown', () => {
         expect(verdict(shootdown, null)).toBe('holds/complete')
         for (const name of program(shootdown, null).pieces) {
           seen.add(name)
-          expect([name, verdict(shootdown, name)]).toEqual([name, 'violated'])
+          expect([name, isCaught(shootdown, name)]).toEqual([name, true])
         }
       }),
       { seed: 11, numRuns: RUNS },
@@ -45,7 +48,7 @@ describe('a shootdown', () => {
   const large = (users: number): Shootdown => ({ edits: [{ kind: 'entry', frame: 3 }], users, shares: false, locked: true, flush: 'invlpg' })
   it.runIf(LONG)('of three vCPUs does so in all executions (memory=sc)', () => {
     expect(verdict(large(2), null)).toBe('holds/complete')
-    for (const name of program(large(2), null).pieces) expect([name, verdict(large(2), name)]).toEqual([name, 'violated'])
+    for (const name of program(large(2), null).pieces) expect([name, isCaught(large(2), name)]).toEqual([name, true])
   }, 1_800_000)
   it.runIf(LONG)('of four vCPUs does so in executions of two preemptions (memory=sc); that it waits is needed in those of one', () => {
     expect([verdict(large(3), null, 2), verdict(large(3), 'wait', 1)]).toEqual(['holds/bounded', 'violated'])
