@@ -1,16 +1,25 @@
 /*
  * A shooter unmaps and maps a page of an address space that three more vCPUs compute on, and waits each time until nobody can use the
- * old translation: by IPI, by hypercall (Xen), by IPI or a flush at the next entry (KVM).
+ * old translation: by IPI, by hypercall (Xen), by IPI or a flush at the next entry (KVM). Or several pages, one by one or as a batch that is
+ * flushed at its end (mmu_gather).
  *
  * object: -DBACKEND=ipi
  * object: -DBACKEND=xen
  * object: -DBACKEND=kvm
+ * object: -DBACKEND=ipi -DPAGES=4
+ * object: -DBACKEND=ipi -DPAGES=4 -DBATCHED
+ * object: -DBACKEND=ipi -DBATCHED
+ * object: -DBACKEND=ipi -DPAGES=0
+ * object: -DBACKEND=ipi -DPAGES=0 -DBATCHED
  */
 #define XM_COUNT_HYPERCALLS
 #include "xmpvmm.h"
 
 #define VCPUS 4
 #define TURNS 10
+#ifndef PAGES
+#define PAGES 1
+#endif
 
 XM_ONE_PAGE_BY(XM_PV_SHOOTDOWN(VCPUS, BACKEND))
 XM_PV_DESCHEDULE(XM_EVERY_VCPU, 0);
@@ -26,6 +35,22 @@ static void compute(int divisions)
 	}
 }
 
+static void change(unsigned int entry)
+{
+	int gathered = 0;
+	for (int p = 0; p < PAGES; p++) {
+		xm_store(&table[p], entry);
+#ifdef BATCHED
+		gathered++;
+#else
+		xm_flush_page(&mm, XM_USER + p * 4096);
+#endif
+	}
+	__asm__ __volatile__("" : "+r"(gathered)); /* counted, whatever the compiler knows of it */
+	if (gathered)
+		xm_flush_page(&mm, gathered == 1 ? XM_USER : XM_ALL);
+}
+
 static void shooter(void)
 {
 	xm_use_mm(&mm);
@@ -34,9 +59,8 @@ static void shooter(void)
 		xm_pause();
 	for (int n = 0; n < TURNS; n++) {
 		compute(30);
-		xm_store(&table[0], n & 1 ? xm_pte(page, XM_PTE_KERNEL) : 0);
 		XM_BEGIN("shootdown");
-		xm_flush_page(&mm, XM_USER);
+		change(n & 1 ? xm_pte(page, XM_PTE_KERNEL) : 0);
 		XM_END("shootdown");
 		XM_PROGRESS();
 	}

@@ -14,13 +14,23 @@ const BACKENDS: readonly (readonly [string, string])[] = [
   ['IPI or flush at entry (KVM)', 'shootdown-BACKEND_kvm.o'],
 ]
 const PCPUS = [4, 3, 2, 1]
+/** Several pages, by IPI; and what a batch costs where there is nothing to gain. */
+const BATCHES: readonly (readonly [string, string, readonly number[]])[] = [
+  ['IPI, 4 pages one by one', 'shootdown-BACKEND_ipi-PAGES_4.o', [4]],
+  ['IPI, 4 pages as a batch', 'shootdown-BACKEND_ipi-PAGES_4-BATCHED.o', [4, 2]],
+  ['control, a batch of one page', 'shootdown-BACKEND_ipi-BATCHED.o', [4]],
+  ['control, no page', 'shootdown-BACKEND_ipi-PAGES_0.o', [4]],
+  ['control, an empty batch', 'shootdown-BACKEND_ipi-PAGES_0-BATCHED.o', [4]],
+]
 
-/** Median, 99 % and longest, in cycles; of the shooter from the store to the entry until nobody uses the old translation. */
+/** Median, 99 % and longest, in cycles; of the shooter from the first store to an entry until nobody uses an old translation. */
 export const latencies = ({ result }: StudyRow): number[] => quantiles(result.intervals.filter(({ name }) => name === 'shootdown').map(({ from, to }) => to - from))
 
 export const SHOOTDOWN: Study = {
   title: `What a shootdown waits for: ${VCPUS} vCPUs over fewer pCPUs, timeslices of ${QUANTUM} cycles`,
-  runs: BACKENDS.flatMap(([label, object]) => PCPUS.map((pcpus) => ({ label, object, table: 'p6', pcpus, quantum: QUANTUM, operations: TURNS }))),
+  runs: [...BACKENDS.map(([label, object]) => [label, object, PCPUS] as const), ...BATCHES].flatMap(([label, object, pcpus]) =>
+    pcpus.map((count) => ({ label, object, table: 'p6', pcpus: count, quantum: QUANTUM, operations: TURNS })),
+  ),
   print(rows) {
     const header = ['told by', 'pCPUs', 'median', '99 %', 'longest', 'IPIs', 'interrupts', 'hypercalls', 'spins', 'switches', 'preempted', 'cycles in all']
     const lines = rows.map((row) => {
@@ -43,5 +53,5 @@ export const SHOOTDOWN: Study = {
 }
 
 const LEGEND =
-  'Cycles of one shootdown, from the store to the entry until nobody uses the old translation. IPIs: sent by guest or hypervisor.\n' +
+  'Cycles of one shootdown, from the first store to an entry until nobody uses an old translation. IPIs: sent by guest or hypervisor.\n' +
   'The hypervisor is guest code (include/xmpvmm.h): it says who runs, and flushes those that do not when they run again.'
