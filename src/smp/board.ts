@@ -385,6 +385,18 @@ export class Board {
     return this.#noteWriters(1 << v, address, sizeBytes)
   }
 
+  /** What is said of the bytes of a site (XM_PATCHED) is a write for everybody who fetches there, whether or not anybody writes them. */
+  noteClaimed(v: number, address: number): void {
+    if (!this.running()) return
+    for (const site of this.image.sites) {
+      if (site.address >>> 0 !== address >>> 0) continue
+      for (let b = 0; b < site.sizeBytes; b++) {
+        const g = this.memory.granule(this.memory.index((address + b) >>> 0))
+        this.sharing.noteWrite(g, g, 1 << v)
+      }
+    }
+  }
+
   /** Of what is released every access is an event: nobody's is moved across it. */
   noteReleased(address: number, sizeBytes: number): boolean {
     return this.#noteWriters((1 << this.cpus.length) - 1, address, sizeBytes)

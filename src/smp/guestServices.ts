@@ -96,6 +96,7 @@ export function callGuest(machine: Board, vcpu: number, bus: VcpuBus, call: numb
           return 0
         }
       }
+      if (call === GUEST_CALLS.patched) machine.noteClaimed(vcpu, eax)
       if (call === GUEST_CALLS.release && (edx >>> 0 > LIFETIME_BYTES_MAX || !machine.noteReleased(eax, edx >>> 0))) {
         machine.violate('bad-call', vcpu, `releases ${edx >>> 0} bytes at ${machine.symbolize(eax)}: not memory, or more than ${LIFETIME_BYTES_MAX} bytes`)
         return 0

@@ -61,6 +61,31 @@ form_call: dd 0, 0
     expect(judge(clc('mfence'), { fetch: 'single' })).toBe('stale-code')
   })
 
+  it.each(['graph', 'dpor'] as const)('is said also of code that nobody has written: %s', (engine) => {
+    const unwritten = (when: string) => assembleImage(`.vcpu sayer
+      .vcpu executor
+      .forms site, 1, before
+      sayer: mov dword [told], 1
+        patched site, after
+        ret
+      executor: mov dword [other], 1
+        ${when}
+        call code
+        .out: ret
+      code:
+      site: nop
+        ret
+      section .data
+      before: db 0x90
+      after: db 0xf8
+      align 4
+      told: dd 0
+      other: dd 0`)
+    const kind = (when: string) => checkImage(unwritten(when), makeModel({ fetch: 'coherent' }), { engine }).violation?.kind
+    expect(kind('')).toBe('stale-code')
+    expect(kind('cmp dword [told], 2\njne .out')).toBe(undefined)
+  })
+
   it.each(['1', '0xfffff000'])('names the address of bytes, not their number: %s', (bytes) => {
     expect(judge(source('mfence').replace('0xe8', '0xf8').replace('mov edx, after', `mov edx, ${bytes}`))).toBe('bad-call')
   })
