@@ -58,11 +58,14 @@ async function benchExplore(paths: readonly string[], flags: Flags): Promise<voi
   const least = secondsFlag(flags.least)!
   const workers = numberFlag('--workers', flags.workers, 1, 256) ?? 1
   const examples = flags.only === true ? [] : examplesOf(flags.all === true)
+  // A file that is none is told before anything is measured.
+  const programs = [...examples, ...paths].map((path) => {
+    const program = path.split('/').pop()!.replace(/\.o$/, '')
+    return { program, image: loadObjects([{ name: path, bytes: readFile(path) }], { title: program, readSource: () => null }) }
+  })
   const rows: Row[] = []
   if (flags.json !== true) process.stdout.write(`${HEADINGS.map(cell).join(' ')}\n`)
-  for (const path of [...examples, ...paths]) {
-    const program = path.split('/').pop()!.replace(/\.o$/, '')
-    const image = loadObjects([{ name: path, bytes: readFile(path) }], { title: program, readSource: () => null })
+  for (const { program, image } of programs) {
     for (const engine of flags.engine ?? BENCHED) {
       if (wasInterrupted()) break
       const row = await measure(program, engine, image, makeModel(knobsOf(flags, image)), { seconds, least, workers: engine === 'dpor' ? workers : 1 })

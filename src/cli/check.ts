@@ -61,6 +61,7 @@ async function check(paths: readonly string[], flags: Flags): Promise<void> {
   )
   const knobs = knobsOf(flags, image)
   const model = makeModel(knobs)
+  if (flags.schedule !== undefined && flags.ladder) throw new UsageError('--ladder explores: --schedule runs one execution')
   if (flags.schedule !== undefined) return checkSchedule(image, model, flags.schedule, paths, flags)
   const progress = process.stderr.isTTY && !flags.quiet
   const started = performance.now()

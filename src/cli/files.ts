@@ -54,10 +54,22 @@ export function filesBelow(path: string, extension: string, depth = 0): string[]
   }
 }
 
+/** With those above it. `recursive` of Node's own tries for ever where a file system such as /proc takes no directories. */
+function makeDirectory(path: string): void {
+  if (existsSync(path)) return
+  makeDirectory(dirname(path))
+  try {
+    mkdirSync(path)
+  } catch (error) {
+    // Another process was faster.
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
+  }
+}
+
 /** @throws UsageError where `writeFile` could not write */
 export function checkWritable(path: string): void {
   try {
-    mkdirSync(dirname(path), { recursive: true })
+    makeDirectory(dirname(path))
     if (!existsSync(path)) accessSync(dirname(path), constants.W_OK)
     else if (statSync(path).isDirectory()) throw new UsageError(`${path}: is a directory`)
     else accessSync(path, constants.W_OK)
@@ -69,7 +81,7 @@ export function checkWritable(path: string): void {
 
 export function writeFile(path: string, bytes: Uint8Array): void {
   try {
-    mkdirSync(dirname(path), { recursive: true })
+    makeDirectory(dirname(path))
     writeFileSync(path, bytes)
   } catch (error) {
     throw new UsageError(`${path}: cannot be written (${(error as NodeJS.ErrnoException).code ?? 'unknown error'})`)
