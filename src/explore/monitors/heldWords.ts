@@ -38,7 +38,6 @@ export const HELD_WORDS = {
 
 export class HeldWords implements Monitor {
   readonly name: string
-  readonly delaysReturn?: (vcpu: number, place: number) => boolean
   readonly onReturn?: (vcpu: number, place: number) => void
   readonly #rule: HeldWordsRule
   #machine!: Machine
@@ -51,8 +50,7 @@ export class HeldWords implements Monitor {
     this.name = rule.name
     this.#rule = rule
     if (rule.mayBeLeft) return
-    // Whether they are settled before may be a matter of what others do.
-    this.delaysReturn = (vcpu, place) => this.#leaves(vcpu, place) !== null
+    // No event of its own: whoever may return at once may do so before others settle.
     this.onReturn = (vcpu, place) => {
       for (let left = this.#leaves(vcpu, place); left !== null; left = this.#leaves(vcpu, place)) {
         this.#machine.footprint.add(FP_RESOURCE_READ, RESOURCE_MARKS, 0)
