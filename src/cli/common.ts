@@ -56,8 +56,8 @@ export interface OutputFlags {
 /** Columns of what people read: as many as the terminal has, within reason. */
 export const terminalWidth = (): number => Math.max(72, Math.min(process.stdout.columns ?? 100, 200))
 
-/** A long line as a terminal shows it best; as it is for other programs. */
-export const paragraph = (text: string): string => (process.stdout.isTTY ? wrap(text, terminalWidth(), 2).join('\n') : text)
+/** A long line as a terminal shows it best, from its second line on behind `indent` blanks; as it is for other programs. */
+export const paragraph = (text: string, indent = 2): string => (process.stdout.isTTY ? wrap(text, terminalWidth(), indent).join('\n') : text)
 
 export function addOutputFlags(command: Command): Command {
   return command
