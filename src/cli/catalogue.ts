@@ -12,7 +12,7 @@ import { formatLadder, type Ladder } from '../patching/ladder.ts'
 import { programKey } from '../mutation/key.ts'
 import type { MachineImage } from '../smp/image.ts'
 import { makeModel } from '../smp/model.ts'
-import { addModelFlags, addOutputFlags, addSearchFlags, checkOptionsOf, drive, knobsOf, saveTrace, verdictJson, wasInterrupted, type ModelFlags, type OutputFlags, type SearchFlags } from './common.ts'
+import { addModelFlags, addOutputFlags, addSearchFlags, checkOptionsOf, drive, knobsOf, paragraph, saveTrace, verdictJson, wasInterrupted, type ModelFlags, type OutputFlags, type SearchFlags } from './common.ts'
 import { EXIT, UsageError } from './errors.ts'
 import { filesBelow, packageFile, readFile, readSource, writeFile } from './files.ts'
 import { climb } from './ladder.ts'
@@ -83,7 +83,7 @@ async function catalogue(ids: readonly string[], flags: Flags): Promise<void> {
       if (!flags.json) line(`${entry.id}  ${chalk.yellow('no scenario yet')}  ${chalk.dim(entry.title)}`)
       continue
     }
-    if (!flags.json) line(`${chalk.bold(entry.id)}  ${entry.title}`)
+    if (!flags.json) line(paragraph(`${chalk.bold(entry.id)}  ${entry.title}`, 5))
     if (flags.diff && !flags.json) printDifferences(scenario)
     const reports: VariantReport[] = []
     for (const { name, verdict } of entry.variants) {
@@ -158,21 +158,21 @@ const measured = (metrics: Record<string, number>): Outcome => ({ verdict: 'unkn
 const nameOf = ({ id }: Scenario, variant: ScenarioVariant) => [id, variant.name, variant.case].filter((part) => part !== '').join('.')
 
 function printVariant({ name, expected, ok, cases }: VariantReport): void {
-  const mark = ok ? chalk.green('as expected') : chalk.red(`expected ${expected}`)
-  if (cases.length === 0) return line(`      ${name.padEnd(32)} ${chalk.yellow('not built yet')}, expected ${expected}`)
+  const mark = ok ? chalk.green('ok') : chalk.red(`expected ${expected}`)
+  if (cases.length === 0) return line(`  ${name.padEnd(26)} ${chalk.yellow('not built yet')}, expected ${expected}`)
   cases.forEach(({ variant, result, trace, ladder, outcome }) => {
     if (result === null) {
-      line(`      ${(variant.case ? `${name}/${variant.case}` : name).padEnd(32)} ${'measured'.padEnd(34)} ${mark}`)
-      for (const [metric, value] of Object.entries(outcome.metrics)) line(`        ${metric.padEnd(40)} ${formatCount(value).padStart(12)}`)
+      line(`  ${(variant.case ? `${name}/${variant.case}` : name).padEnd(26)} ${'measured'.padEnd(26)} ${mark}`)
+      for (const [metric, value] of Object.entries(outcome.metrics)) line(`      ${metric.padEnd(40)} ${formatCount(value).padStart(12)}`)
       return
     }
     const what = result.violation ? `violated: ${result.violation.kind}` : `${result.verdict}, ${result.strength}`
     const label = variant.case ? `${name}/${variant.case}` : name
-    line(`      ${label.padEnd(32)} ${what.padEnd(34)} ${mark}  ${chalk.dim(`${result.states} states, ${result.seconds.toFixed(2)} s`)}`)
-    if (result.violation) line(`        ${result.violation.message}`)
-    for (const reason of result.reasons) line(`        ${reason}`)
-    if (ladder !== null) line(`        ${formatLadder(ladder)}`)
-    if (trace !== null) line(chalk.dim(`        xmcheck explain ${trace}`))
+    line(`  ${label.padEnd(26)} ${what.padEnd(26)} ${mark} ${chalk.dim(`${result.states} states, ${result.seconds.toFixed(2)} s`)}`)
+    if (result.violation) line(paragraph(`      ${result.violation.message}`, 6))
+    for (const reason of result.reasons) line(paragraph(`      ${reason}`, 6))
+    if (ladder !== null) line(paragraph(`      ${formatLadder(ladder)}`, 6))
+    if (trace !== null) line(chalk.dim(`      xmcheck explain ${trace}`))
   })
 }
 
