@@ -38,7 +38,7 @@ const program = (place: number, run: string, fine: string) =>
 const told = '.wait: cmp dword [told], 0\n je .wait'
 
 describe.each([0, 1, 2, 3])('an instruction at byte %i of a dword', (place) => {
-  const verdict = (image: ReturnType<typeof program>, fetch: string, engine: Engine) => checkImage(image, makeModel({ fetch }), { engine, liveness: 'off' }).verdict
+  const verdict = (image: ReturnType<typeof program>, fetch: string, engine: Engine) => checkImage(image, makeModel({ fetch }), { engine, liveness: 'off', executions: 100 }).verdict
   describe.each(['graph', 'dpor', 'random'] as const)('by %s', (engine) => {
     it.each(['single', 'byte'])('is fetched old behind the breakpoint on rung %s, unless the vCPU has serialised', (fetch) => {
       expect(verdict(program(place, told, 'cmp eax, 1\nsetne al'), fetch, engine)).toBe('violated')
