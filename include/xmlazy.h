@@ -151,4 +151,5 @@ __attribute__((unused, noinline)) static void xm_map_on(void)
  * survivor branch never taken, xm_lazy_flush, `if (flags & 0x200)`: interrupts are opened where none can come
  * survivor branch never taken, xm_operation, `if (flags & 0x200)`: interrupts are opened where none can come
  * survivor branch never taken, xm_operation, `if (XM_LAZY_MODE() == XM_LAZY_NONE) {`: the flush behind it issues what was queued
+ * survivor store removed, xm_operation, `struct xm_call now = { op, a, b, c, 0 };`: the result of a call, which nobody looks at
  */

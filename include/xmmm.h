@@ -279,9 +279,9 @@ XM_INLINE_ void xm_leave_tables(void)
 #endif /* XMMM_H */
 
 /*
- * survivor store removed, xm_flush_others, `XM_SHOOTDOWN(2)`: a request that is over is not looked at: its mask is empty
- * survivor store removed, xm_flush_others, `XM_ONE_PAGE(2)`: a request that is over is not looked at: its mask is empty
- * survivor branch always taken, xm_flush_page, `XM_SHOOTDOWN(2)`: a request to nobody is over at once
- * survivor branch always taken, xm_flush_page, `XM_ONE_PAGE(2)`: a request to nobody is over at once
+ * survivor store removed, xm_flush_others, `XM_SHOOTDOWN...`: a request that is over is not looked at: its mask is empty
+ * survivor store removed, xm_flush_others, `XM_ONE_PAGE...`: what for is not asked of a request that is over, nor where it is enough that it is answered
+ * survivor branch always taken, xm_flush_page, `XM_SHOOTDOWN...`: a request to nobody is over at once
+ * survivor branch always taken, xm_flush_page, `XM_ONE_PAGE...`: a request to nobody is over at once
  * survivor store removed, xm_switch_mm, `tlb->mm = next;`: nobody asks about the address space that is entered
  */

@@ -38,3 +38,7 @@ static void switcher(void)
 }
 XM_VCPU(shooter);
 XM_VCPU(switcher);
+
+/*
+ * survivor store removed, shooter, `xm_store(&table[0], 0);`: of a page that stays mapped no translation is stale
+ */

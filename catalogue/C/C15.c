@@ -55,3 +55,7 @@ static void gup_fast(void)
 }
 XM_VCPU(unmapper);
 XM_VCPU(gup_fast);
+
+/*
+ * survivor store removed, xm_xen_flush, `xm_hv_flush_linear = linear;`: what is flushed is none of the walk's business, which uses no translation of the page
+ */

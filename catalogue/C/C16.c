@@ -52,3 +52,11 @@ static void user(void)
 XM_VCPU(mover);
 XM_VCPU(truncater);
 XM_VCPU(user);
+
+/*
+ * survivor store removed, mover, `xm_store(&table[1], xm_xchg(&table[0], 0));`: what nobody finds is not freed
+ * survivor store removed, mover, `moved = 1;`: what nobody looks for is not freed
+ * survivor branch never taken, truncater, `if (moved)`: what nobody looks for is not freed
+ * survivor branch never taken, truncater, `if (found) {`: nothing is freed
+ * survivor call removed, truncater, `xm_flush_page(&mm, NEW);`: nobody uses the new address here
+ */

@@ -57,3 +57,9 @@ XM_VCPU(zapper);
 XM_VCPU(writeback);
 XM_VCPU(user);
 XM_FINAL(check);
+
+/*
+ * survivor branch never taken, zapper, `if (old & XM_PTE_D)`: what is clean is written out once more
+ * survivor branch never taken, writeback, `if (table[0] & XM_PTE_P) {`: the zapper says what is dirty
+ * survivor branch always taken, writeback, `if (table[0] & XM_PTE_P) {`: of an entry that is gone nothing is dirty
+ */

@@ -51,3 +51,7 @@ static void user(void)
 XM_VCPU(reclaim);
 XM_VCPU(protect);
 XM_VCPU(user);
+
+/*
+ * survivor branch never taken, protect, `if (table[0]) {`: one flush more, and an entry that allows no stores
+ */

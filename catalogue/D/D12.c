@@ -57,3 +57,13 @@ static void first(void)
 }
 
 XM_VCPU(first);
+
+/*
+ * survivor branch always taken, xm_switch_quietly, `XM_TASKS(1)`: nobody counts quiet states here
+ * survivor store removed, xm_task, `XM_TASKS(1)`: whether the other task can be interrupted does not matter: nothing is queued in it
+ * survivor branch always taken, start_context_switch, `if (xm_task_self() == 0 && xm_lazy.mode == XM_LAZY_MMU) {`: to leave and enter a mode in which nothing is queued shows nowhere
+ * survivor branch always taken, end_context_switch, `if (xm_task_self() == 0 && in_lazy) {`: to enter the mode once nothing is queued any more shows nowhere
+ * survivor store removed, end_context_switch, `in_lazy = 0;`: it is looked at again once nothing is queued any more
+ * survivor branch never taken, first, `XM_TASKS(1)`: however often it gives way, its own update is made as it leaves
+ * survivor branch always taken, first, `XM_TASKS(1)`: however often it gives way, its own update is made as it leaves
+ */
