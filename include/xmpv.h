@@ -120,3 +120,8 @@ __attribute__((unused, noinline)) XM_STATIC_ unsigned int xm_pv_patch(const stru
 }
 
 #endif /* XMPV_H */
+
+/*
+ * survivor branch never taken, xm_pv_patch, `if (form == XM_PV_INLINE && XM_PV_IS_IDENT_(op))`: another form of the call does the same
+ * survivor branch always taken, xm_pv_patch, `else if (form == XM_PV_INLINE...`: another form of the call does the same
+ */

@@ -8,3 +8,7 @@
  */
 #define STEPS (XM_SYNC1 | XM_SYNC3)
 #include "A05.c"
+
+/*
+ * survivor store removed, patcher, `xm_poked_site = 0;`: nobody can meet the breakpoint any more, and nothing else is poked
+ */

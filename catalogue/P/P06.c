@@ -268,3 +268,18 @@ static void guest(void)
 }
 
 XM_VCPU(guest);
+
+/*
+ * survivor store removed, take_ops, `xm_pv_ops[n].code = ops[n].code;`: what has no native code is called
+ * survivor store removed, patch, `patched += form != XM_PV_INDIRECT;`: what the property counts by
+ * survivor branch never taken, world, `unsigned int eax = op == RESTORE...`: both worlds do it alike
+ * survivor branch never taken, world, `if (which == 0)`: sites that are not patched call the same operations
+ * survivor store removed, world, `seen[which][count++] = result;`: what was not seen is not compared
+ * survivor store removed, guest, `forms[n] = n < from ? first : second;`: another form of the call does the same
+ * survivor branch never taken, guest, `for (unsigned int n = 0; n < SITES; n++)`: another form of the call does the same
+ * survivor store removed, guest, `forms[0] = XM_PV_DIRECT;`: another form of the call does the same
+ * survivor store removed, guest, `forms[n] = XM_PV_DIRECT;`: another form of the call does the same
+ * survivor store removed, world, `xm_pv_ops[PTE_VAL].clobbers = xm_pv_ops[MAKE_PTE].clobbers = XM_EAX;`: sites of these operations expect a result there
+ * survivor branch always taken, world, `if (forms[s] != XM_PV_INDIRECT)`: a site that is indirect follows the table
+ * survivor branch never taken, world, `if (forms[s] != XM_PV_INDIRECT)`: a site that is indirect follows the table
+ */

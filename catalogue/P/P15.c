@@ -157,4 +157,6 @@ XM_VCPU(boot);
  * survivor store removed, `tss[BASE + n] = tasks[task].bitmap[n];`: ports that nobody uses
  * survivor branch never taken, switch_to, `const unsigned int base = tasks[next].may ? BASE : NO_BITMAP;`: a copy that no base leads to
  * survivor store removed, xm_lazy_flush, `XM_LAZY_SELF.count = 0;`: what is carried out again is overtaken by what was queued behind it
+ * survivor store removed, run, `copied = 0;`: the task that may use the port runs once
+ * survivor branch never taken, protection, `if (tasks[current].may && !copied) {`: a task that may use the port faults once
  */
