@@ -59,9 +59,11 @@ XM_VMI_CALL_ int xm_vmi_attach(unsigned int major, unsigned int minor) { return 
 
 XM_VMI_CALL_ void xm_vmi_set_deferred_mode(unsigned int bits)
 {
-	if (xm_vmi_state.deferred & ~bits)
-		xm_lazy_flush();
+	const unsigned int ends = xm_vmi_state.deferred & ~bits;
 	xm_vmi_state.deferred = bits;
+	/* Not before: an interrupt could still queue something. */
+	if (ends)
+		xm_lazy_flush();
 }
 XM_VMI_CALL_ void xm_vmi(unsigned int op, unsigned int a, unsigned int b, unsigned int c)
 {

@@ -17,6 +17,8 @@
  * variant left-before-it-migrates: -DMIGRATES=3
  * variant flag-restored: -DDELIVERY
  * variant flag-opened-inside-a-closed-section: -DDELIVERY -DOPENED
+ * variant handler-queues-as-the-mode-ends: -DENDS
+ * variant handler-queues-behind-the-flush: -DENDS -DFLUSHED_FIRST
  */
 #ifdef DELIVERY
 #include "xmvmi.h"
@@ -49,6 +51,35 @@ static void guest(void)
 	xm_vmi_enable();
 	xm_cli();
 	XM_ASSERT(handled || !xm_vmi_state.pending);
+}
+XM_VCPU(guest);
+
+#elif defined(ENDS)
+#include "xmvmi.h"
+
+/* What a handler queues while the mode ends is not left behind. */
+static volatile unsigned int handled, pte;
+__attribute__((noinline)) static void handler(void)
+{
+	xm_vmi(XM_OP_STORE, (unsigned int)&pte, 1, 0);
+	handled = 1;
+}
+XM_VMI_DEVICE(0, handler, 1);
+
+static void guest(void)
+{
+	xm_sti(); /* the machine's; the guest's is what the ROM keeps */
+	xm_vmi_set_deferred_mode(XM_VMI_MMU);
+	xm_vmi_enable();
+#ifdef FLUSHED_FIRST
+	xm_lazy_flush();
+	xm_vmi_state.deferred = 0;
+#else
+	xm_vmi_set_deferred_mode(0);
+#endif
+	xm_vmi_disable();
+	xm_cli();
+	XM_ASSERT(!handled || pte == 1);
 }
 XM_VCPU(guest);
 

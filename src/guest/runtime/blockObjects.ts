@@ -401,7 +401,7 @@ export const BLOCK_SOURCES: Readonly<Record<string, string>> = {
   'include/xmnmi.h': '287504be7a261ecd32a436270b45134d9f05d1929490bc7befe3eae8f29e8aa3',
   'include/xmpatch.h': '467db125eb5e3522f06abf7ae16c10a3444517d6a9d4fe9219987ab3330fe4b4',
   'include/xmprobe.h': '391973bd4b29a6bb41957424f4f89457a4c61d0386b87293a12538dccb2682fe',
-  'include/xmpv.h': 'eb7fa81f0d8810ea0e7e86a99a6966b72940e10febc4db8d5d59024393135a17',
+  'include/xmpv.h': 'b21425b310c087bf15b9eeb78995b58229dae10739586adaba19f151e4f673cc',
   'include/xmstatic.h': '50a1482f89dc6f3b817897ecdb49773d9645ff0fad07b06c95b309244d487754',
   'include/xmtask.h': 'b1270dc89f6987729cae0c04a01bab174a2a5c8ed600d30b149e54f843c34d09',
   'src/guest/runtime/blocks.c': '8a0096e14082e5132307b1b1de078eb96b6646fae12310dae9decddc824f39c6',
