@@ -34,6 +34,7 @@ describe('the last row', () => {
 
   it('is where the vCPU stands that others keep from going on', () => {
     expect(ending('.vcpu a\na:\n xm_block\n ret')).toBe('0 violated: lost-wakeup 3')
+    expect(ending('.vcpu a\na:\n hlt\n mov eax, [x]\n ret')).toMatch(/^0 violated: lost-wakeup \d$/)
     expect(ending('.vcpu a\na:\n cmp dword [x], 1\n jne a\n ret')).toMatch(/^0 violated: deadlock [34]$/)
   })
 
