@@ -4,7 +4,7 @@
  */
 import { Cpu } from '../cpu/cpu.ts'
 import { STOP_VIOLATION } from '../cpu/bus.ts'
-import { ATTR_BIG, CR0, CR0_PG, CS, EIP, EVENT, EVENT_VALID, MAIN_REGISTERS, REGISTER_WORDS, SEG_ATTR, SEG_BASE, SS } from '../cpu/registers.ts'
+import { ATTR_BIG, CR0, CR0_PG, CS, EIP, EVENT, EVENT_VALID, MAIN_REGISTERS, REGISTER_WORDS, SEG_ATTR, SEG_BASE, SHADOW, SHADOW_NMI, SS } from '../cpu/registers.ts'
 import { Store } from '../state/store.ts'
 import { CodeWindow } from './codeWindow.ts'
 import type { Observer } from './events.ts'
@@ -14,7 +14,7 @@ import { callGuest } from './guestServices.ts'
 import type { MachineImage } from './image.ts'
 import {
   ANSWER_COUNT, AT_BLOCK, AT_HALT, AT_POLL, BUFFER_COUNT, ENDED, FETCHED_BYTES, FETCHED_LENGTH, GLOBAL_WORDS, ICOUNT, KICKED, PENDING,
-  PENDING_ADDRESS, PENDING_NAMES, PENDING_SIZE, PENDING_WAYS, PHASE, PHASE_RUN, POSED, QUIET_WORDS, STATUS, VCPU_WORDS, WAKE_CAME, WAKE_TAKEN,
+  ON_PCPU, PENDING_ADDRESS, PENDING_NAMES, PENDING_SIZE, PENDING_WAYS, PHASE, PHASE_RUN, POSED, QUIET_WORDS, STATUS, VCPU_WORDS, WAKE_CAME, WAKE_TAKEN,
   WAKE_WHAT, layOut, type Layout,
 } from './layout.ts'
 import { Memory, PageMap } from './memory.ts'
@@ -451,6 +451,11 @@ export class Board {
 
   hasEnded(v: number): boolean {
     return this.wordOf(v, STATUS) === ENDED
+  }
+
+  /** It may walk page tables: it has not ended, has a pCPU, and is not in a handler of NMIs, as which exits to a hypervisor that is guest code come. */
+  mayWalk(v: number): boolean {
+    return !this.hasEnded(v) && (!this.sharesPcpus || ((this.store.w[ON_PCPU] >>> v) & 1) === 1) && (this.cpus[v].r[SHADOW] & SHADOW_NMI) === 0
   }
 
   /** It waits for a kick or an interrupt. */

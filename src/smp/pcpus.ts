@@ -60,10 +60,11 @@ export class Pcpus {
     if (this.holds(v)) return
     this.#set(v, true)
     this.#board.observer?.({ kind: 'schedule', vcpu: v, address: 0, sizeBytes: 0, value: 0 })
-    if (!this.#seen) return
+    if (!this.#seen) return this.#board.onTables(v)
     const asked = this.#board.memory.u8[this.#board.memory.index(this.#flagOf(v))]
     this.#write(v, 0)
     if ((asked & STEAL_FLUSH) !== 0) this.#board.buses[v].invalidateTlb(true)
+    this.#board.onTables(v)
   }
 
   /** The choices of whom to give a pCPU, and whom to take one away from. */

@@ -141,6 +141,7 @@ export class Sharing {
     if (this.judged[g] !== 0) return
     this.judged[g] = 1
     this.anyJudged = true
+    if (this.pages.size > 0) this.noteTables()
     this.noted++
     this.#grow()
   }
@@ -161,6 +162,8 @@ export class Sharing {
     this.noted++
     // Writes to its entries were passed over before.
     if (this.tablesChange) this.#grow()
+    // Whoever frees memory is judged by who has paging on, be it for a moment.
+    if (this.anyJudged) this.noteTables()
     return true
   }
 

@@ -335,6 +335,9 @@ ${tables}`
     expect(verdict(program(freed(), told), { tlb: 'leaf' })).toBe('holds/complete')
     expect(verdict(program(freed('', '[gone], 0'), told), { tlb: 'leaf' })).toBe('use-after-free')
     expect(verdict(program(freed('', '[gone], 0'), told), { tlb: 'leaf', tlbSpeculative: 'no' })).toBe('holds/complete')
+    // Be paging on for a moment only, in which nothing else happens.
+    const brief = `.vcpu changer\n.vcpu user\nchanger:\n    mov dword [dir + 4], 0\n    mfence\n    free table, 4096\n    ret\nuser:\n${on()}    mov eax, cr0\n    and eax, 0x7fffffff\n    mov cr0, eax\n    ret\n${tables}`
+    expect(verdict(brief)).toBe('use-after-free')
     // Who loads them afterwards is no better.
     const later = `    mov eax, dir2\n    mov cr3, eax\n    ret\n`
     const own = (loads: string) => `.vcpu only\nonly:\n${on()}    free table, 4096\n${loads}${tables.replace('times 1022 dd 0', 'times 1022 dd 0\ndir2: dd 0xe3, table + 0x67\ntimes 1022 dd 0').replace('dir: dd 0xe3, table + 0x67', 'dir: dd 0xe3, table2 + 0x67')}`

@@ -25,7 +25,7 @@ export const MONITORS: readonly { readonly name: string; readonly doc: string; r
   { name: 'mutual-exclusion', doc: 'XM_ENTER and XM_LEAVE: one owner at a time', make: (image) => new MutualExclusion(image) },
   { name: 'fifo-order', doc: 'XM_ARRIVE and XM_QUEUED: who was in the queue before another came enters before it', make: (image) => new LockOrder(image) },
   { name: 'last-access', doc: 'access-after-release: XM_RELEASE is followed by no access once another has entered', make: (image) => new LastAccess(image) },
-  { name: 'lifetime', doc: 'use-after-free, double-free: XM_FREE and XM_ALLOC', make: () => new Lifetime() },
+  { name: 'lifetime', doc: 'use-after-free, double-free: XM_FREE and XM_ALLOC; no page table is freed that somebody may walk', make: () => new Lifetime() },
   { name: 'pending-write', doc: 'XM_PENDING words, which have an update queued, are not accessed until XM_SETTLED', make: () => new HeldWords(HELD_WORDS.pending) },
   { name: 'lent-words', doc: 'argument-changed: XM_LENT words, which a queued call refers to, are neither written nor freed until XM_SETTLED', make: () => new HeldWords(HELD_WORDS.lent) },
   { name: 'unfilled-slot', doc: 'XM_UNFILLED words are not read until XM_SETTLED', make: () => new HeldWords(HELD_WORDS.unfilled) },

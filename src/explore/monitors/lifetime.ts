@@ -56,7 +56,7 @@ export class Lifetime implements Monitor {
   /** Whether it may, ahead of accesses, one of those tables. */
   #walksThrough(vcpu: number, which: (table: number) => boolean): boolean {
     let found = false
-    if (!this.#machine.hasEnded(vcpu)) this.#machine.translations?.forEachTable(vcpu, (table) => (found ||= which(table >>> 0)))
+    if (this.#machine.mayWalk(vcpu)) this.#machine.translations?.forEachTable(vcpu, (table) => (found ||= which(table >>> 0)))
     return found
   }
 
