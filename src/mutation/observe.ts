@@ -4,7 +4,7 @@
  */
 import { condition } from '../cpu/flags.ts'
 import { CONDITIONS } from '../cpu/isa.ts'
-import { EAX, ECX, EFLAGS, EIP, ESP } from '../cpu/registers.ts'
+import { EAX, ECX, EFLAGS, EIP, ESP, EVENT, EVENT_VALID } from '../cpu/registers.ts'
 import { finalStates } from '../explore/finalStates.ts'
 import { sumOf } from '../explore/sealed.ts'
 import { GUEST_CALLS } from '../smp/guestCalls.ts'
@@ -128,7 +128,9 @@ class Watcher implements Monitor {
 
   onAccess(vcpu: number, physical: number, sizeBytes: number, write: boolean): void {
     this.#touch(vcpu, physical >>> 0, sizeBytes, write ? 'write' : 'read')
-    const place = this.places.get(this.#machine.cpus[vcpu].r[EIP] >>> 0)
+    const { r } = this.#machine.cpus[vcpu]
+    // What a delivery does is not done by the instruction that comes behind it.
+    const place = (r[EVENT] & EVENT_VALID) === 0 ? this.places.get(r[EIP] >>> 0) : undefined
     if (place === undefined) return
     const bytes = write ? place.writes : place.reads
     for (let b = 0; b < sizeBytes; b++) bytes.add((physical >>> 0) + b)

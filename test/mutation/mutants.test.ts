@@ -49,6 +49,12 @@ describe('mutants', () => {
     expect(kinds('mov eax, [x]\ncmp dword [x], 1\npush eax\nmov [esp], eax\nadd eax, ecx\npop eax')).toEqual([])
   })
 
+  it('are made of what instructions do, not of what the delivery of an interrupt does between them', () => {
+    // The stack is no vCPU's own: it is memory as any other.
+    const image = assembleImage(`.vcpu v\n.irq 0, 0x40, handler\nv: mov eax, esp\n mov esp, top\n sti\n nop\n inc ecx\n cli\n mov esp, eax\n ret\nhandler: iret\nsection .data\n align 4\n times 8 dd 0\ntop: dd 0`, { title: 'stack' })
+    expect(mutants(image).map((one) => one.kind)).toEqual(['STI removed', 'CLI removed'])
+  })
+
   it('put a store behind the next one where nothing else changes by that', () => {
     const swaps = (body: string) => kinds(body).filter((kind) => kind === 'stores swapped').length
     expect(swaps('mov [x], eax\nmov [y], ecx')).toBe(1)
