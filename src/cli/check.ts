@@ -15,7 +15,7 @@ import { encodeTrace, type Trace } from '../replay/trace.ts'
 import type { MachineImage } from '../smp/image.ts'
 import { assumesMoreThanMeasured, makeModel, parseRung, type KnobValue, type Model } from '../smp/model.ts'
 import {
-  addModelFlags, addOutputFlags, addSearchFlags, checkOptionsOf, drive, exitCodeOf, knobsOf, livenessFlag, loadTimeline, memoryUsed, paragraph, saveTrace,
+  addModelFlags, addOutputFlags, addSearchFlags, checkOptionsOf, drive, exitCodeOf, knobsOf, livenessFlag, leastTrace, loadTimeline, memoryUsed, paragraph,
   terminalWidth, verdictJson, wasInterrupted,
   type ModelFlags, type OutputFlags, type SearchFlags, type TaskFlags,
 } from './common.ts'
@@ -78,10 +78,10 @@ async function check(paths: readonly string[], flags: Flags): Promise<void> {
     const { violation, reasons } = other
     why.set(name, violation === null ? (reasons[0] ?? '') : `${violation.kind}: ${violation.message}`)
     if (violation === null) return
-    saveTrace(tracePathOf(name), image, makeModel(knobs), other)
+    save(tracePathOf(name), leastTrace(image, makeModel(knobs), other))
   }
-  const path = found.verdict === 'violated' ? tracePath(paths, flags) : null
-  const trace = path === null ? null : saveTrace(path, image, model, found)
+  const trace = found.verdict === 'violated' ? leastTrace(image, model, found) : null
+  const path = trace === null ? null : save(tracePath(paths, flags), trace)
   // What is reported is the execution of the trace: a minimised one can end with another vCPU.
   const result = trace === null || trace.violation === null ? found : { ...found, violation: trace.violation, schedule: [...trace.schedule] }
   const climbed = flags.ladder && !wasInterrupted() ? await climb(image, knobs, options, found, (rung, other) => keep(rung, { ...knobs, fetch: rung }, other)) : null
@@ -91,7 +91,7 @@ async function check(paths: readonly string[], flags: Flags): Promise<void> {
   else {
     print(result)
     if (climbed !== null) printLadder(climbed, profiles, why, tracePathOf)
-    if (trace !== null) await printTrace(trace, path!)
+    if (trace !== null) await printTrace(trace, path)
   }
   process.exitCode = flags.expect === undefined ? exitCodeOf(result) : result.verdict === flags.expect ? EXIT.complete : EXIT.violated
 }
@@ -130,6 +130,18 @@ function describeProgress({ states, events, executions, preemptions, done, order
 
 const tracePath = (paths: readonly string[], flags: Flags) => `${flags.out}/${(paths[0].split('/').pop() ?? 'trace').replace(/\.o$/, '')}.xmt`
 
+/** A verdict is worth more than its trace: where that cannot be written, this is said, and no more. @returns `path`; null: it was not saved */
+function save(path: string, trace: Trace): string | null {
+  try {
+    writeFile(path, encodeTrace(trace))
+    return path
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error
+    process.stderr.write(`the trace is not saved: ${error.message}\n`)
+    return null
+  }
+}
+
 /** @param path where it was saved; null: it was not */
 async function printTrace(trace: Trace, path: string | null): Promise<void> {
   const { describeCycle, formatTimeline, timelineOf } = await loadTimeline()
@@ -148,8 +160,7 @@ async function checkSchedule(image: MachineImage, model: Model, line: string, pa
   const { trace, divergence, ended } = runSchedule(image, model, known.sharing, schedule, cycle)
   if (divergence !== null) throw new DivergedError(`--schedule: step ${divergence.step}: ${divergence.message}`)
   const { violation } = trace
-  const path = violation === null ? null : tracePath(paths, flags)
-  if (path !== null) writeFile(path, encodeTrace(trace))
+  const path = violation === null ? null : save(tracePath(paths, flags), trace)
   const verdict = violation !== null ? 'violated' : ended ? 'holds' : 'unknown'
   if (flags.json) {
     const document = {

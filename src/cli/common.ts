@@ -261,12 +261,17 @@ export const loadTimeline = () => import('../replay/timeline.ts')
 
 /** Writes the trace of a violated check, minimised; returns it. */
 export function saveTrace(path: string, image: MachineImage, model: Model, result: CheckResult): Trace {
+  const trace = leastTrace(image, model, result)
+  writeFile(path, encodeTrace(trace))
+  return trace
+}
+
+/** The trace of a result, as small as it can be made. */
+export function leastTrace(image: MachineImage, model: Model, result: CheckResult): Trace {
   const trace = recordTrace(image, model, result.sharing, result.schedule ?? [], cycleOf(result))
   // The way into a cycle that a search by cost has found is a least one already.
   const least = trace.cycleFrom !== null && result.cost !== null
-  const smaller = trace.violation === null || least ? trace : minimizeTrace(trace).trace
-  writeFile(path, encodeTrace(smaller))
-  return smaller
+  return trace.violation === null || least ? trace : minimizeTrace(trace).trace
 }
 
 /** The steps that repeat for ever in the violation of a result; null: none do. */

@@ -81,13 +81,21 @@ describe('check', () => {
     expect(again).toMatch(/^ {2}486 +violated, as above$/m)
   })
 
+  it.each([[], ['--json']])('a verdict stands where its trace cannot be written %s', (...flags) => {
+    const { code, err, out } = xmcheck('check', 'sb.o', '--out', '/proc/none/such', ...flags)
+    expect(code).toBe(1)
+    expect(err).toMatch(/^the trace is not saved: .* cannot be written/)
+    expect(out).toMatch(flags.length === 0 ? /^violated: assertion/ : /"trace":null/)
+    expect(out).not.toContain('/proc')
+  })
+
   it.each([
     ['check'], ['check', 'none.o'], ['check', 'sb.o', '--engine', 'magic'], ['check', 'sb.o', '--seed', 'x'], ['check', 'sb.o', '--set', 'nothing=1'],
     ['check', 'sb.o', '--fetch', 'ordered:3'], ['check', 'sb.o', '--time', '-1'], ['check', 'sb.o', '--at', '5'], ['check', 'sb.o', '--profile', 'z80'],
     ['check', 'sb.o', '--engine', 'random', '--states', '5'], ['check', 'sb.o', '--schedule', 'jump'], ['replay', 'sb.o'], ['explain', 'sb.o'], ['minimize', 'none'],
     ['relink', '--from', '5'], ['nonsense'],
     ['check', 'sb.o', '--engine', 'dpor', '--liveness', 'progress'], ['check', 'sb.o', '--executions', '5'], ['check', 'sb.o', '--liveness', 'some'],
-    ['check', 'sb.o', '--schedule', 'run0 cycle:0'], ['check', 'sb.o', '--schedule', 'run0', '--ladder'], ['check', 'sb.o', '--out', '/proc/none/such'], ['bench', 'explore', 'none.o'],
+    ['check', 'sb.o', '--schedule', 'run0 cycle:0'], ['check', 'sb.o', '--schedule', 'run0', '--ladder'], ['bench', 'explore', 'none.o'],
   ])('%s %s %s %s is a usage error', (...args) => {
     const { code, err, out } = xmcheck(...args)
     expect([code, out]).toEqual([2, ''])
