@@ -46,3 +46,8 @@ static void caller(void)
 
 XM_VCPU(installer);
 XM_VCPU(caller);
+
+/*
+ * survivor store removed, xm_sync_handler, `XM_SYNC_GROUP(2)`: the wait for it ends with the other vCPU too, which goes offline
+ * survivor store removed, caller, `elsewhere = 1;`: the wait for it ends with the other vCPU too, which goes offline
+ */

@@ -60,3 +60,8 @@ static void executor(void)
 
 XM_VCPU(tracer);
 XM_VCPU(executor);
+
+/*
+ * survivor store removed, xm_sync_handler, `XM_SYNC_GROUP(2)`: the wait for it ends with the other vCPU too, which goes offline
+ * survivor store removed, tracer, `xm_store(to, original[0]);`: the breakpoint that stays is met, and the call emulated
+ */

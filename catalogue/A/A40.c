@@ -13,3 +13,7 @@
 #else
 #include "A05.c"
 #endif
+
+/*
+ * survivor store removed, patcher, `xm_poked_site = 0;`: nobody can meet the breakpoint any more, and nothing else is poked
+ */

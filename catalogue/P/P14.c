@@ -206,4 +206,6 @@ XM_FINAL(ended);
  * survivor call removed, remap, `xm_lazy_flush();`: the context switch flushes what is left
  * survivor branch never taken, xm_vmi_open_, `while (xm_xchg(&xm_vmi_state.pending, 0)) {`: one interrupt comes at most
  * survivor store removed, handler, `__attribute__((noinline)) static void handler...`: what the property counts by, where one is pending still
+ * survivor store removed, handler, `handled = 1;`: what the property counts by
+ * survivor call removed, guest, `xm_vmi_set_deferred_mode(XM_VMI_MMU);`: what is done at once need not be deferred
  */

@@ -186,4 +186,6 @@ XM_VCPU(boot);
 
 /*
  * survivor store removed, xm_lazy_flush, `XM_LAZY_SELF.count = 0;`: what is carried out again is overtaken by what was queued behind it
+ * survivor store removed, switch_to, `kept_cr4 = value;`: of PGE, which alone it changes there, nothing depends
+ * survivor call removed, switch_to, `xm_operation(OP_CR4, value, 0, 0);`: of PGE, which alone it changes there, nothing depends
  */
