@@ -279,3 +279,12 @@ XM_INLINE_ void xm_pv_queued_unlock(struct xm_queued_lock *lock)
 }
 
 #endif /* XMQUEUED_H */
+
+/*
+ * survivor store removed, `const unsigned int index = xm_q_nodes[vcpu][0].count++;`: who takes one lock at a time needs one node
+ * survivor store removed, `xm_q_nodes[vcpu][0].count--;`: who takes one lock once needs one node
+ * survivor branch always taken, `if ((value & XM_Q_TAIL) == 0 || (value & XM_Q_PENDING) != 0)`: it queues where it might have stolen
+ * survivor store removed, `node->state = XM_Q_RUNNING;`: of who is at the head of the queue nobody asks the state
+ * survivor store removed, `xm_q_hash[k].lock = 0;`: there are more places than waits
+ * survivor store removed, `lock->pending = 0;`: nobody steals for longer than need be
+ */

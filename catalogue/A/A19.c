@@ -41,3 +41,9 @@ static void task(void)
 }
 
 XM_VCPU(task);
+
+/*
+ * survivor branch always taken, xm_switch_quietly, `XM_TASKS(1)`: nobody counts quiet states here
+ * survivor branch always taken, task, `XM_TASKS(1)`: whether the patcher has ended does not matter to the second call
+ * survivor branch never taken, task, `XM_TASKS(1)`: whether the patcher has ended does not matter to the second call
+ */

@@ -40,3 +40,13 @@ static void executor(void)
 }
 
 XM_VCPU(executor);
+
+/*
+ * survivor branch always taken, xm_switch_quietly, `XM_TASKS(1)`: the timer interrupts once: whom a task gives way to goes on until he gives way himself
+ * survivor store removed, xm_task, `XM_TASKS(1)`: whether the other task can be interrupted does not matter
+ * survivor branch always taken, xm_tasks_quiesce, `XM_TASKS(1)`: the timer interrupts once: whom a task gives way to goes on until he gives way himself
+ * survivor branch never taken, xm_tasks_quiesce, `XM_TASKS(1)`: the timer interrupts once: whom a task gives way to goes on until he gives way himself
+ * survivor store removed, unregister, `probe->armed = 0;`: only who meets the breakpoint asks, and it is gone
+ * survivor branch always taken, executor, `XM_TASKS(1)`: whether the other task has ended does not matter to the second call
+ * survivor branch never taken, executor, `XM_TASKS(1)`: whether the other task has ended does not matter to the second call
+ */
