@@ -287,4 +287,6 @@ XM_INLINE_ void xm_pv_queued_unlock(struct xm_queued_lock *lock)
  * survivor store removed, `node->state = XM_Q_RUNNING;`: of who is at the head of the queue nobody asks the state
  * survivor store removed, `xm_q_hash[k].lock = 0;`: there are more places than waits
  * survivor store removed, `lock->pending = 0;`: nobody steals for longer than need be
+ * survivor branch always taken, cpu, `if ((value & ~0xffu) == 0) {`: it queues at once; that it may go ahead of who queues takes four vCPUs to show
+ * survivor branch never taken, cpu, `if ((value & ~0xffu) == 0) {`: it queues at once
  */

@@ -52,3 +52,9 @@ static void check(void) { XM_ASSERT(counter == 2); }
 XM_VCPU(boot_cpu);
 XM_VCPU(second_cpu);
 XM_FINAL(check);
+
+/*
+ * survivor branch always taken, xm_switch_quietly, `XM_TASKS(1)`: nobody counts quiet states here
+ * survivor store removed, xm_switch_quietly, `XM_TASKS(1)`: nobody counts quiet states here
+ * survivor branch never taken, boot_cpu, `XM_TASKS(1)`: the other task goes on until it ends, once it has its turn
+ */
