@@ -38,3 +38,10 @@ static void task(void)
 }
 
 XM_VCPU(task);
+
+/*
+ * survivor INT removed, `}`: a callee that does not give way leaves no return address behind
+ * survivor branch never taken, xm_switch, `XM_TASKS(1)`: there is one other task, and it gives way to nobody
+ * survivor branch always taken, xm_switch_quietly, `XM_TASKS(1)`: nobody counts quiet states here
+ * survivor branch never taken, task, `XM_TASKS(1)`: the other task goes on until it ends, once it has its turn
+ */
