@@ -433,7 +433,6 @@ export class Board {
   }
 
   guestCall(v: number, bus: VcpuBus, call: number, eax: number, edx: number): number {
-    this.distrustCode(v)
     return callGuest(this, v, bus, call, eax, edx)
   }
 

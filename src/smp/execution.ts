@@ -257,7 +257,10 @@ export class Execution {
     return tellers.length > 0 && this.#board.running() && tellers.some((monitor) => monitor.tells!(v, op))
   }
 
-  /** Nobody looks at single instructions (a memo, a monitor, an observer, an interrupt, a prefetch queue), and none is begun. */
+  /**
+   * Nobody looks at single instructions (a memo, a monitor, an observer, an interrupt, a prefetch queue), and none is begun. A mark that begins
+   * what they are judged by is learnt (`anyJudged`), and the pass started again: no block has to end with it.
+   */
   #mayRunBlocks(v: number): boolean {
     return (
       this.fence === null && !this.#board.memo.recording && !this.#board.sharing.anyJudged && !this.#board.watchers.seeInstructions() && this.#board.observer === null && this.#board.model.cpu.queueBytes === 0 && this.#board.sharing.interruptible[v] === 0 &&

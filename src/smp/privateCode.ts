@@ -13,7 +13,6 @@ import { EXECUTE } from './image.ts'
 import { PAGE_BYTES, type Memory } from './memory.ts'
 import type { Sharing } from './sharing.ts'
 import type { VcpuBus } from './vcpuBus.ts'
-import type { Watchers } from './watchers.ts'
 
 /** Every access goes to the bus, which decides whether it is an event. */
 const NOTHING_DIRECT: DirectMemory = { pages: new Int32Array(0), bytes: new Uint8Array(0), halves: new Uint16Array(0), words: new Int32Array(0) }
@@ -25,18 +24,16 @@ export class PrivateCode implements Code {
   readonly #bus: VcpuBus
   readonly #memory: Memory
   readonly #sharing: Sharing
-  readonly #watchers: Watchers
   readonly #bit: number
   /** Fetches are noted: the vCPUs run. */
   #noted = true
   #trusted = false
 
-  constructor(vcpu: number, cpu: Cpu, bus: VcpuBus, { memory, sharing, watchers }: Board) {
+  constructor(vcpu: number, cpu: Cpu, bus: VcpuBus, { memory, sharing }: Board) {
     this.#cpu = cpu
     this.#bus = bus
     this.#memory = memory
     this.#sharing = sharing
-    this.#watchers = watchers
     this.#bit = 1 << vcpu
     this.cache = new CodeCache(memory.u8, memory.firstByte, memory.map.sizeBytes / PAGE_BYTES, cpu.cls)
   }
@@ -53,8 +50,6 @@ export class PrivateCode implements Code {
   }
 
   find(eip: number): Block | null {
-    // A mark in the block before may have begun what is judged.
-    if (this.#sharing.anyJudged || this.#watchers.seeInstructions()) return null
     const memory = this.#memory
     const at = memory.index(eip)
     if (at < 0 || !this.#isPrivate(memory.granule(at)) || !memory.allows(eip, EXECUTE)) return null
