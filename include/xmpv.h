@@ -10,9 +10,9 @@
  *  XM_PV_SITE(site, op, clobbers)  its entry in a table of struct xm_pv_site, as .parainstructions has them
  *
  *  xm_pv_patch(site, form)       rewrites a site as its operation now stands: XM_PV_DIRECT a call of the function, XM_PV_INLINE its native code,
- *                                nothing at all where the function is xm_pv_ident; padded with NOPs. Returns the form that it took: the site stays
- *                                as it is where the code is too long, or the function clobbers what the site may not
- *
+ *                                nothing at all where the function is xm_pv_ident; padded with NOPs. Returns the form that it wrote, or XM_PV_LEFT:
+ *                                the site is as it was, as nothing fits, or the function clobbers what the site may not, or XM_PV_INDIRECT was asked for
+ *  xm_pv_form(site)              the form that the site has now
  * Without a rule: XM_PV_NO_CLOBBER_RULE, XM_PV_NO_LENGTH_RULE, XM_PV_NO_PADDING, XM_PV_IDENT_BY_NAME (an operation that is the identity natively is
  * taken for it whatever its function), defined before the include.
  *
@@ -117,6 +117,16 @@ __attribute__((unused, noinline)) XM_STATIC_ unsigned int xm_pv_patch(const stru
 #endif
 	xm_sync_core();
 	return form;
+}
+
+#define XM_PV_LEFT 0u
+/* A relative call is no native code: that works wherever it is copied to. The indirect call stands behind what is saved around it. */
+XM_INLINE_ unsigned int xm_pv_form(const struct xm_pv_site *site)
+{
+	const unsigned char *const call = site->at + (site->bytes - 6) / 2;
+	if (call[0] == 0xff && call[1] == 0x15 && *(const unsigned int *)(call + 2) == (unsigned int)&xm_pv_ops[site->op])
+		return XM_PV_INDIRECT;
+	return site->at[0] == 0xe8 ? XM_PV_DIRECT : XM_PV_INLINE;
 }
 
 #endif /* XMPV_H */
