@@ -2,6 +2,7 @@
 import { checkImage } from '../src/explore/check.ts'
 import { assembleImage } from '../src/guest/asm/index.ts'
 import { makeModel } from '../src/smp/model.ts'
+import { pagingOn } from '../test/paging.ts'
 
 const PAGE = 0x400000
 /** What a read that faults gives. */
@@ -51,7 +52,6 @@ export function program({ edits, users, shares, locked, flush }: Shootdown, with
   }
   const others = Array.from({ length: users }, (_, u) => u + 1)
   let reads = 0
-  const on = '    mov eax, dir\n    mov cr3, eax\n    mov eax, 0x10\n    mov cr4, eax\n    mov eax, cr0\n    or eax, 0x80010000\n    mov cr0, eax\n'
   const read = () => {
     const after = `after${reads++}`
     return `    mov ebx, [gone]\n    mov ebp, ${after}\n    mov eax, [${PAGE}]\n${after}: bt dword [allowed + ebx * 4], eax\n    setc al\n    movzx eax, al\n    assert "reads what was not gone"\n`
@@ -68,14 +68,14 @@ export function program({ edits, users, shares, locked, flush }: Shootdown, with
     const own = shares ? `    mov dword [gone], ${k + 1}\n${read()}` : `    mov dword [gone], ${k + 1}\n`
     return `${change}${here}    mov ecx, [mask]\n    mov [waiting], ecx\n${ask}wait${k}:\n${wait}${own}`
   })
-  const user = (u: number) => `user${u}:\n    lock or dword [mask], ${1 << u}\n${on}    sti\n    nop\n${read()}stay${u}: cmp dword [over], 0\n    je stay${u}\n    ret\n`
+  const user = (u: number) => `user${u}:\n    lock or dword [mask], ${1 << u}\n${pagingOn()}    sti\n    nop\n${read()}stay${u}: cmp dword [over], 0\n    je stay${u}\n    ret\n`
   const handler = (u: number) =>
     `answer${u}: push eax\n${piece('flush there', FLUSH[flush])}${piece('answer', `lock and dword [waiting], ${~(1 << u) >>> 0}`)}    pop eax\n    iret\n`
   const source = `.vcpu shooter
 ${others.map((u) => `.vcpu user${u}\n.handler ${0xf0 + u}, answer${u}`).join('\n')}
 .handler 14, fault
 shooter:
-${shares ? on : ''}${shoot.join('')}    mov dword [over], 1
+${shares ? pagingOn() : ''}${shoot.join('')}    mov dword [over], 1
     ret
 ${others.map(user).join('')}${others.map(handler).join('')}
 fault: add esp, 4

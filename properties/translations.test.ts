@@ -8,6 +8,7 @@ import { Machine } from '../src/smp/machine.ts'
 import { PageMap } from '../src/smp/memory.ts'
 import type { KnobValue, Model } from '../src/smp/model.ts'
 import { Sharing } from '../src/smp/sharing.ts'
+import { pagingOn } from '../test/paging.ts'
 
 const RUNS = Number(process.env.XMCHECK_RUNS ?? 30)
 const FAULT = 99
@@ -141,14 +142,7 @@ changer:
 ${change.join('\n')}
     ret
 user:
-    mov eax, dir
-    mov cr3, eax
-    mov eax, 0x90
-    mov cr4, eax
-    mov eax, cr0
-    or eax, 0x80010000
-    mov cr0, eax
-${use.join('\n')}
+${pagingOn('dir', 0x80)}${use.join('\n')}
     ret
 fault: add esp, 4
     mov [esp], ebp

@@ -1,11 +1,11 @@
 /** Programs that run on page tables, some of whose entries are written while others walk them. */
+import { pagingOn } from '../../test/paging.ts'
 import type { Dice } from './dice.ts'
 import { access, line, REGISTERS, type Item } from './items.ts'
 import type { Parts } from './kinds.ts'
 
 /** Pages whose translations change stand from here on. */
 const LINEAR = 0x400000
-const SWITCH_ON = ['mov eax, dir', 'mov cr3, eax', 'mov eax, 0x90', 'mov cr4, eax', 'mov eax, cr0', 'or eax, 0x80010000', 'mov cr0, eax']
 
 const entry = (dice: Dice) => (dice.chance(20) ? '0' : `frame${1 + dice.below(2)} + ${dice.of(['0x67', '0x67', '0x27', '0x07', '0x65', '0x167'])}`)
 
@@ -37,7 +37,7 @@ export function paging(dice: Dice): Parts {
     return dice.chance(30) ? edit(dice) : dice.chance(40) ? invalidate(dice) : access(dice, ['x', 'frame1', 'table0'])
   }
   const both = dice.chance(25)
-  const on: Item = () => SWITCH_ON.map((text) => `    ${text}`)
+  const on: Item = () => pagingOn('dir', 0x80).trimEnd().split('\n')
   const first = Array.from({ length: 1 + dice.below(2) }, both ? user : other)
   const second = [use(dice), ...Array.from({ length: dice.below(3) }, user)]
   if (dice.chance(40)) second.reverse()

@@ -5,6 +5,7 @@ import { assembleImage } from '../../src/guest/asm/index.ts'
 import { recordTrace, replayTrace } from '../../src/replay/record.ts'
 import { decodeTrace, encodeTrace } from '../../src/replay/trace.ts'
 import { makeModel } from '../../src/smp/model.ts'
+import { pagingOn } from '../paging.ts'
 
 const image = (change: string, claims = '.dirty table, 4096') =>
   assembleImage(
@@ -14,14 +15,8 @@ const image = (change: string, claims = '.dirty table, 4096') =>
 .handler 14, fault
 changer: ${change}
     ret
-writer: mov eax, dir
-    mov cr3, eax
-    mov eax, 0x10
-    mov cr4, eax
-    mov eax, cr0
-    or eax, 0x80010000
-    mov cr0, eax
-    mov ebp, after
+writer:
+${pagingOn()}    mov ebp, after
     mov dword [0x400000], 1
 after: ret
 fault: add esp, 4

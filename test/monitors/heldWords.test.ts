@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { checkImage } from '../../src/explore/check.ts'
 import { assembleImage } from '../../src/guest/asm/index.ts'
 import { makeModel } from '../../src/smp/model.ts'
+import { pagingOn } from '../paging.ts'
 
 const check = (code: string, engine: 'graph' | 'dpor' = 'graph') => checkImage(assembleImage(`${code}\nsection .data\nalign 64\nentry: dd 1, 2, 3\nflag: dd 0`, { title: 'pending' }), makeModel(), { engine })
 const kindOf = (body: string) => check(`.vcpu go\ngo:\n${body}\nret`).violation?.kind ?? null
@@ -112,14 +113,7 @@ mov eax, table + 0x63
 mov [dir + 4], eax
 mov eax, page + 0x63
 mov [table], eax
-mov eax, 0x10
-mov cr4, eax
-mov eax, dir
-mov cr3, eax
-mov eax, cr0
-or eax, 0x80000000
-mov cr0, eax
-${mark} table, 4
+${pagingOn()}${mark} table, 4
 mov eax, [0x400000]
 settled table, 4
 ret

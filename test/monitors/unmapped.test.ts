@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { checkImage } from '../../src/explore/check.ts'
 import { assembleImage } from '../../src/guest/asm/index.ts'
 import { makeModel } from '../../src/smp/model.ts'
+import { pagingOn } from '../paging.ts'
 
 /** vCPU 0 takes the page at 4 MB away and makes `claim`; vCPU 1 makes `use` after `told`. */
 function judge(claim: string, use: string, change = 'mov dword [table], 0'): string {
@@ -15,14 +16,8 @@ unmapper:
     ${claim}
     mov dword [told], 1
     ret
-user: mov eax, dir
-    mov cr3, eax
-    mov eax, 0x10
-    mov cr4, eax
-    mov eax, cr0
-    or eax, 0x80010000
-    mov cr0, eax
-    cmp dword [told], 1
+user:
+${pagingOn()}    cmp dword [told], 1
     jne .out
     mov ebp, .out
     ${use}

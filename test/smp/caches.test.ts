@@ -7,6 +7,7 @@ import { formatSharing, parseSharing } from '../../src/replay/sharingText.ts'
 import { timelineOf } from '../../src/replay/timeline.ts'
 import { decodeTrace, encodeTrace } from '../../src/replay/trace.ts'
 import { makeModel, type KnobValue } from '../../src/smp/model.ts'
+import { pagingOn } from '../paging.ts'
 
 const PWT = 0x08
 const PCD = 0x10
@@ -30,14 +31,7 @@ setup: mov eax, page
     mov dword [low + eax * 4], 0
     ret
 `
-const ON = `    mov eax, dir
-    mov cr3, eax
-    mov eax, 0x10
-    mov cr4, eax
-    mov eax, cr0
-    or eax, 0x80010000
-    mov cr0, eax
-`
+const ON = pagingOn()
 /** Sets PAT entry 1 (PWT), or 5 (PAT and PWT), to memory type `type`. */
 const pat = (entry: 1 | 5, type: number) => {
   const half = 0x00070006 | (type << 8)
@@ -90,14 +84,8 @@ setup: mov eax, page
     mov dword [low + eax * 8], 0
     ret
 .vcpu go
-go: mov eax, pdpt
-    mov cr3, eax
-    mov eax, 0x20
-    mov cr4, eax
-    mov eax, cr0
-    or eax, 0x80010000
-    mov cr0, eax
-${alias}${TOUCH}    ret
+go:
+${pagingOn('pdpt', 0x20)}${alias}${TOUCH}    ret
 section .tables
 align 4096
 pdpt: dd dir + 1, 0, 0, 0, 0, 0, dir2 + 1, 0

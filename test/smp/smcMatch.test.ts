@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest'
 import { checkImage } from '../../src/explore/check.ts'
 import { assembleImage } from '../../src/guest/asm/index.ts'
 import { makeModel } from '../../src/smp/model.ts'
+import { pagingOn } from '../paging.ts'
 
 const ALIAS = 0x400000
 /** The low 4 MB are mapped as they are; at ALIAS stands `code` once more. */
@@ -14,14 +15,8 @@ const program = (body: string) => assembleImage(`
     mov dword [directory + 4], table + 0x67
     mov dword [table], code + 0x63
     ret
-  go: mov eax, 0x10
-    mov cr4, eax
-    mov eax, directory
-    mov cr3, eax
-    mov eax, cr0
-    or eax, 0x80010000
-    mov cr0, eax
-    ${body}
+  go:
+${pagingOn('directory')}    ${body}
     cmp eax, 2
     sete al
     movzx eax, al

@@ -14,16 +14,8 @@ import type { MachineImage } from '../../src/smp/image.ts'
 import { PageMap } from '../../src/smp/memory.ts'
 import { makeModel, type KnobValue } from '../../src/smp/model.ts'
 import { Sharing } from '../../src/smp/sharing.ts'
+import { pagingOn as on } from '../paging.ts'
 
-/** Turns paging on: page directory `directory`, CR4 as given (4 MB pages always), write protection for the kernel too. */
-const on = (directory = 'dir', cr4 = 0) => `    mov eax, ${directory}
-    mov cr3, eax
-    mov eax, ${cr4 | 0x10}
-    mov cr4, eax
-    mov eax, cr0
-    or eax, 0x80010000
-    mov cr0, eax
-`
 const PGE = 0x80
 const PAE = 0x20
 
