@@ -12,6 +12,10 @@ type Way = 'single' | 'blocks' | 'remembered'
 const explore = (image: MachineImage, names: readonly string[], fetch: string, way: Way) =>
   everyState(image, makeModel({ fetch, localSteps: 64 }), names, { memo: way === 'remembered', observed: way === 'single' })
 
+const STORE_THEN_LOAD = `p1: mov dword [y], 1
+  mov eax, [x]
+  mov [r1], eax
+  ret`
 const PROGRAMS: Readonly<Record<string, { readonly text: string; readonly names: readonly string[]; readonly outcomes: number }>> = {
   'store buffering in loops': {
     text: `.vcpu p0\n.vcpu p1
@@ -23,10 +27,7 @@ p0: mov ecx, 2
   jnz .next
   mov [r0], ebx
   ret
-p1: mov dword [y], 1
-  mov eax, [x]
-  mov [r1], eax
-  ret`,
+${STORE_THEN_LOAD}`,
     names: ['r0', 'r1'],
     outcomes: 9,
   },
@@ -73,10 +74,7 @@ p0: mov ecx, 3
   mov ebx, [y]
   mov [r0], ebx
   ret
-p1: mov dword [y], 1
-  mov eax, [x]
-  mov [r1], eax
-  ret`,
+${STORE_THEN_LOAD}`,
     names: ['r0', 'r1'],
     outcomes: 4,
   },

@@ -99,26 +99,9 @@ export function matchOperand(code: Code, operand: Concrete, draft: Draft): boole
       noteWidth(type, draft, true)
       draft.opcodeRegister = operand.register!.number
       return true
-    case 'S':
-      return isRegister(operand, 'segment', 0) && setReg(operand, '', draft)
-    case 'C':
-      return isRegister(operand, 'control', 0) && setReg(operand, '', draft)
-    case 'D':
-      return isRegister(operand, 'debug', 0) && setReg(operand, '', draft)
-    case 'T':
-      return isRegister(operand, 'test', 0) && setReg(operand, '', draft)
-    case 'P':
-      return isRegister(operand, 'mmx', 0) && setReg(operand, '', draft)
-    case 'V':
-      return isRegister(operand, 'xmm', 0) && setReg(operand, '', draft)
-    case 'N':
-      return isRegister(operand, 'mmx', 0) && setRm(operand, '', draft)
-    case 'U':
-      return isRegister(operand, 'xmm', 0) && setRm(operand, '', draft)
     case 'Q':
     case 'W':
-      if (operand.kind === 'memory') return matchMemory(operand, type, bytes, draft)
-      return isRegister(operand, method === 'Q' ? 'mmx' : 'xmm', 0) && setRm(operand, '', draft)
+      return operand.kind === 'memory' ? matchMemory(operand, type, bytes, draft) : matchSpecial(method, operand, draft)
     case 'I':
     case 'sI':
       return operand.kind === 'immediate' && matchImmediate(operand, code, bytes, draft)
@@ -133,8 +116,21 @@ export function matchOperand(code: Code, operand: Concrete, draft: Draft): boole
       draft.memory = null
       return true
     default:
-      return matchFixed(type, operand, draft)
+      return method in SPECIAL ? matchSpecial(method, operand, draft) : matchFixed(type, operand, draft)
   }
+}
+
+/** Methods that name registers of a class of its own, and the field of ModRM that has them. */
+const SPECIAL: Readonly<Record<string, readonly [registerClass: string, field: 'reg' | 'rm']>> = {
+  S: ['segment', 'reg'], C: ['control', 'reg'], D: ['debug', 'reg'], T: ['test', 'reg'], P: ['mmx', 'reg'], V: ['xmm', 'reg'],
+  N: ['mmx', 'rm'], Q: ['mmx', 'rm'], U: ['xmm', 'rm'], W: ['xmm', 'rm'],
+} // prettier-ignore
+
+function matchSpecial(method: string, operand: Concrete, draft: Draft): boolean {
+  const [registerClass, field] = SPECIAL[method]
+  if (!isRegister(operand, registerClass, 0)) return false
+  draft[field] = operand.register!.number
+  return true
 }
 
 function isRegister(operand: Concrete, registerClass: string, bytes: number): boolean {
