@@ -587,4 +587,9 @@ XM_INLINE_ void xm_clflush(const volatile void *p)
 #define XM_KIND_DIRTY 22
 #define XM_DIRTY_BITS(table) XM_RECORD_(XM_KIND_DIRTY, #table, &(table), sizeof(table), 0)
 
+/*
+ * A vCPU that has done its part and stays to answer interrupts: for (;;) xm_hlt();  That is idling, no lost wake-up, as the loop leads nowhere
+ * else; the program has ended where all others have, or idle too.
+ */
+
 #endif /* XMCHECK_H */

@@ -30,6 +30,8 @@ import { VcpuBus } from './vcpuBus.ts'
 import { WAKE_IN_TIME } from './wakes.ts'
 import { Watchers } from './watchers.ts'
 
+const HLT_BYTES = 1
+
 /** How often things that a verdict must not be vacuous about were reached, over all executions. */
 export interface Coverage {
   /** Check point id to evaluations. */
@@ -457,6 +459,11 @@ export class Board {
     return !this.hasEnded(v) && (!this.sharesPcpus || ((this.store.w[ON_PCPU] >>> v) & 1) === 1) && (this.cpus[v].r[SHADOW] & SHADOW_NMI) === 0
   }
 
+  /** Address of the instruction that it stands at: the one that put it to sleep, where it sleeps. */
+  instructionAt(v: number): number {
+    return (this.cpus[v].r[EIP] - (this.quietWord(v, PENDING) === AT_HALT ? HLT_BYTES : 0)) >>> 0
+  }
+
   /** It waits for a kick or an interrupt. */
   sleeps(v: number): boolean {
     const pending = this.quietWord(v, PENDING)
@@ -488,8 +495,13 @@ export class Board {
 
   /** Its code and its stack are at linear addresses that are physical ones. */
   isFlat(v: number): boolean {
+    return (this.cpus[v].r[CR0] & CR0_PG) === 0 && this.hasFlatSegments(v)
+  }
+
+  /** They are at linear addresses that are those of the program, in 32-bit segments. */
+  hasFlatSegments(v: number): boolean {
     const { r } = this.cpus[v]
-    return (r[CR0] & CR0_PG) === 0 && r[SEG_BASE + CS] === 0 && r[SEG_BASE + SS] === 0 && (r[SEG_ATTR + CS] & r[SEG_ATTR + SS] & ATTR_BIG) !== 0
+    return r[SEG_BASE + CS] === 0 && r[SEG_BASE + SS] === 0 && (r[SEG_ATTR + CS] & r[SEG_ATTR + SS] & ATTR_BIG) !== 0
   }
 
   /** The dword at `address` of the stack of `v`, unsigned; null: unknown. */

@@ -4,12 +4,14 @@
  */
 import { decode, type Op } from '../cpu/decode.ts'
 import { ALL_LIVE, CARRY_LIVE, liveAt, OTHER_FLAGS_LIVE, partsOf, type LiveRegisters, type Surroundings } from '../cpu/liveness.ts'
-import { CF, DR7, EBP, EFLAGS, EIP, ESP, EVENT, EVENT_VALID, TF, VM } from '../cpu/registers.ts'
+import { walkTables, Walk } from '../cpu/paging.ts'
+import { CF, CR0, CR0_PG, DR7, EBP, EFLAGS, EIP, ESP, EVENT, EVENT_VALID, TF, VM } from '../cpu/registers.ts'
 import { wayOutOf, type WayOut } from '../cpu/wayOut.ts'
 import type { Board } from './board.ts'
 import { WINDOW } from './fetchView.ts'
 import { EXECUTE } from './image.ts'
 import { ENDED, STATUS } from './layout.ts'
+import { Peek } from './obtainable.ts'
 import type { CodeView } from './spins.ts'
 
 /** Bytes of a stack that are looked through for return addresses, and lengths of the calls before them. */
@@ -99,25 +101,52 @@ export class KnownCode {
 
   /** Where code that goes round through these addresses would go otherwise (cpu/wayOut.ts). */
   wayOut(v: number, executed: ReadonlySet<number>): WayOut {
-    return this.#board.isFlat(v) ? wayOutOf(executed, this.#returnsOf(v), (eip) => this.#opAt(eip)) : 'ends'
+    if (!this.#board.hasFlatSegments(v)) return 'ends'
+    const physicalOf = this.#pagesOf(v)
+    const opAt = (eip: number) => this.#opAt(eip, physicalOf)
+    return wayOutOf(executed, this.#returnsOf(v, physicalOf, opAt), opAt)
+  }
+
+  /** It sleeps, and whatever wakes it, it comes back to that: it waits for nothing. */
+  idles(v: number): boolean {
+    return this.#board.sleeps(v) && this.wayOut(v, new Set([this.#board.instructionAt(v)])) === null
+  }
+
+  /** From linear addresses of `v` to physical ones, by the page tables as they are; below 0: none. */
+  #pagesOf(v: number): (linear: number) => number {
+    const { memory, cpus } = this.#board
+    const { r } = cpus[v]
+    if ((r[CR0] & CR0_PG) === 0) return (linear) => linear
+    const peek = new Peek(memory, null)
+    const walk = new Walk()
+    return (linear) => {
+      walkTables(r, peek, peek.reset(), linear, 0, false, walk)
+      return peek.stop !== 0 || walk.entry === 0 ? -1 : ((walk.entry & ~0xfff) | (linear & 0xfff)) >>> 0
+    }
   }
 
   /** What looks like return addresses on the stack of `v`, innermost first, below the one that it started with. */
-  #returnsOf(v: number): number[] {
+  #returnsOf(v: number, physicalOf: (linear: number) => number, opAt: (eip: number) => Op | null): number[] {
     const start = this.#board.image.vcpus[v].registers[ESP]
     const returns: number[] = []
+    const isCall = (op: Op | null, length: number) => op?.row?.mnemonic === 'call' && op.length === length
     for (let offset = 0; this.#board.cpus[v].r[ESP] + offset < start && offset < STACK_SCANNED; offset += 4) {
-      const value = this.#board.stackAt(v, (this.#board.cpus[v].r[ESP] + offset) >>> 0)
+      const value = this.#board.stackAt(v, physicalOf((this.#board.cpus[v].r[ESP] + offset) >>> 0))
       if (value === null) break
-      if (CALL_LENGTHS.some((length) => this.#opAt((value - length) >>> 0)?.row?.mnemonic === 'call' && this.#opAt((value - length) >>> 0)?.length === length)) returns.push(value >>> 0)
+      if (CALL_LENGTHS.some((length) => isCall(opAt((value - length) >>> 0), length))) returns.push(value >>> 0)
     }
     return returns
   }
 
-  #opAt(eip: number): Op | null {
+  #opAt(eip: number, physicalOf = (linear: number) => linear): Op | null {
+    const { memory } = this.#board
     const bytes = new Uint8Array(2 * WINDOW)
     let length = 0
-    for (; length < WINDOW && this.#board.memory.allows(eip + length, EXECUTE); length++) bytes[length] = this.#board.memory.u8[this.#board.memory.index(eip + length)]
+    for (; length < WINDOW; length++) {
+      const at = physicalOf(eip + length)
+      if (at < 0 || !memory.allows(at, EXECUTE)) break
+      bytes[length] = memory.u8[memory.index(at)]
+    }
     const op = decode(bytes, 0, length, true)
     return op.length === 0 || op.length > length ? null : op
   }

@@ -22,7 +22,7 @@ import type { Observer } from './events.ts'
 import type { MachineImage } from './image.ts'
 import { KnownCode } from './knownCode.ts'
 import {
-  AT_END, AT_LOAD, AT_LOCAL, AT_NOTHING, AT_POLL, ENDED, PENDING, PENDING_ADDRESS, PHASE, PHASE_DONE, PHASE_FINAL, PHASE_INIT, PHASE_RUN, RUNNABLE,
+  AT_END, AT_LOAD, AT_LOCAL, AT_NOTHING, AT_POLL, ENDED, PENDING, PENDING_ADDRESS, PHASE, PHASE_DONE, PHASE_FINAL, PHASE_INIT, PHASE_RUN, POSED, RUNNABLE,
   STATUS,
 } from './layout.ts'
 import type { Model } from './model.ts'
@@ -243,8 +243,8 @@ export class Machine extends Board {
   }
 
   /**
-   * Whether its stack, monitors' state and registers besides `eventRegisters` are what they were before the steps of these numbers (oldest
-   * first, all of this vCPU, all quiet).
+   * Whether its stack, monitors' state, registers besides `eventRegisters`, and the question that it stands at are what they were before the
+   * steps of these numbers (oldest first, all of this vCPU, all quiet).
    */
   restored(v: number, steps: readonly number[]): boolean {
     const olds = new Map<number, number>()
@@ -252,7 +252,7 @@ export class Machine extends Board {
     for (const step of steps)
       this.store.forEachBetween(this.#marks[step], step + 1 < this.step ? this.#marks[step + 1] - 2 : this.store.top, (index, old) => {
         const isRegister = index >= base + MAIN_REGISTERS && index < base + REGISTER_WORDS
-        if ((isRegister || (index >= this.layout.ghosts && index < this.layout.quiet)) && !olds.has(index)) olds.set(index, old)
+        if ((isRegister || index === base + POSED || (index >= this.layout.ghosts && index < this.layout.quiet)) && !olds.has(index)) olds.set(index, old)
       })
     for (const [index, old] of olds) if (this.store.w[index] !== old) return false
     return true
@@ -351,7 +351,7 @@ export class Machine extends Board {
       }
     }
     // No actor can take a step and not all have ended.
-    if (!ended) return this.#deadlock(actors)
+    if (!ended && !this.#endIdle(actors)) return this.#deadlock(actors)
     this.effect = true
     if (phase === PHASE_INIT) this.#startVcpus()
     else if (phase === PHASE_RUN && this.image.final !== null) {
@@ -359,6 +359,17 @@ export class Machine extends Board {
       this.#enter(0, this.image.final)
       this.#progressPhase()
     } else this.store.set(PHASE, PHASE_DONE)
+  }
+
+  /** Who is left is idle for good: that is an end. False: somebody waits. */
+  #endIdle(actors: number): boolean {
+    const open = Array.from({ length: actors }, (_, v) => v).filter((v) => !this.hasEnded(v))
+    if (!open.every((v) => this.#known.idles(v))) return false
+    for (const v of open) {
+      this.setWord(v, STATUS, ENDED)
+      this.setPending(v, AT_END, 0, 0, 1)
+    }
+    return true
   }
 
   #deadlock(actors: number): void {

@@ -6,17 +6,17 @@ import type { Model } from './model.ts'
 import type { Sharing } from './sharing.ts'
 import { sameDirectory, type TlbRecords } from './tlbRecords.ts'
 
-/** Page-table entries as memory has them now; remembers which were read. */
-class Peek implements WalkPort {
+/** Page-table entries as memory has them now; remembers which were read. Without `sharing` nobody is told that they were. */
+export class Peek implements WalkPort {
   high = 0
   /** An entry was where no memory is. */
   stop = 0
   readonly read = new Int32Array(2)
   count = 0
   readonly #memory: Memory
-  readonly #sharing: Sharing
+  readonly #sharing: Sharing | null
 
-  constructor(memory: Memory, sharing: Sharing) {
+  constructor(memory: Memory, sharing: Sharing | null) {
     this.#memory = memory
     this.#sharing = sharing
   }
@@ -44,7 +44,7 @@ class Peek implements WalkPort {
       return 0
     }
     this.read[this.count++] = physical
-    this.#sharing.noteWalk(memory.granule(at), memory.granule(at + sizeBytes - 1))
+    this.#sharing?.noteWalk(memory.granule(at), memory.granule(at + sizeBytes - 1))
     this.high = sizeBytes === 8 ? memory.load(at + 4, 4) : 0
     return memory.load(at, 4)
   }

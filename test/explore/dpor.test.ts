@@ -100,6 +100,16 @@ describe('loops', () => {
     expect(wait(carry, undefined, '    clc').counts().complete).toBe(3)
   })
 
+  it('are none where a vCPU that can be interrupted comes to a choice: it stands where it stood, but at the choice', () => {
+    const unmapped = `.vcpu unmapper\n.vcpu user\n.init setup\n.handler 0xfd, flush\n.handler 14, skip
+setup: mov dword [directory], 0xe3\nlea eax, [table + 0x63]\nmov [directory + 4], eax\nlea eax, [page + 0x63]\nmov [table], eax\nret
+unmapper: xor eax, eax\nxchg [table], eax\nipi 1, 0xfd\nunmapped 0x400000, 4096\nret
+user: mov eax, 0x10\nmov cr4, eax\nmov eax, directory\nmov cr3, eax\nmov eax, cr0\nor eax, 0x80000000\nmov cr0, eax\nsti\nnop\nmov eax, [0x400000]\nafter: cli\nret
+skip: mov dword [esp + 4], after\nadd esp, 4\niret\nflush: push eax\nmov eax, cr3\nmov cr3, eax\npop eax\niret
+section .data\nalign 4096\ndirectory: times 1024 dd 0\ntable: times 1024 dd 0\npage: times 1024 dd 0`
+    expect(checkImage(assembleImage(unmapped, { title: 'choice' }), makeModel(), { engine: 'dpor' }).violation?.kind).toBe('stale-translation')
+  })
+
   it('are no waits when they publish and withdraw', () => {
     const text = `.vcpu p0\np0:\nagain:\n    mov dword [y], 1\n    mov dword [y], 0\n    mov eax, [x]\n    test eax, eax\n    jz again\n    ret
 .vcpu p1\np1:\n    mov eax, [y]\n    mov dword [x], 1\n    ret\nsection .data\nalign 4\nx: dd 0\ny: dd 0\n`

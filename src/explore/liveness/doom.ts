@@ -31,7 +31,8 @@ export function doomOf(graph: StateGraph, vcpus: number): Doom | null {
         // Executions that an assumption cuts do not count: nothing is known of what they would lead to.
         if (targets[edge] === NOWHERE) mask = all
         else if ((label & EDGE_FINITE) === 0) {
-          mask |= hope[targets[edge]]
+          // Who is idle for good ends by the last step of another.
+          mask |= hope[targets[edge]] | ended[targets[edge]]
           ends |= ending[targets[edge]]
           if ((label & (EDGE_EFFECT | EDGE_PROGRESS)) !== 0) mask |= 1 << choiceVcpu(label)
         }

@@ -35,6 +35,8 @@ export interface Live extends Explorable {
   /** Where it stands, for people. */
   place(vcpu: number): string
   eip(vcpu: number): number
+  /** Address of the instruction that it stands at: the one that put it to sleep, where it sleeps. */
+  instructionAt(vcpu: number): number
   symbolize(address: number): string
 }
 

@@ -124,11 +124,11 @@ export function whoWaits(machine: Live, { schedule, from }: Lasso): number[] {
   const executed = Array.from({ length: machine.vcpuCount }, () => new Set<number>())
   schedule.forEach((choice, step) => {
     if (step === from) {
-      executed.forEach((places, v) => places.add(machine.eip(v)))
+      executed.forEach((places, v) => places.add(machine.instructionAt(v)))
       machine.observer = (event) => event.kind === 'instruction' && executed[event.vcpu].add(event.address)
     }
     machine.take(choice)
-    if (step >= from) executed[choiceVcpu(choice)].add(machine.eip(choiceVcpu(choice)))
+    if (step >= from) executed[choiceVcpu(choice)].add(machine.instructionAt(choiceVcpu(choice)))
   })
   machine.observer = null
   const open = [...executed.keys()].filter((v) => !machine.hasEnded(v))
