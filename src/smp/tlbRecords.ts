@@ -159,28 +159,28 @@ export class TlbRecords {
   }
 
   /** Whether `keepOnly` would take something away. */
-  wouldLose(vcpu: number, page: number, entry: number, views: number): boolean {
-    for (let k = this.pageCount(vcpu) - 1; k >= 0; k--) if (this.#isOther(vcpu, k, page, entry) && (this.viewsAt(vcpu, k) & views) !== 0) return true
+  wouldLose(vcpu: number, page: number, entry: number, views: number, alike: (other: number) => boolean): boolean {
+    for (let k = this.pageCount(vcpu) - 1; k >= 0; k--) if (this.#isOther(vcpu, k, page, entry, alike) && (this.viewsAt(vcpu, k) & views) !== 0) return true
     return false
   }
 
   /**
-   * Of the translations of `page` by pages of the size of `entry`, only that one can still be used through `views`. One of another size may stand
-   * beside it, and either be used (SDM vol. 3A 5.10.2.3).
+   * Of the translations of `page` by pages of the size of `entry`, only that one can still be used through `views`, and those that are `alike`: it
+   * may be one of them. One of another size may stand beside it, and either be used (SDM vol. 3A 5.10.2.3).
    */
-  keepOnly(vcpu: number, page: number, entry: number, views: number): void {
+  keepOnly(vcpu: number, page: number, entry: number, views: number, alike: (other: number) => boolean): void {
     for (let k = this.pageCount(vcpu) - 1; k >= 0; k--) {
-      if (!this.#isOther(vcpu, k, page, entry)) continue
+      if (!this.#isOther(vcpu, k, page, entry, alike)) continue
       const record = this.#page(vcpu, k)
       this.#store.set(record, this.#store.w[record] & ~views)
       if (this.viewsAt(vcpu, k) === 0) this.#removePage(vcpu, k)
     }
   }
 
-  /** Record `k` is another translation of `page`, by a page of the size of `entry`. */
-  #isOther(vcpu: number, k: number, page: number, entry: number): boolean {
+  /** Record `k` is another translation of `page`, by a page of the size of `entry`, and not `alike`. */
+  #isOther(vcpu: number, k: number, page: number, entry: number, alike: (other: number) => boolean): boolean {
     const other = this.entryAt(vcpu, k)
-    return this.pageAt(vcpu, k) === page && other !== entry && ((other ^ entry) & PS) === 0
+    return this.pageAt(vcpu, k) === page && other !== entry && ((other ^ entry) & PS) === 0 && !alike(other)
   }
 
   #removePage(vcpu: number, k: number): void {

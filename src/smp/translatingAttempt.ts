@@ -16,6 +16,8 @@ export class TranslatingAttempt extends Attempt {
   #walkSeen = false
   /** The walk at hand began in an earlier step: its entries may be of different ages. */
   #walkSpans = false
+  /** It has set accessed or dirty bits. */
+  #walkMarks = false
 
   walk32(physical: number): number {
     return this.#walk(physical, 4)
@@ -26,7 +28,7 @@ export class TranslatingAttempt extends Attempt {
 
   walkMark(physical: number, bits: number, expected: number): boolean {
     if (this.cpu.stop !== 0) return false
-    if (this.isReplaying) return this.nextAnswer() === 1
+    if (this.isReplaying) return this.#marked(this.nextAnswer() === 1)
     if (this.peeking) {
       this.unready = true
       return true
@@ -41,7 +43,11 @@ export class TranslatingAttempt extends Attempt {
       this.observe('walk', physical, 4, memory.load(memory.index(physical), 4))
     }
     this.record(unchanged ? 1 : 0)
-    return unchanged
+    return this.#marked(unchanged)
+  }
+  #marked(done: boolean): boolean {
+    this.#walkMarks ||= done
+    return done
   }
 
   walkOr(physical: number, bits: number): void {
@@ -78,6 +84,7 @@ export class TranslatingAttempt extends Attempt {
     const { translations } = machine
     if (this.cpu.stop !== 0 || translations === null || !this.running) return NOT_CACHED
     this.#walkSpans = this.isReplaying
+    this.#walkMarks = false
     if (this.#walkSpans) {
       const kind = this.nextAnswer()
       if (kind === NOT_CACHED) return kind
@@ -131,7 +138,7 @@ export class TranslatingAttempt extends Attempt {
     const { translations } = this.machine
     if (this.cpu.stop !== 0 || translations === null || !this.running || this.replayed() || this.peeking) return
     if (this.#walkSeen || this.#walkSpans) this.machine.noteTranslating(this.vcpu)
-    translations.fill(this.vcpu, linear, access, walk, this.#walkSpans)
+    translations.fill(this.vcpu, linear, access, walk, this.cpu.r, { spans: this.#walkSpans, marks: this.#walkMarks })
     this.recordAgain(0)
   }
 

@@ -124,9 +124,8 @@ export class Translations {
       if (records.pageAt(vcpu, k) !== page || (records.viewsAt(vcpu, k) & view) === 0) continue
       const entry = records.entryAt(vcpu, k)
       const refused = denied(walks.context, entry, access)
-      // A store through an entry that is not dirty walks, to set D.
-      if (!refused && (access & W) !== 0 && (entry & D) === 0) continue
-      if (refused ? now === 0 && error === (errorOf(walks.context, access) | P) : now !== 0 && ((now ^ entry) & (~0xfff | UNCACHED)) === 0 && (unset & entry) === 0) continue
+      if (!refused && !passes(entry, access)) continue
+      if (refused ? now === 0 && error === (errorOf(walks.context, access) | P) : now !== 0 && leadsAlike(now, entry) && (unset & entry) === 0) continue
       this.#option(CACHED_PAGE, entry, 0)
     }
     const region = linear & records.regionMask(vcpu)
@@ -148,19 +147,25 @@ export class Translations {
     this.highs[this.count++] = high
   }
 
-  /** `vcpu` uses the cached translation `entry`: then its TLB holds no other one of that page. */
-  use(vcpu: number, linear: number, access: number, entry: number): void {
+  /**
+   * `vcpu` uses the cached translation `entry`: then its TLB holds no other one of that page.
+   * @param alike whether nobody could tell if it was this other one that was used
+   */
+  use(vcpu: number, linear: number, access: number, entry: number, alike: (other: number) => boolean = () => false): void {
     if (this.#model.tlbSplit === 'each') return
     const page = linear & ~0xfff
     const views = this.#views(access)
-    if (this.#cachesMatter && this.#records.wouldLose(vcpu, page, entry, views)) this.#losing(vcpu)
-    this.#records.keepOnly(vcpu, page, entry, views)
+    if (this.#cachesMatter && this.#records.wouldLose(vcpu, page, entry, views, alike)) this.#losing(vcpu)
+    this.#records.keepOnly(vcpu, page, entry, views, alike)
   }
 
-  /** A walk gave `walk` for an access of `vcpu`; `spans`: others ran while it was made. */
-  fill(vcpu: number, linear: number, access: number, walk: Walk, spans: boolean): void {
+  /**
+   * A walk gave `walk` for an access of `vcpu`, the registers of which are `r`; `spans`: others ran while it was made; `marks`: it has set accessed or
+   * dirty bits. Where it has not, it may as well have been a cached translation that leads there.
+   */
+  fill(vcpu: number, linear: number, access: number, walk: Walk, r: Int32Array, { spans, marks }: { readonly spans: boolean; readonly marks: boolean }): void {
     const page = linear & ~0xfff
-    this.use(vcpu, linear, access, walk.entry | A)
+    this.use(vcpu, linear, access, walk.entry | A, (other) => !marks && leadsAlike(other, walk.entry) && passes(other, access) && !denied(r, other, access))
     if (this.#speculates) {
       // A walk whose levels are of different ages gives what no walk at one moment does.
       if (spans && !this.#obtainable.of(vcpu, page).some((other) => covers(other, walk.entry))) this.#records.addPage(vcpu, page, walk.entry | A, this.#views(access))
@@ -327,6 +332,16 @@ export class Translations {
   #pagesOf(vcpu: number): readonly number[] {
     return this.#sharing.pagesOf(vcpu)
   }
+}
+
+/** Two translations lead to the same place, through the same caches. */
+function leadsAlike(a: number, b: number): boolean {
+  return ((a ^ b) & (~0xfff | UNCACHED)) === 0
+}
+
+/** An access through this translation needs no walk: a store does, to set D. */
+function passes(entry: number, access: number): boolean {
+  return (access & W) === 0 || (entry & D) !== 0
 }
 
 function overlaps(a: number, aBytes: number, b: number, bBytes: number): boolean {

@@ -145,6 +145,26 @@ faults: dd 0
     expect(verdict(counting.replace('mov eax, 2', 'mov eax, 1'))).toBe('assertion')
     expect(verdict(counting.replace('mov eax, 2', 'mov eax, 1'), { tlb: 'none' })).toBe('unknown/complete')
   })
+  it('that were taken away are still there after an access that needs none of them', () => {
+    const source = (between: string) => `.vcpu only
+.handler 14, fault
+fault: mov esp, ebp
+    ret
+only:
+${on()}    mov ebp, esp
+    lock and dword [table], 0xfffffffd
+${between}    mov dword [0x400000], 5
+    assert 0, "written"
+    ret
+${TABLES}`
+    const read = '    mov eax, [0x400000]\n'
+    for (const tlbSplit of ['split', 'unified', 'each']) expect(verdict(source(read), { tlbSplit })).toBe('assertion')
+    expect(verdict(source(`${read}    invlpg [0x400000]\n`))).toBe('unknown/complete')
+    // A walk that has set a bit was one.
+    const walks = `    lock and dword [table], 0xffffffdf\n${read}    mov eax, [table]\n    shr eax, 5\n    and eax, 1\n    assume eax\n`
+    expect(verdict(source(walks))).toBe('unknown/complete')
+    expect(verdict(source(walks), { tlbSplit: 'each' })).toBe('assertion')
+  })
   it('that were taken away may still be used', () => {
     const deny = '    mov dword [table], pageA + 0x65'
     const source = (flush: string) => `.handler 14, fault\nfault: mov esp, ebp\n    ret\n${remote(deny, `    mov ebp, esp\n${flush}    mov dword [0x400000], 5\n    assert 0, "written"\n`)}`

@@ -1,0 +1,76 @@
+/** A paging program as machine code, and every way in which the explored machine can end it. */
+import { assembleImage } from '../../src/index.ts'
+import type { MachineImage } from '../../src/smp/image.ts'
+import { Machine } from '../../src/smp/machine.ts'
+import { PageMap } from '../../src/smp/memory.ts'
+import type { Model } from '../../src/smp/model.ts'
+import { Sharing } from '../../src/smp/sharing.ts'
+import { pagingOn } from '../../test/paging.ts'
+import { behaviourOf } from '../fuzz/reference.ts'
+import { FAULT, isAccess, TABLES, TABLES_BYTES, type Op, type PagingProgram } from './program.ts'
+
+const RESULTS = 0x210000
+const RESULTS_BYTES = 64
+
+function codeOf(op: Op, label: string, result: number, cr4: number): string[] {
+  switch (op.kind) {
+    case 'mfence':
+      return ['mfence']
+    case 'invlpg':
+      return [`invlpg [${op.at}]`]
+    case 'cr3':
+      return [`mov eax, ${op.root}`, 'mov cr3, eax']
+    case 'pge':
+      return [`mov eax, ${cr4 & ~0x80}`, 'mov cr4, eax', `mov eax, ${cr4}`, 'mov cr4, eax']
+  }
+  const value = 'value' in op ? op.value : 0
+  const access = {
+    load: [`mov eax, [${op.at}]`], store: ['mov eax, 0', `mov dword [${op.at}], ${value}`], xchg: [`mov eax, ${value}`, `xchg [${op.at}], eax`],
+    and: ['mov eax, 0', `lock and dword [${op.at}], ${value}`], or: ['mov eax, 0', `lock or dword [${op.at}], ${value}`],
+  }[op.kind]
+  return [`mov ebp, ${label}`, ...access, `${label}:`, `mov [${result}], eax`]
+}
+
+/** A vCPU that faults goes on behind the access, with FAULT in EAX. */
+export function assemblyOf({ pae, protects, memory, vcpus }: PagingProgram): string {
+  const cr4 = pae ? 0xb0 : 0x90
+  const code = vcpus.flatMap(({ root, ops }, v) => {
+    const on = root === null ? '' : pagingOn(String(root), cr4, protects ? undefined : '0x80000000')
+    let accesses = 0
+    const body = ops.flatMap((op, k) => codeOf(op, `after${v}_${k}`, isAccess(op) ? RESULTS + v * RESULTS_BYTES + 4 * accesses++ : 0, cr4))
+    return [`.vcpu p${v}`, `p${v}:`, on, ...body, 'ret']
+  })
+  const words = memory.toSorted(([a], [b]) => a - b).flatMap(([at, value]) => [`resb ${at} - $`, `dd ${value}`])
+  return [
+    '.handler 14, fault', ...code, 'fault: add esp, 4', 'mov [esp], ebp', `mov eax, ${FAULT}`, 'iret',
+    `section .results ${RESULTS}`, `resb ${vcpus.length * RESULTS_BYTES}`, `section .tables ${TABLES}`, ...words, `resb ${TABLES + TABLES_BYTES} - $`, '',
+  ].join('\n')
+}
+
+export interface Ends {
+  readonly ends: ReadonlySet<string>
+  readonly states: number
+}
+
+/** What vCPUs have read, and the words of the tables and frames that are not 0. */
+export function endText(results: readonly (readonly number[])[], words: Iterable<readonly [number, number]>): string {
+  const hex = (value: number) => (value >>> 0).toString(16)
+  return `${results.map((list) => list.map(hex).join(' ')).join(' | ')} ; ${[...words].map(([at, value]) => `${hex(at)}=${hex(value)}`).join(' ')}`
+}
+
+/** Null: there are more states than that. */
+export function machineEnds(program: PagingProgram, model: Model, statesMax: number): Ends | null {
+  const image: MachineImage = assembleImage(assemblyOf(program), { title: 'generated' })
+  const pages = new PageMap(image.regions)
+  const sharing = new Sharing(pages.sizeBytes / 4, image.vcpus.length)
+  const endOf = ({ memory }: Machine) => {
+    const word = (at: number) => memory.load(memory.index(at), 4)
+    const words: [number, number][] = []
+    for (let at = TABLES; at < TABLES + TABLES_BYTES; at += 4) if (word(at) !== 0) words.push([at, word(at)])
+    return endText(program.vcpus.map(({ ops }, v) => ops.filter(isAccess).map((_, k) => word(RESULTS + v * RESULTS_BYTES + 4 * k))), words)
+  }
+  const behaviour = behaviourOf(() => new Machine(image, model, { sharing, pages }), endOf, statesMax)
+  if (behaviour === null) return null
+  if (behaviour.violations.size > 0 || behaviour.stuck) throw new Error(`the machine: ${[...behaviour.violations].join() || 'stuck'}`)
+  return behaviour
+}
