@@ -310,7 +310,7 @@ export class Machine extends Board {
     if (this.image.init !== null) {
       store.set(PHASE, PHASE_INIT)
       this.#enter(0, this.image.init)
-      for (let v = 1; v < this.cpus.length; v++) this.setPending(v, AT_LOCAL, 0, 0, 1)
+      for (let v = 1; v < this.cpus.length; v++) this.setPending(v, AT_NOTHING, 0, 0, 1)
       this.#progressPhase()
     } else this.#startVcpus()
   }
