@@ -22,7 +22,7 @@ import type { Observer } from './events.ts'
 import type { MachineImage } from './image.ts'
 import { KnownCode } from './knownCode.ts'
 import {
-  AT_END, AT_LOAD, AT_LOCAL, AT_NOTHING, AT_POLL, ENDED, PENDING, PENDING_ADDRESS, PHASE, PHASE_DONE, PHASE_FINAL, PHASE_INIT, PHASE_RUN, POSED, RUNNABLE,
+  AT_END, AT_LOAD, AT_NOTHING, AT_POLL, ENDED, PENDING, PENDING_ADDRESS, PHASE, PHASE_DONE, PHASE_FINAL, PHASE_INIT, PHASE_RUN, POSED, RUNNABLE,
   STATUS,
 } from './layout.ts'
 import type { Model } from './model.ts'
