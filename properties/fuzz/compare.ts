@@ -5,18 +5,16 @@ import type { DporOptions, Fault } from '../../src/explore/dpor/options.ts'
 import { DporSearch } from '../../src/explore/dpor/search.ts'
 import { finish } from '../../src/explore/explorable.ts'
 import { GraphSearch } from '../../src/explore/graph/search.ts'
-import { monitorsFor } from '../../src/explore/monitors/index.ts'
 import { judgeLasso } from '../../src/explore/liveness/lasso.ts'
 import { LiveSearch } from '../../src/explore/liveness/search.ts'
 import { assembleImage } from '../../src/index.ts'
 import type { MachineImage } from '../../src/smp/image.ts'
-import { Machine } from '../../src/smp/machine.ts'
+import type { Machine } from '../../src/smp/machine.ts'
 import { parseRung } from '../../src/smp/model.ts'
-import { PageMap } from '../../src/smp/memory.ts'
-import { Sharing } from '../../src/smp/sharing.ts'
 import { classOf } from '../../test/explore/classOf.ts'
+import { endOf, machinesOf } from './machines.ts'
 import { behaviourOf } from './reference.ts'
-import { isExact, textOf, WORDS_BYTES, type Program } from './program.ts'
+import { isExact, textOf, type Program } from './program.ts'
 
 const COHERENT = parseRung('coherent')!
 const STATES_MAX = 6000
@@ -24,7 +22,6 @@ const STATES_MAX = 6000
 const EXECUTIONS_MAX = 100
 const CLASS_STATES_MAX = 12_000
 const EVENTS_MAX = 200_000
-const CODE_BYTES = 256
 /** Kinds of programs that can hang: their liveness is judged, too. */
 const LIVE: ReadonlySet<string> = new Set(['spins', 'turns', 'interrupts', 'sleeps', 'judged'])
 
@@ -44,20 +41,6 @@ export type EngineFault = Fault | 'graph-skips-drain'
 export const FAULTS: Readonly<Record<Exclude<EngineFault, 'no-fetch-order'>, readonly string[]>> = {
   'no-drain-race': [], 'no-sleep-wakeup': [], 'lost-race': [], 'no-wait-reversal': ['turns'], 'no-open-ways': ['code', 'sharedCode', 'interrupts'],
   'no-flags': ['turns'], 'no-walk-drains': ['paging'], 'graph-skips-drain': [],
-}
-
-/** Machines that learn together; those that are asked for with `true` forget, as the graph engine's do. */
-function machinesOf(image: MachineImage, { model, parts }: Program): (forgets?: boolean) => Machine {
-  const pages = new PageMap(image.regions)
-  const sharing = new Sharing(pages.sizeBytes / 4, image.vcpus.length)
-  return (forgets = false) => new Machine(image, model, { sharing, pages, forgets, monitors: parts.monitored ? monitorsFor(image) : [] })
-}
-
-/** The words that vCPUs wrote, the code, and what else the program names. */
-function endOf(image: MachineImage, { parts }: Program): (machine: Machine) => string {
-  const places = [['words', WORDS_BYTES], ['p0', CODE_BYTES], ...(parts.watched ?? [])] as const
-  const spans = places.map(([name, bytes]) => [image.symbols.find((symbol) => symbol.name === name)!.address, bytes] as const)
-  return ({ memory }) => spans.map(([address, bytes]) => memory.u8.subarray(memory.index(address), memory.index(address) + bytes).join()).join(' ')
 }
 
 export function compare(program: Program, fault: EngineFault | null = null): Outcome {

@@ -1,11 +1,9 @@
 /** A paging program as machine code, and every way in which the explored machine can end it. */
 import { assembleImage } from '../../src/index.ts'
-import type { MachineImage } from '../../src/smp/image.ts'
-import { Machine } from '../../src/smp/machine.ts'
-import { PageMap } from '../../src/smp/memory.ts'
+import type { Machine } from '../../src/smp/machine.ts'
 import type { Model } from '../../src/smp/model.ts'
-import { Sharing } from '../../src/smp/sharing.ts'
 import { pagingOn } from '../../test/paging.ts'
+import { machinesOf, type MachinesOptions } from '../fuzz/machines.ts'
 import { behaviourOf } from '../fuzz/reference.ts'
 import { FAULT, isAccess, TABLES, TABLES_BYTES, type Op, type PagingProgram } from './program.ts'
 
@@ -58,19 +56,15 @@ export function endText(results: readonly (readonly number[])[], words: Iterable
   return `${results.map((list) => list.map(hex).join(' ')).join(' | ')} ; ${[...words].map(([at, value]) => `${hex(at)}=${hex(value)}`).join(' ')}`
 }
 
-/** Null: there are more states than that. */
-export function machineEnds(program: PagingProgram, model: Model, statesMax: number): Ends | null {
-  const image: MachineImage = assembleImage(assemblyOf(program), { title: 'generated' })
-  const pages = new PageMap(image.regions)
-  const sharing = new Sharing(pages.sizeBytes / 4, image.vcpus.length)
+/** With violations by their kinds, `stuck` if it may hang. Null: there are more states than that. */
+export function machineEnds(program: PagingProgram, model: Model, statesMax: number, options?: MachinesOptions): Ends | null {
+  const image = assembleImage(assemblyOf(program), { title: 'generated' })
   const endOf = ({ memory }: Machine) => {
     const word = (at: number) => memory.load(memory.index(at), 4)
     const words: [number, number][] = []
     for (let at = TABLES; at < TABLES + TABLES_BYTES; at += 4) if (word(at) !== 0) words.push([at, word(at)])
     return endText(program.vcpus.map(({ ops }, v) => ops.filter(isAccess).map((_, k) => word(RESULTS + v * RESULTS_BYTES + 4 * k))), words)
   }
-  const behaviour = behaviourOf(() => new Machine(image, model, { sharing, pages }), endOf, statesMax)
-  if (behaviour === null) return null
-  if (behaviour.violations.size > 0 || behaviour.stuck) throw new Error(`the machine: ${[...behaviour.violations].join() || 'stuck'}`)
-  return behaviour
+  const behaviour = behaviourOf(machinesOf(image, { model, parts: { bodies: [] } }, options), endOf, statesMax)
+  return behaviour && { ends: new Set([...behaviour.ends, ...behaviour.violations, ...(behaviour.stuck ? ['stuck'] : [])]), states: behaviour.states }
 }

@@ -324,11 +324,16 @@ export class Sharing {
     return this.version !== version
   }
 
-  /** Makes everything visible: exploration without the reduction, for tests against it. */
-  shareEverything(): void {
-    this.shared.fill(1)
-    this.fetchers.fill(-1)
+  /** Makes everything visible, or these granules: exploration without the reduction, for tests against it. */
+  shareEverything(which: (g: number) => boolean = () => true): void {
+    for (let g = 0; g < this.shared.length; g++) {
+      if (!which(g)) continue
+      this.shared[g] = 1
+      this.fetchers[g] = -1
+      this.walked[g] = 1
+    }
     this.codeShared = true
+    this.tablesChange = true
     this.version++
   }
 
