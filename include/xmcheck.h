@@ -443,7 +443,7 @@ XM_INLINE_ void xm_irq_restore(unsigned int flags)
  * ---- Code that is written: what may be claimed of it ----
  *
  *  XM_CALLS(site, functions...)  at file scope: each pass over that site calls exactly one of these functions, once, be the
- *                       call executed there or emulated; needs XM_SITE or XM_FORMS too
+ *                       call executed there, emulated, or made by the #BP handler itself; needs XM_SITE or XM_FORMS too
  *  XM_BUILDING(ptr, bytes)  this code is being written, and may not be executed (an INT3 at its first byte may) until
  *                       XM_BUILT(ptr, bytes)
  */

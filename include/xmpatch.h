@@ -19,7 +19,7 @@
  *  xm_absent(vcpu)                 in XM_INIT: that vCPU does not take part yet
  *  xm_online()                     it does from here on, and runs what was patched meanwhile; then it may turn interrupts on
  *  xm_text_poke(site, bytes, n, steps)  Linux' text_poke_bp: an INT3 over the first byte, the others, the first;
- *                                  `steps` names the synchronisations that are made: XM_SYNC1 | XM_SYNC2 | XM_SYNC3
+ *                                  `steps` names the synchronisations that are made: XM_SYNC1 | XM_SYNC2 | XM_SYNC3; `bytes`: what xm_emulate() takes
  *  xm_text_poke_emulating(site, bytes, n, steps, emulate)  the same; who hits the INT3 does `emulate`: the form before, where
  *                                  the one after cannot be emulated
  *  xm_text_poke_write(site, bytes, n, steps)  the steps alone, for #BP handlers of one's own
@@ -216,7 +216,7 @@ XM_INLINE_ void xm_emulate_ret(struct xm_int3_frame *frame)
 	frame->cs = target;
 }
 
-/* Carries out the instruction at `bytes`, meant for `site`: call, indirect call, jmp, RET, or a NOP of 5 bytes. */
+/* Carries out the instruction at `bytes`, meant for `site`: call, indirect call, jmp, RET, or a NOP of 5 bytes; what else is written needs a #BP handler of its own. */
 XM_INLINE_ void xm_emulate(struct xm_int3_frame *frame, unsigned int site, const unsigned char *bytes)
 {
 	const unsigned int next = site + 5;

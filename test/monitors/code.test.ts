@@ -224,9 +224,37 @@ describe('calls of a pass', () => {
     expect(judge(tail('call new\nret'))).toBe(HOLDS)
   })
 
+  const moved = 'pop edx\nmov [.to], edx\npop edx\npop ecx\npush dword site + 5\npush ecx\npush edx\npush dword new\niret\nsection .bss\n.to: resd 1\nsection .text'
   it('is emulated', () => {
-    const moved = 'pop edx\nmov [.to], edx\npop edx\npop ecx\npush dword site + 5\npush ecx\npush edx\npush dword new\niret\nsection .bss\n.to: resd 1\nsection .text'
     expect(withoutVacuity(judge(source(moved)))).toBe('unknown')
+  })
+
+  describe('by the handler itself', () => {
+    const skip = 'add dword [esp], 4\niret'
+    const handler = (calls: string, more = '') => withoutVacuity(judge(source(`${calls}\n${skip}${more}`)))
+    it('count, from whatever depth', () => {
+      expect(handler('call new')).toBe('unknown')
+      expect(handler('call helper', '\nhelper: push eax\ncall new\npop eax\nret')).toBe('unknown')
+      expect(handler('call helper', '\nhelper: ret')).toBe('lost-call')
+      expect(handler('call helper\ncall new', '\nhelper: ret')).toBe('unknown')
+    })
+    it('are not two, nor one beside an emulated one', () => {
+      expect(handler('call new\ncall old')).toBe('double-call')
+      expect(handler('call helper\ncall helper', '\nhelper: call new\nret')).toBe('double-call')
+      expect(handler(`call old\n${moved}`)).toBe('double-call')
+    })
+    it('are not those of a function that was called, nor of an interrupt', () => {
+      expect(withoutVacuity(judge(source(`call new\n${skip}`).replace('new: ret', 'new: call old\nret')))).toBe('unknown')
+      const interrupted = (calls: string) => withoutVacuity(judge(source(`sti\nnop\ncli\n${calls}\n${skip}\n.irq 1, 0x20, timer, 1\ntimer: call old\niret`), {}, ['graph']))
+      expect(interrupted('')).toBe('lost-call')
+      expect(interrupted('call new')).toBe('unknown')
+    })
+    it('end with its return', () => {
+      // It goes on at the site, which is whole again, and calls; or behind it, where a call is no call of the site.
+      expect(withoutVacuity(judge(source('dec dword [esp]\niret', 'mov byte [site], 0xcc\nmov byte [site], 0xe8'), {}, ['graph']))).toBe('unknown')
+      const behind = source('mov dword [esp], behind\niret').replace('site: call old', 'site: call old\n nop\n ret\nbehind: push eax\n push eax\n push eax\n call new\n pop eax\n pop eax\n pop eax\n jmp site + 5')
+      expect(judge(behind)).toBe('lost-call')
+    })
   })
 
   it('need a site', () => {

@@ -399,9 +399,9 @@ export const BLOCK_OBJECTS: readonly { readonly name: string; readonly defines: 
 // prettier-ignore
 export const BLOCK_SOURCES: Readonly<Record<string, string>> = {
   'include/xmalias.h': '5cd6b6ac908cc2918e7a4ea6651d0cbe12b74fd18e6ab70fe190a7e39db6210d',
-  'include/xmcheck.h': '44a0ab1cdf921f1eea266f2822ed5ea23160f5095b8d25c1ff7b018274e34938',
+  'include/xmcheck.h': '6f74a402152da31210b83ce7aff9ef009174c734383a6422b301b784f7fa625d',
   'include/xmnmi.h': '287504be7a261ecd32a436270b45134d9f05d1929490bc7befe3eae8f29e8aa3',
-  'include/xmpatch.h': '467db125eb5e3522f06abf7ae16c10a3444517d6a9d4fe9219987ab3330fe4b4',
+  'include/xmpatch.h': '5cc96a4815a3dbd90e9591ca1490da2e81ea13378a2ad8a5924238e5929d25b9',
   'include/xmprobe.h': '391973bd4b29a6bb41957424f4f89457a4c61d0386b87293a12538dccb2682fe',
   'include/xmpv.h': 'a9db713a82a66e5b2f1a5d86d688452c4cccf5caf5ef1acbc65cfa57e9bbfce7',
   'include/xmstatic.h': '50a1482f89dc6f3b817897ecdb49773d9645ff0fad07b06c95b309244d487754',
