@@ -127,6 +127,7 @@ export function checkOptionsOf(flags: SearchFlags): CheckOptions {
       ...(stale === undefined ? {} : { stale }),
       ...(states === undefined ? {} : { states }),
       memory,
+      returnsSoon: true,
     },
   }
 }

@@ -5,6 +5,7 @@ import { InputError } from '../guest/inputError.ts'
 import { ScheduleError } from '../replay/schedule.ts'
 import { KnobError } from '../smp/model.ts'
 import { DivergedError, EXIT, UsageError } from './errors.ts'
+import { packageFile, readSource } from './files.ts'
 
 if (process.env.NO_COLOR || process.argv.includes('--no-color')) chalk.level = 0
 
@@ -29,6 +30,7 @@ const wanted = Object.keys(COMMANDS).filter((name) => !Object.hasOwn(COMMANDS, n
 
 const program = new Command('xmcheck')
   .description('explores the interleavings of real i386 machine code on several vCPUs')
+  .version(JSON.parse(readSource(packageFile('package.json'))!).version, '--version', 'print the version')
   .showHelpAfterError('(xmcheck help shows what there is)')
   .exitOverride()
 for (const name of wanted) (await COMMANDS[name]())(program)

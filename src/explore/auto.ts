@@ -15,7 +15,8 @@ export interface Contender {
   readonly name: string
   /** How long an event of it takes, beside those of others; default 1. */
   readonly eventCost?: number
-  readonly start: () => Search
+  /** @param seconds that it has; absent: as long as it takes */
+  readonly start: (seconds?: number) => Search
 }
 
 export interface AutoOptions {
@@ -62,12 +63,12 @@ export class AutoSearch implements Search {
     if (this.#winner !== null || this.#interrupted) return false
     const { seconds = Infinity } = this.#options
     const elapsed = (performance.now() - this.#started) / 1000
-    if (this.#sampling !== null) return this.#sample(elapsed > seconds)
+    if (this.#sampling !== null) return this.#sample(this.#sampling)
     const contender = this.#present()
     if (contender === null) return this.#allFailed()
     if (elapsed > seconds) return this.#timeIsOver()
     if (this.#options.sampling !== null && elapsed > seconds * EXHAUSTIVE_SHARE) {
-      this.#startSampling(this.#options.sampling, `no engine had come to an end in ${Math.round(elapsed)} s: the rest of the time was for samples`)
+      this.#startSampling(this.#options.sampling, seconds - elapsed, `no engine had come to an end in ${Math.round(elapsed)} s: the rest of the time was for samples`)
       return true
     }
     if (contender.search.advance()) {
@@ -138,7 +139,9 @@ export class AutoSearch implements Search {
       this.#why = this.#reasonOf(this.#winner)
       return false
     }
-    this.#startSampling(this.#options.sampling, this.#running.map(({ name, failed }) => `${name} gave no answer: ${failed?.reasons[0] ?? ''}`).join('; '))
+    const { seconds = Infinity } = this.#options
+    const left = seconds - (performance.now() - this.#started) / 1000
+    this.#startSampling(this.#options.sampling, left, this.#running.map(({ name, failed }) => `${name} gave no answer: ${failed?.reasons[0] ?? ''}`).join('; '))
     return true
   }
 
@@ -150,15 +153,13 @@ export class AutoSearch implements Search {
     return false
   }
 
-  #startSampling({ name, start }: Contender, why: string): void {
-    this.#sampling = { name, search: start(), eventCost: 1, failed: null }
+  #startSampling({ name, start }: Contender, seconds: number, why: string): void {
+    this.#sampling = { name, search: start(seconds === Infinity ? undefined : seconds), eventCost: 1, failed: null }
     this.#why = why
   }
 
-  #sample(over: boolean): boolean {
-    const sampling = this.#sampling!
-    if (over) sampling.search.stop()
-    if (sampling.search.advance() && !over) return true
+  #sample(sampling: Running): boolean {
+    if (sampling.search.advance()) return true
     for (const one of this.#running) if (one.failed === null) one.search.stop()
     // A bound that was covered says more than samples do.
     const bounded = this.#running.find((one) => (one.failed ?? one.search.verdict()).verdict === 'holds')

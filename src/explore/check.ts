@@ -4,6 +4,7 @@ import type { Machine } from '../smp/machine.ts'
 import type { CheckPointKind, MachineImage } from '../smp/image.ts'
 import type { KnobValue, Model } from '../smp/model.ts'
 import type { Sharing } from '../smp/sharing.ts'
+import { sourceOf, symbolAt, symbolize } from '../smp/symbols.ts'
 import { AutoSearch, type Contender } from './auto.ts'
 import { CheckpointError, keyOf, type Checkpoint } from './checkpoint.ts'
 import type { GraphCheckpoint } from './graph/checkpoint.ts'
@@ -94,7 +95,7 @@ export function startCheck(image: MachineImage, model: Model, options: CheckOpti
   const engine = options.engine ?? 'graph'
   const { seconds: _, ...untimed } = limits
   // A bound on memory is there by default, and ends a search of either order.
-  const isLimited = Object.keys(options.limits ?? {}).some((limit) => limit !== 'memory' && limit !== 'sliceEvents')
+  const isLimited = Object.keys(options.limits ?? {}).some((limit) => !['memory', 'sliceEvents', 'returnsSoon'].includes(limit))
   // Engines that run in turns learn apart: each must see what grows.
   const workshops = new Map<string, Workshop>()
   let tasks: TaskSearch | null = null
@@ -130,7 +131,7 @@ export function startCheck(image: MachineImage, model: Model, options: CheckOpti
     const graphOnly = limits.preemptions !== undefined || options.limits?.states !== undefined || liveness === 'progress' || liveness === 'termination'
     const { autoEvents } = options
     const within = autoEvents === undefined ? untimed : { ...untimed, sliceEvents: autoEvents }
-    const contender = (name: Exclude<Engine, 'auto'>, eventCost = 1): Contender => ({ name, eventCost, start: () => start(name, within) })
+    const contender = (name: Exclude<Engine, 'auto'>, eventCost = 1): Contender => ({ name, eventCost, start: (seconds) => start(name, seconds === undefined ? within : { ...within, seconds }) })
     return new AutoSearch({
       exhaustive: graphOnly ? [contender('graph')] : [contender('graph'), contender('dpor', DPOR_EVENT_COST)],
       ...(autoEvents === undefined ? {} : { firstEvents: autoEvents }),
@@ -143,8 +144,9 @@ export function startCheck(image: MachineImage, model: Model, options: CheckOpti
     const verdict = search.verdict()
     const workshop = workshops.get(search instanceof AutoSearch ? search.engine : engine)!
     const { sharing, makeAside } = workshop
-    const coverage: Coverage = tasks === null ? workshop.coverage : { ...tasks.reached, cut: tasks.reached.cutByAssumption }
-    const judged = inPlainSteps(withCycle(withLiveness(verdict), makeAside), workshop)
+    const { longSteps } = workshop.coverage
+    const coverage: Coverage = tasks === null ? workshop.coverage : { ...tasks.reached, cut: tasks.reached.cutByAssumption, longSteps }
+    const judged = inPlainSteps(withCycle(withLiveness(whereItRunsOn(verdict, image, longSteps, model)), makeAside), workshop)
     return {
       ...(shard === null ? withoutVacuity(judged, declaredBy(image), coverage) : asPart(judged, shard)),
       models: model.knobs,
@@ -225,6 +227,24 @@ function withLiveness(verdict: Verdict): Verdict {
       : { covered: 'none', text: verdict.strength === 'sampled' ? 'not judged: samples say nothing of runs that go on for ever' : 'not judged' },
   }
 }
+
+/** Places named where vCPUs run on without an event. */
+const LONG_PLACES = 3
+
+/** A search that was left before its end may have been busy with loops that nobody else has a part in. */
+function whereItRunsOn(verdict: Verdict, image: MachineImage, longSteps: Coverage['longSteps'], { localSteps }: Model): Verdict {
+  if (longSteps.size === 0 || verdict.verdict === 'violated' || verdict.strength === 'complete') return verdict
+  const byPlace = new Map<string, number>()
+  for (const [place, times] of longSteps) {
+    const [vcpu, eip] = [Math.floor(place / 2 ** 32), place % 2 ** 32]
+    const name = `vCPU ${vcpu} in ${symbolAt(image, eip)?.symbol.name ?? symbolize(image, eip)}${inBrackets(sourceOf(image, eip))}`
+    byPlace.set(name, (byPlace.get(name) ?? 0) + times)
+  }
+  const places = [...byPlace].sort(([, a], [, b]) => b - a).slice(0, LONG_PLACES)
+  const named = places.map(([name, times]) => `${name}, ${times} times`).join('; ')
+  return { ...verdict, reasons: [...verdict.reasons, `more than ${localSteps} instructions (knob localSteps) without an event that others could see: ${named}`] }
+}
+const inBrackets = (text: string) => (text === '' ? '' : ` (${text})`)
 
 /** Says no more of liveness than the verdict does of the rest. */
 function bounded(liveness: LivenessReport, strength: Verdict['strength']): LivenessReport {

@@ -33,6 +33,8 @@ export interface Limits {
   readonly memory?: MemoryLimit
   /** Events between two returns to whoever drives the search. */
   readonly sliceEvents?: number
+  /** Returns sooner where that takes long; no verdict depends on it. */
+  readonly returnsSoon?: boolean
 }
 
 /** A bound on memory; how much is used is known to whoever runs the search. */
@@ -53,7 +55,7 @@ export function workOf(events: number, { longSteps = 0 }: Explorable): number {
 export interface Progress {
   readonly states: number
   readonly events: number
-  /** `workOf`; absent: as many as events. */
+  /** `workOf` as the last whole slice ended; absent: as many as events. */
   readonly work?: number
   /** Preemptions of the schedules that are explored now. */
   readonly preemptions: number

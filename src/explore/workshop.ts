@@ -1,6 +1,6 @@
 /** What the machines of one exploration have in common: the image and the model, and what is learnt on the way. */
 import type { MachineImage } from '../smp/image.ts'
-import type { Coverage } from '../smp/board.ts'
+import { noCoverage } from '../smp/board.ts'
 import { Machine } from '../smp/machine.ts'
 import { PageMap } from '../smp/memory.ts'
 import type { Model } from '../smp/model.ts'
@@ -12,7 +12,7 @@ export class Workshop {
   readonly image: MachineImage
   readonly model: Model
   readonly sharing: Sharing
-  readonly coverage: Coverage = { points: new Map(), sites: new Map(), cut: 0 }
+  readonly coverage = noCoverage()
   readonly #pages: PageMap
 
   readonly #forgets: boolean

@@ -40,7 +40,11 @@ export interface Coverage {
   readonly sites: Map<string, number>
   /** Executions cut by an assumption. */
   cut: number
+  /** Where steps were cut for their length (`localSteps`), to how often: EIP, and 2^32 times the vCPU. */
+  readonly longSteps: Map<number, number>
 }
+
+export const noCoverage = (): Coverage => ({ points: new Map(), sites: new Map(), cut: 0, longSteps: new Map() })
 
 export interface BoardOptions {
   readonly monitors?: readonly Monitor[]
@@ -114,7 +118,7 @@ export class Board {
     const history = historyWords(vcpus, model.fetchHistory)
     this.image = image
     this.model = model
-    this.coverage = options.coverage ?? { points: new Map(), sites: new Map(), cut: 0 }
+    this.coverage = options.coverage ?? noCoverage()
     this.layout = layOut(vcpus, image.interrupts.length, history, model.fetchHistory, translationWords(vcpus, model), ghostWords, pages.sizeBytes / 4)
     this.#quietAt = this.layout.quiet
     this.store = new Store(this.layout.length, this.layout.quiet)
@@ -231,6 +235,14 @@ export class Board {
     const { points } = this.coverage
     points.set(id >>> 0, (points.get(id >>> 0) ?? 0) + 1)
     this.memo.notePoint(id)
+  }
+
+  /** The step of `v` is cut, as it has come so far without an event. */
+  noteLongStep(v: number): void {
+    this.longSteps++
+    const { longSteps } = this.coverage
+    const place = v * 2 ** 32 + (this.eip(v) >>> 0)
+    longSteps.set(place, (longSteps.get(place) ?? 0) + 1)
   }
 
   weaken(reason: string): void {

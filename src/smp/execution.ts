@@ -187,7 +187,7 @@ export class Execution {
       // A queue takes in what follows the store, so the store reaches memory before the vCPU moves on.
       if (!begun && this.#board.model.sc && this.#board.model.cpu.queueBytes > 0 && bus.buffer.count > 0) return this.#board.setPending(v, AT_BOUNDARY, 0, 0, 1)
       if (!begun && steps === this.#board.model.localSteps) {
-        this.#board.longSteps++
+        this.#board.noteLongStep(v)
         return this.#board.setPending(v, AT_LOCAL, 0, 0, 1)
       }
       boundaryOffered = false

@@ -13,6 +13,11 @@ const json = (...args: string[]) => {
   return { code, ...JSON.parse(out) }
 }
 
+it('says its version', () => {
+  const { version } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'))
+  expect(xmcheck('--version')).toEqual({ code: 0, out: `${version}\n`, err: '' })
+})
+
 describe('check', () => {
   it('gives the documented exit codes and fields', () => {
     expect(json('check', 'sb-fence.o')).toMatchObject({ code: 0, version: 1, verdict: 'holds', strength: 'complete', engine: 'graph', bounds: {}, violation: null })

@@ -3,6 +3,7 @@ import { choiceKind, choiceVcpu, DRAIN, RUN } from '../../smp/choice.ts'
 import { resourceCount } from '../../smp/footprint.ts'
 import { EIP } from '../../cpu/registers.ts'
 import { workOf } from '../explorable.ts'
+import { Pace } from '../pace.ts'
 import { isLive } from '../liveness/stateGraph.ts'
 import { Orders } from '../orders.ts'
 import type { Verdict } from '../verdict.ts'
@@ -23,8 +24,6 @@ import { Waits } from './waits.ts'
 import { WakeupSequence } from './wakeupSequence.ts'
 import { WakeupTree, type TreeNode } from './wakeupTree.ts'
 
-const SLICE_EVENTS = 65536
-const EVENTS_BETWEEN_CHECKS = 1024
 const LEARN_EVENTS = 256
 /** Events of one execution at the most. */
 const DEPTH_MAX = 100_000
@@ -36,6 +35,7 @@ export class Pass {
   readonly #machine: Reducible
   readonly #options: DporOptions
   readonly #started: number
+  readonly #pace: Pace
   readonly #path: Path
   readonly #tree = new WakeupTree()
   readonly #sleep: SleepSets
@@ -63,6 +63,7 @@ export class Pass {
     this.#machine = machine
     this.#options = options
     this.#started = started
+    this.#pace = new Pace(options, started)
     const path = new Path(machine, options)
     this.#path = path
     this.#sleep = new SleepSets(path)
@@ -158,18 +159,14 @@ export class Pass {
   }
 
   advance(): 'paused' | 'over' | 'grown' {
-    const until = this.work + (this.#options.sliceEvents ?? SLICE_EVENTS)
-    let check = this.work + EVENTS_BETWEEN_CHECKS
+    this.#pace.resume(this.work)
     if (!this.#over) this.#checkLimits()
     while (!this.#over) {
       if (this.#unreducible !== null) break
       if (!this.#step()) break
       if (this.grown && this.#learntEnough()) return 'grown'
-      if (this.work >= check) {
-        this.#checkLimits()
-        check = this.work + EVENTS_BETWEEN_CHECKS
-      }
-      if (this.work >= until && !this.#over) return 'paused'
+      if (this.#pace.looks(this.work) || this.events > (this.#options.events ?? Infinity)) this.#checkLimits()
+      if (this.#pace.pauses(this.work) && !this.#over) return 'paused'
     }
     if (this.grown && this.#problem === null) return 'grown'
     this.#over = true
@@ -178,6 +175,10 @@ export class Pass {
 
   get work(): number {
     return workOf(this.events, this.#machine)
+  }
+  /** Of whole slices. */
+  get workDone(): number {
+    return this.#pace.done
   }
 
   /**
@@ -460,9 +461,9 @@ export class Pass {
   }
 
   #checkLimits(): void {
-    const { seconds, events, memory } = this.#options
+    const { events, memory } = this.#options
     if (memory?.isOver() === true) this.stop(memory.reason)
-    if (seconds !== undefined && (performance.now() - this.#started) / 1000 > seconds) this.stop('the time was over')
+    if (this.#pace.timeIsOver) this.stop('the time was over')
     if (events !== undefined && this.events > events) this.stop('the limit of events was reached')
   }
 

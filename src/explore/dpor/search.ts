@@ -75,7 +75,7 @@ export class DporSearch implements Search {
   }
 
   progress(): Progress {
-    const { events, work, counts, done, orders } = this.#pass
+    const { events, workDone: work, counts, done, orders } = this.#pass
     return { states: events, events, work, preemptions: 0, executions: counts.complete, done, orders: { pairs: orders.pairs, both: orders.both } }
   }
 

@@ -12,15 +12,13 @@ import { generator } from '../generator.ts'
 import type { Live } from '../liveness/fairness.ts'
 import { endedOf, HELD_UP, isLive, Labeller, StateGraph, type SavedGraph } from '../liveness/stateGraph.ts'
 import { CHOICE_WORDS, END, ENDED, FIRST, FRAME_WORDS, Frames, KEEPS, NEXT, STATE } from './frames.ts'
+import { Pace } from '../pace.ts'
 import { NodeTable } from './nodeTable.ts'
 import { Sources } from '../sources.ts'
 import type { Verdict } from '../verdict.ts'
 
 /** Events that a search without order goes deep before it goes wide. */
 const STRIPE_EVENTS = 256
-const EVENTS_BETWEEN_CHECKS = 4096
-/** Events between two returns to whoever drives the search. */
-const SLICE_EVENTS = 65536
 
 /** A pass at work, as plain data: all that is needed to go on. Nodes and choices are numbers. */
 export interface SavedPass {
@@ -64,10 +62,9 @@ export class Pass {
   readonly #sources = new Sources()
   readonly #random: (() => number) | null
   readonly #byCost: boolean
+  readonly #pace: Pace
   #floor = 0
   #passMs = 0
-  #pauseAt = 0
-  #checkAt = EVENTS_BETWEEN_CHECKS
   #events = 0
   /** Events that only lead back to a node. */
   #retaken = 0
@@ -85,6 +82,7 @@ export class Pass {
     this.#machine = machine
     this.#limits = limits
     this.#started = started
+    this.#pace = new Pace(limits, started)
     this.#random = limits.seed === undefined ? null : generator(limits.seed)
     const live = edgesMax > 0 && isLive(machine) ? machine : null
     this.graph = live && new StateGraph(edgesMax, live.vcpuCount)
@@ -204,7 +202,7 @@ export class Pass {
     return {
       states: this.#nodes.states,
       events: this.#events,
-      work: workOf(this.#events, this.#machine),
+      work: this.#pace.done,
       preemptions: unpackCost(this.#level).preemptions,
     }
   }
@@ -220,7 +218,7 @@ export class Pass {
   #goOn(): 'done' | 'grown' | 'paused' {
     const machine = this.#machine
     if (machine.violation === null) {
-      this.#pauseAt = workOf(this.#events, machine) + (this.#limits.sliceEvents ?? SLICE_EVENTS)
+      this.#pace.resume(workOf(this.#events, machine))
       this.#checkMemory()
       if (this.#frames.length > 0) this.#descend()
       while (this.#frames.length === 0 && this.#advanceLevel());
@@ -280,7 +278,7 @@ export class Pass {
         }
         continue
       }
-      if (workOf(this.#events, machine) >= this.#pauseAt) return
+      if (this.#pace.pauses(workOf(this.#events, machine))) return
       rows[row + NEXT] = at + CHOICE_WORDS
       if (frames.choices[at + 1] === HELD_UP) continue
       const node = this.#path[this.#path.length - 1]
@@ -418,11 +416,9 @@ export class Pass {
     }
     const limits = this.#limits
     if (this.#nodes.states > (limits.states ?? Infinity) || this.#events > (limits.events ?? Infinity)) this.#stopped = 'limit'
-    const work = workOf(this.#events, machine)
-    if (work < this.#checkAt) return
-    this.#checkAt = work + EVENTS_BETWEEN_CHECKS
+    if (!this.#pace.looks(workOf(this.#events, machine))) return
     this.#checkMemory()
-    if ((performance.now() - this.#started) / 1000 > (limits.seconds ?? Infinity)) this.#stopped = 'limit'
+    if (this.#pace.timeIsOver) this.#stopped = 'limit'
   }
 
   #checkMemory(): void {

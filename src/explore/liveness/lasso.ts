@@ -3,7 +3,7 @@ import type { WayOut } from '../../cpu/wayOut.ts'
 import { choiceArgument, choiceKind, choiceVcpu, DESCHEDULE, DRAIN, packChoice, RUN, SCHEDULE } from '../../smp/choice.ts'
 import { FP_READ, FP_WORDS, FP_WRITE } from '../../smp/footprint.ts'
 import type { Violation } from '../../smp/monitor.ts'
-import { CHOICES_MAX } from '../explorable.ts'
+import { CHOICES_MAX, workOf } from '../explorable.ts'
 import { isFinite, isStrong, type Live, NOBODY, obligationOf } from './fairness.ts'
 
 export interface Lasso {
@@ -12,8 +12,8 @@ export interface Lasso {
   readonly from: number
 }
 
-/** Events that a run may make before it has to come to a state again. */
-const CLOSING_EVENTS_MAX = 100_000
+/** Work (`workOf`) of a run before it has to come to a state again. */
+const CLOSING_WORK_MAX = 100_000
 
 /**
  * Goes on after `schedule` in turns, fairly, until a state comes again.
@@ -26,7 +26,9 @@ export function closeFairly(machine: Live, schedule: readonly number[]): Lasso |
   const enabled = new Int32Array(CHOICES_MAX)
   const seen = new Map<string, number>()
   const vcpus = machine.vcpuCount
-  while (all.length < schedule.length + CLOSING_EVENTS_MAX) {
+  const workSoFar = () => workOf(all.length, machine)
+  const until = workSoFar() + CLOSING_WORK_MAX
+  while (workSoFar() < until) {
     const key = `${machine.store.h0} ${machine.store.h1}`
     const from = seen.get(key)
     if (from !== undefined) return { schedule: all, from }

@@ -5,11 +5,12 @@
 import { choiceKind, choiceVcpu, DESCHEDULE, isEvent } from '../../smp/choice.ts'
 import type { Violation } from '../../smp/monitor.ts'
 import { costOf, unpackCost } from '../cost.ts'
-import { CHOICES_MAX, finish, remake, type Explorable, type MemoryLimit, type Progress, type Search } from '../explorable.ts'
+import { CHOICES_MAX, finish, remake, workOf, type Explorable, type MemoryLimit, type Progress, type Search } from '../explorable.ts'
 import { generator } from '../generator.ts'
 import type { Live } from '../liveness/fairness.ts'
 import { goesRound, judgeLasso, type Lasso, whoWaits } from '../liveness/lasso.ts'
 import { endedOf, isLive } from '../liveness/stateGraph.ts'
+import { Pace } from '../pace.ts'
 import type { Verdict } from '../verdict.ts'
 import { isTouching, WalkOrders } from './walkOrders.ts'
 import { Pct, type Guarantee } from './pct.ts'
@@ -40,7 +41,6 @@ export function sample(makeMachine: () => Explorable, options: SampleOptions): V
   return finish(new SamplingSearch(makeMachine, options))
 }
 
-const SLICE_EVENTS = 65536
 /** Depths of bugs that PCT looks for, in turns. */
 const PCT_DEPTHS = [1, 2, 3]
 /** Random walks that come first where PCT needs to know how long executions are. */
@@ -53,6 +53,7 @@ export class SamplingSearch implements Search {
   readonly #options: SampleOptions
   readonly #sampler: Sampler
   readonly #started = performance.now()
+  readonly #pace: Pace
   readonly #choices = new Int32Array(CHOICES_MAX)
   readonly #seen = new Set<number>()
   readonly #orders = new WalkOrders()
@@ -64,7 +65,11 @@ export class SamplingSearch implements Search {
   /** Events of the longest execution that ended; executions that did not. */
   #longest = 0
   #open = 0
+  /** The execution at hand: whom it follows, who ran last, preemptions that it may still have; null: the next one has not begun. */
+  #strategy: Strategy | null = null
   #schedule: number[] = []
+  #current = -1
+  #left = Infinity
   /** vCPUs lost their pCPUs, or could have. */
   #deschedules = false
   #stopped: string | null = null
@@ -75,6 +80,7 @@ export class SamplingSearch implements Search {
     this.#makeMachine = makeMachine
     this.#options = options
     this.#sampler = options.sampler ?? 'random'
+    this.#pace = new Pace({ ...(options.seconds === undefined ? {} : { seconds: options.seconds }), returnsSoon: true }, this.#started)
     this.#machine = makeMachine()
     this.#begin()
   }
@@ -92,11 +98,15 @@ export class SamplingSearch implements Search {
   }
 
   advance(): boolean {
-    const { seconds = Infinity, executions, memory } = this.#options
-    if (memory?.isOver() === true) this.#outOfMemory = this.#stopped = memory.reason
-    const until = this.#events + SLICE_EVENTS
+    const { executions } = this.#options
+    this.#pace.resume(this.#work)
+    this.#checkMemory()
     while (this.#executions < executions && this.#stopped === null) {
-      const ended = this.#walk()
+      const outcome = this.#walk()
+      if (outcome === 'paused') {
+        if (this.#stopped === null) return true
+        break
+      }
       const { violation, sharing } = this.#machine
       if (sharing.grown) {
         // Steps end elsewhere now: walk again with what was learnt.
@@ -104,36 +114,58 @@ export class SamplingSearch implements Search {
         this.#begin()
       } else {
         this.#executions++
-        if (violation !== null || (!ended && this.#goesRound())) return false
+        if (violation !== null || (outcome === 'open' && !this.#pace.timeIsOver && this.#goesRound())) return false
         for (let k = 0; k < this.#schedule.length; k++) this.#machine.undo()
       }
-      if ((performance.now() - this.#started) / 1000 > seconds) this.#stopped = 'the time was over'
-      if (this.#events > until) return true
+      this.#look()
+      if (this.#pace.pauses(this.#work)) return this.#stopped === null
     }
     return false
   }
 
-  /** One execution. @returns whether it came to its end */
-  #walk(): boolean {
-    const machine = this.#machine
+  get #work(): number {
+    return workOf(this.#events, this.#machine)
+  }
+
+  #look(): void {
+    if (!this.#pace.looks(this.#work)) return
+    this.#checkMemory()
+    if (this.#pace.timeIsOver) this.#stopped = 'the time was over'
+  }
+
+  #checkMemory(): void {
+    const { memory } = this.#options
+    if (memory?.isOver() === true) this.#outOfMemory = this.#stopped = memory.reason
+  }
+
+  #beginWalk(): Strategy {
     const n = this.#executions
     const strategy = n < MEASURING && this.#measuring !== null ? this.#measuring : this.#strategies[n % this.#strategies.length]
     this.#schedule = []
+    this.#current = -1
+    this.#left = this.#options.preemptions ?? Infinity
     this.#orders.begin()
     strategy.begin()
-    let current = -1
-    let left = this.#options.preemptions ?? Infinity
+    return strategy
+  }
+
+  /** One execution, or the rest of one that was left for a while. @returns how it ended: at its end, or `open`, after as many events as it may have */
+  #walk(): 'ended' | 'open' | 'paused' {
+    const machine = this.#machine
+    const strategy = (this.#strategy ??= this.#beginWalk())
     let ended = false
     while (this.#schedule.length < this.#options.stepsMax && machine.violation === null) {
-      const count = this.#affordable(machine.enabled(this.#choices), current, left)
+      this.#look()
+      if (this.#stopped !== null || this.#pace.pauses(this.#work)) return 'paused'
+      const count = this.#affordable(machine.enabled(this.#choices), this.#current, this.#left)
       if (count === 0) {
         ended = true
         break
       }
       if (choiceKind(this.#choices[count - 1]) === DESCHEDULE) this.#deschedules = true
       const choice = this.#choices[strategy.pick(machine, this.#choices, count)]
-      left -= unpackCost(costOf(machine, choice, current)).preemptions
-      if (isEvent(choice)) current = choiceVcpu(choice)
+      this.#left -= unpackCost(costOf(machine, choice, this.#current)).preemptions
+      if (isEvent(choice)) this.#current = choiceVcpu(choice)
       const outcome = machine.take(choice)
       if (isTouching(machine)) this.#orders.note(choice, machine.footprint)
       this.#schedule.push(choice)
@@ -144,7 +176,8 @@ export class SamplingSearch implements Search {
     if (ended) this.#longest = Math.max(this.#longest, this.#schedule.length)
     else if (machine.violation === null) this.#open++
     strategy.end(this.#schedule.length, ended)
-    return ended
+    this.#strategy = null
+    return ended ? 'ended' : 'open'
   }
 
   /** Keeps of the first `count` choices those that need no more preemptions than are `left`. */
@@ -185,7 +218,7 @@ export class SamplingSearch implements Search {
   verdict(): Verdict {
     const { violation, weaknesses } = this.#machine
     // A bound of preemptions takes priorities their effect; so does a hypervisor that does not know them.
-    const guarantees = this.#options.preemptions === undefined && !this.#deschedules ? this.#strategies.filter((one) => one instanceof Pct).map((one) => one.guarantee()) : []
+    const guarantees = this.#options.preemptions === undefined && !this.#deschedules ? this.#strategies.filter((one) => one instanceof Pct).map((one) => one.guarantee()).filter((one) => one.executions > 0) : []
     const common = {
       strength: 'sampled', bounds: {}, states: this.#seen.size, executions: this.#executions, events: this.#events,
       seconds: (performance.now() - this.#started) / 1000, engine: this.#sampler, cost: null,
