@@ -374,10 +374,16 @@ export class Execution {
     if (!this.#handled.has(vector)) {
       const missing = cpu.remark === null ? '' : ` (${cpu.remark})`
       const what = vector === PAGE_FAULT ? `, which accesses 0x${(cpu.faultAddress >>> 0).toString(16)} (error code ${cpu.faultError}),` : ''
-      return this.#board.violate('unhandled-exception', v, `exception ${vector} (${EXCEPTION_NAMES[vector] ?? '?'}) at ${at}${what} has no handler${missing}`)
+      return this.#board.violate('unhandled-exception', v, `exception ${vector} (${EXCEPTION_NAMES[vector] ?? '?'}) at ${at}${what} has no handler${missing}${vector === PAGE_FAULT ? this.#unseenEntry(v, cpu.faultAddress) : ''}`)
     }
     this.#board.observer?.({ kind: 'exception', vcpu: v, address: vector, sizeBytes: 0, value: cpu.faultError })
     cpu.raise()
+  }
+
+  /** What to say of a page fault where the entry was written, by the vCPU itself. */
+  #unseenEntry(v: number, linear: number): string {
+    const entry = this.#board.running() ? (this.#board.translations?.entryIn(this.#board.buffer(v), v, linear) ?? -1) : -1
+    return entry < 0 ? '' : `: its own store to the entry at ${this.#board.symbolize(entry)} is still in its store buffer, where page walks do not look; put a fence, INVLPG or a load of CR3 in between`
   }
 
   /** Delivers the event in EVENT. False: parked or judged. */

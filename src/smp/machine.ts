@@ -22,7 +22,7 @@ import type { Observer } from './events.ts'
 import type { MachineImage } from './image.ts'
 import { KnownCode } from './knownCode.ts'
 import {
-  AT_END, AT_LOAD, AT_LOCAL, AT_NOTHING, AT_POLL, ENDED, PENDING, PENDING_ADDRESS, PHASE, PHASE_DONE, PHASE_FINAL, PHASE_INIT, PHASE_RUN, POSED, RUNNABLE,
+  AT_END, AT_LOAD, AT_NOTHING, AT_POLL, ENDED, PENDING, PENDING_ADDRESS, PHASE, PHASE_DONE, PHASE_FINAL, PHASE_INIT, PHASE_RUN, POSED, RUNNABLE,
   STATUS,
 } from './layout.ts'
 import type { Model } from './model.ts'
@@ -310,7 +310,7 @@ export class Machine extends Board {
     if (this.image.init !== null) {
       store.set(PHASE, PHASE_INIT)
       this.#enter(0, this.image.init)
-      for (let v = 1; v < this.cpus.length; v++) this.setPending(v, AT_LOCAL, 0, 0, 1)
+      for (let v = 1; v < this.cpus.length; v++) this.setPending(v, AT_NOTHING, 0, 0, 1)
       this.#progressPhase()
     } else this.#startVcpus()
   }

@@ -95,6 +95,13 @@ export class ObtainableTranslations {
     return peek.stop !== 0 ? 0 : this.out.entry
   }
 
+  /** Physical addresses of the entries that a walk of `vcpu` for `linear` reads now. */
+  entriesRead(vcpu: number, linear: number): number[] {
+    this.enter(vcpu)
+    this.walk(linear, 0)
+    return [...this.#peek.read.subarray(0, this.#peek.count)]
+  }
+
   /** The tables hold this directory entry for `linear` now. */
   isPresentDirectory(linear: number, low: number, high: number): boolean {
     this.walk(linear, 0)

@@ -13,7 +13,7 @@
  * stale or not.
  *
  * Which pages matter is learnt (sharing.ts): a stale translation of a page that a vCPU never touches changes nothing, but
- * where it fills caches with what others access uncached (`mayCache`).
+ * where it fills caches with what others access uncached (`cachesThrough`).
  */
 import { CACHED_DIRECTORY, CACHED_PAGE, FETCH, A, D, denied, errorOf, P, PS, UNCACHED, W, type Walk } from '../cpu/paging.ts'
 import { CR0, CR0_WP, CR3, CR4, CR4_PGE } from '../cpu/registers.ts'
@@ -22,6 +22,7 @@ import type { Memory } from './memory.ts'
 import type { Model } from './model.ts'
 import { ObtainableTranslations, type Obtainable } from './obtainable.ts'
 import type { Sharing } from './sharing.ts'
+import type { StoreBuffer } from './storeBuffer.ts'
 import { covers, isGlobal, TlbRecords, VIEW_BOTH, VIEW_DATA, VIEW_FETCH, type PageRecord } from './tlbRecords.ts'
 
 export function translationWords(vcpus: number, model: Model): number {
@@ -179,6 +180,12 @@ export class Translations {
     return this.#model.tlbSplit !== 'split' ? VIEW_BOTH : (access & FETCH) !== 0 ? VIEW_FETCH : VIEW_DATA
   }
 
+  /** Of the entries that a walk for `linear` reads, the physical address of one that `stores`, the vCPU's own, would change: walks do not see them. -1: none. */
+  entryIn(stores: StoreBuffer, vcpu: number, linear: number): number {
+    const walks = this.#obtainable
+    return this.isOn(vcpu) ? (walks.entriesRead(vcpu, linear).find((entry) => stores.overlaps(entry, walks.entryBytes)) ?? -1) : -1
+  }
+
   // --- writes to the tables ---------------------------------------------------------------------------
 
   /** Whether some walk may read the bytes at index `at`. */
@@ -283,21 +290,21 @@ export class Translations {
   // --- caches -----------------------------------------------------------------------------------------
 
   /**
-   * Whether `vcpu` could use a translation now, of whatever page, through which its caches may hold lines of the page frame at
-   * `frame`. All pages that lead there matter from now on.
+   * A linear page, if there is one, through which `vcpu` could use a translation now that lets its caches hold lines of the page frame at
+   * `frame`; null: none. All pages that lead there matter from now on.
    */
-  mayCache(vcpu: number, frame: number): boolean {
-    if (!this.isOn(vcpu)) return false
+  cachesThrough(vcpu: number, frame: number): { readonly page: number; readonly stale: boolean } | null {
+    if (!this.isOn(vcpu)) return null
     const fills = (entry: number) => (entry & ~0xfff) === frame && (entry & UNCACHED) === 0
     const records = this.#records
-    for (let k = records.pageCount(vcpu) - 1; k >= 0; k--) if (fills(records.entryAt(vcpu, k))) return true
-    if (!this.#speculates) return false
-    let may = false
+    for (let k = records.pageCount(vcpu) - 1; k >= 0; k--) if (fills(records.entryAt(vcpu, k))) return { page: records.pageAt(vcpu, k), stale: this.#speculates }
+    if (!this.#speculates) return null
+    let first: number | null = null
     this.#obtainable.forEachPageTo(vcpu, frame, (page) => {
       this.notePage(vcpu, page)
-      may ||= this.#obtainable.of(vcpu, page).some(fills)
+      if (first === null && this.#obtainable.of(vcpu, page).some(fills)) first = page
     })
-    return may
+    return first === null ? null : { page: first, stale: false }
   }
 
   /**

@@ -135,6 +135,29 @@ section .data\nx: dd 0\ny: dd 0\nz: dd 0\n`
   })
 })
 
+describe('what runs before the vCPUs start', () => {
+  it.each([
+    ['makes a choice', '    mov eax, 2\n    choose eax\n'],
+    ['is long', '    mov ecx, 5000\nround: dec ecx\n    jnz round\n'],
+  ])('is over before they do: it %s', (_, work) => {
+    const look = 'look%: mov eax, [x]\n    assert eax\n    ret\n'
+    const text = `.init first\n.vcpu look0\n.vcpu look1\nfirst:\n${work}    mov dword [x], 1\n    ret\n${look.replace('%', '0')}${look.replace('%', '1')}section .data\nx: dd 0\n`
+    const image = assembleImage(text, { title: 'init' })
+    expect((['dpor', 'graph'] as const).map((engine) => checkImage(image, makeModel(), { engine }).verdict)).toEqual(['holds', 'holds'])
+  })
+  it('is not gone back behind, though it changes what their walks start from, and what caches hold depends on that', () => {
+    const pat = '    mov ecx, 0x277\n    mov eax, 0x70106\n    mov edx, eax\n    wrmsr\n'
+    const on = `${pat}    mov eax, 0x10\n    mov cr4, eax\n    mov eax, dir\n    mov cr3, eax\n    mov eax, cr0\n    or eax, 0x80000000\n    mov cr0, eax\n`
+    const text = `.init first\n.vcpu writes\n.vcpu waits\nfirst: mov ecx, 5000\nround: dec ecx\n    jnz round\n    mov eax, page\n    shr eax, 12\n    mov dword [low + eax * 4], 0\n    mov dword [table], page + 0x6b\n    ret
+writes:\n${on}early: cmp dword [ready], 1\n    jne early\n    mov dword [0x400000], 1\n    ret
+waits:\n${on}    mov dword [ready], 1\nagain: cmp dword [0x400000], 1\n    jne again\n    ret
+section .data\nready: dd 0
+section .tables\nalign 4096\ndir: dd low + 0x63, table + 0x63\ntimes 1022 dd 0\nlow:\n${Array.from({ length: 1024 }, (_, k) => `dd ${k * 4096 + 0x63}`).join('\n')}
+table: times 1024 dd 0\npage: times 1024 dd 0\n`
+    expect(checkImage(assembleImage(text, { title: 'init' }), makeModel(), { engine: 'dpor' }).violation).toBe(null)
+  })
+})
+
 describe('budgets', () => {
   const check = (text: string, limits: { interrupts?: number; stale?: number }) =>
     checkImage(assembleImage(text, { title: 'budget' }), makeModel(), { engine: 'dpor', limits })

@@ -173,6 +173,11 @@ user: mov eax, 0x5000
       expect(outcome(code(1), options)).toBe(HOLDS)
       expect(outcome(code(0), options)).toBe('belief')
     })
+    it('whose instruction, jumped back to, waits for an interrupt to come, then for an own store', () => {
+      const code = (value: string) => `.belief 0, kept, cr3\n.irq 0, 0x41, tick, 1\n.vcpu go\n.vcpu reader\ngo: mov eax, 0x5000\nsti\njmp sets\nback: mov cr3, eax\njmp on\nsets: mov dword [kept], 0x5000\njmp back\non: cli\n${value}mov ecx, [kept]\nret\ntick: iret\nreader: mov eax, [kept + 4]\nret`
+      expect(outcome(code(''), options)).toBe(HOLDS)
+      expect(outcome(code('mov dword [kept], 0\n'), options)).toBe('belief')
+    })
 
     // Nobody writes the word, and in the end the register is what it was: only who looks in between sees it wrong.
     const reading = (claim: string, kept: number, body: string) =>

@@ -64,6 +64,12 @@ describe('a page that is uncached from the start', () => {
     expect(verdict(aliased('page + 0x43'), { tlbSpeculative: 'accessed' })).toBe('holds/complete')
     expect(verdict(aliased('page + 0x63'), { tlbSpeculative: 'accessed' })).toBe('cache-alias')
   })
+  it('may be: the message names the translation', () => {
+    const message = (source: string) => check(source).violation!.message
+    expect(message(alone(PCD, `    mov dword [table + 28], page + 0x63\n${TOUCH}`))).toMatch(/: a cacheable translation of the page, at linear address 0x407000, can be used there$/)
+    // The processor's own, of what the entry held before.
+    expect(message(alone(PCD, `    mov dword [table + 28], page + 0x63\n    mfence\n    mov dword [table + 28], 0\n    mfence\n${TOUCH}`))).toMatch(/: a stale cacheable translation of the page, at linear address 0x407000, can be used there$/)
+  })
   it('may be where a large page covers it', () => {
     expect(verdict(alone(PCD, `    mov dword [dir], 0xe3\n    mov eax, cr3\n    mov cr3, eax\n${TOUCH}`))).toBe('cache-alias')
   })

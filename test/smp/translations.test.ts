@@ -50,6 +50,16 @@ function verdict(source: string, knobs: Record<string, KnobValue> = {}) {
   return result.verdict === 'violated' ? result.violation!.kind : `${result.verdict}/${result.strength}`
 }
 
+describe('a fault that the vCPU has itself to blame for', () => {
+  const fault = (between: string, entry = 'table + 4') =>
+    checkImage(image(`.vcpu go\n.vcpu other\ngo:\n${on()}    mov dword [${entry}], pageB + 0x67\n${between}    mov eax, [0x401000]\n    ret\nother: mov eax, [table + 4]\n    ret\n${TABLES}`), makeModel()).violation?.message
+  it('is explained: the entry is still in its store buffer', () => {
+    expect(fault('')).toMatch(/\(error code 0\), has no handler: its own store to the entry at table\+0x4 is still in its store buffer, where page walks do not look; put a fence, INVLPG or a load of CR3 in between$/)
+    expect(fault('    mfence\n')).toBe(undefined)
+    expect(fault('', 'table + 8')).toMatch(/has no handler$/)
+  })
+})
+
 /** vCPU 0 changes the tables and says so, vCPU 1 accesses the page afterwards. */
 const remote = (change: string, use: string, { tables = TABLES, start = on() } = {}) => `.vcpu changer
 .vcpu user

@@ -289,6 +289,7 @@ export class Pass {
     const running = machine.running()
     const before = machine.bufferedStoresOf(vcpu)
     const eip = machine.registersOf(vcpu)[EIP] >>> 0
+    const { h0, h1 } = machine.store
     const fenced = !drain && machine.needsDrains(actual)
     event.blockable = !drain && machine.canBeBlocked(actual)
     event.actual = actual
@@ -337,8 +338,10 @@ export class Pass {
     this.#sleep.passOn(d)
     this.#waits.passOn(d)
     this.#tree.first[d + 1] = below
+    // It began an instruction, which waits for its own stores, and has come nowhere.
+    const waits = machine.store.h0 === h0 && machine.store.h1 === h1 && !machine.canContinue(vcpu)
     // Planned ways come to their end.
-    if (!drain && !cut && below === null && machine.registersOf(vcpu)[EIP] >>> 0 <= eip) this.#returns.note(d + 1, machine.store)
+    if (!drain && !cut && !waits && below === null && machine.registersOf(vcpu)[EIP] >>> 0 <= eip) this.#returns.note(d + 1, machine.store)
     if (d + 2 > DEPTH_MAX) this.stop(`an execution of more than ${DEPTH_MAX} events`)
   }
 

@@ -49,7 +49,7 @@ export class CacheAlias implements Monitor {
 
   beforeInvalidation(vcpu: number): void {
     this.#lines.forEach((line, k) => {
-      if (this.#mayFill(vcpu, line)) this.#hold(k, vcpu)
+      if (this.#fillsThrough(vcpu, line) !== null) this.#hold(k, vcpu)
     })
   }
 
@@ -61,15 +61,17 @@ export class CacheAlias implements Monitor {
 
   #judge(vcpu: number, physical: number, verb: string, other: number, k: number): void {
     const held = (this.#machine.store.w[this.#ghosts + k] & (1 << other)) !== 0
-    const fills = this.#mayFill(other, this.#lines[k])
-    if (!held && !fills) return
+    const way = this.#fillsThrough(other, this.#lines[k])
+    if (!held && way === null) return
     const whose = other === vcpu ? 'its own cache' : `the cache of vCPU ${other}`
-    const why = fills ? 'a cacheable translation of the page can be used there' : 'it has not been flushed since a cacheable translation of the page could be used there'
+    const why = way !== null ? `${way}, can be used there` : 'it has not been flushed since a cacheable translation of the page could be used there'
     this.#machine.violate('cache-alias', vcpu, `${verb} ${this.#machine.symbolize(physical)} uncached, which ${whose} may hold: ${why}`)
   }
 
-  #mayFill(vcpu: number, line: number): boolean {
-    return this.#machine.translations?.mayCache(vcpu, line & ~0xfff) === true
+  /** The translation, for people, by which `vcpu` could fetch the line now; null: none. */
+  #fillsThrough(vcpu: number, line: number): string | null {
+    const way = this.#machine.translations?.cachesThrough(vcpu, line & ~0xfff) ?? null
+    return way === null ? null : `a ${way.stale ? 'stale ' : ''}cacheable translation of the page, at linear address 0x${(way.page >>> 0).toString(16)}`
   }
 
   #hold(k: number, vcpu: number): void {
