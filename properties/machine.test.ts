@@ -14,6 +14,7 @@ import { PageMap } from '../src/smp/memory.ts'
 import { BY_INTERRUPT, BY_NMI, Sharing } from '../src/smp/sharing.ts'
 import { randomProgram, textOf, WORDS_BYTES } from './fuzz/program.ts'
 import { behaviourOf } from './fuzz/reference.ts'
+import { NOTHING_SHARED } from '../src/replay/trace.ts'
 
 const RUNS = Number(process.env.XMCHECK_RUNS ?? 60)
 /** No MFENCE on the 486. */
@@ -73,8 +74,7 @@ describe('generated programs', () => {
       fc.property(smallProgram(5), anySchedule(), fc.constantFrom(...models), (text, picks, model) => {
         fc.pre(runsOn(text, model))
         const image = assembleImage(text, { title: 'generated' })
-        const none = { shared: [], fetchers: [], interruptible: [], pages: [], uncached: [] }
-        const machine = makeMachine(image, model, none)
+        const machine = makeMachine(image, model, NOTHING_SHARED)
         const list = new Int32Array(CHOICES_MAX)
         const hashes: string[] = []
         const schedule: number[] = []
@@ -92,11 +92,11 @@ describe('generated programs', () => {
           machine.undo()
           expect(hash()).toBe(before)
         }
-        const again = makeMachine(image, model, none)
+        const again = makeMachine(image, model, NOTHING_SHARED)
         schedule.forEach((choice) => again.take(choice))
         expect(`${again.store.h0} ${again.store.h1}`).toBe(end)
-        const elements = elementsOf(makeMachine(image, model, none), schedule)
-        expect(carryOut(makeMachine(image, model, none), elements, schedule.length).schedule).toEqual(schedule)
+        const elements = elementsOf(makeMachine(image, model, NOTHING_SHARED), schedule)
+        expect(carryOut(makeMachine(image, model, NOTHING_SHARED), elements, schedule.length).schedule).toEqual(schedule)
       }),
       { seed: 11, numRuns: RUNS * 3 },
     )

@@ -30,7 +30,7 @@ static void zap_pte_range(void)
 {
 	page[0] = 42;
 	vmalloc_table[0] = XM_PTE(page);
-	reference = XM_PTE(vmalloc_table);
+	reference = XM_PTE(vmalloc_table) | XM_PTE_A; /* or walks set it */
 	xm_map_on();
 	xm_lazy_enter(XM_LAZY_MMU);
 	XM_ASSERT(*(volatile unsigned int *)VMALLOC == 42);

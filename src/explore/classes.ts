@@ -184,6 +184,8 @@ class ClassSearch {
       case 'mark':
         if (sizeBytes === 0) this.#order(vcpu, MARKS, address)
         return
+      case 'walk-ahead':
+        return this.#store(this.#nextNumber(vcpu), address >>> 0, sizeBytes)
       case 'choose':
       case 'translation':
       case 'interrupt':

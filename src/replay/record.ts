@@ -10,7 +10,7 @@ import { Machine } from '../smp/machine.ts'
 import { PageMap } from '../smp/memory.ts'
 import { makeModel, type Model } from '../smp/model.ts'
 import type { Violation } from '../smp/monitor.ts'
-import { BY_INTERRUPT, BY_NMI, Sharing } from '../smp/sharing.ts'
+import { BY_INTERRUPT, BY_NMI, LOOKED, Sharing, TABLE } from '../smp/sharing.ts'
 import { CheckHash } from './checkHash.ts'
 import { HOW_SHIFT, type SharingRecord, type Trace } from './trace.ts'
 
@@ -130,6 +130,8 @@ export function makeMachine(image: MachineImage, model: Model, known: SharingRec
   sharing.uncachedLines.push(...known.uncached)
   for (let k = 0; k + 1 < known.pages.length; k += 2) sharing.pages.set(known.pages[k], known.pages[k + 1])
   sharing.tablesChange = known.pages.length > 0
+  for (const page of known.tables) if (page in sharing.tables) sharing.noteTable(page, TABLE | LOOKED)
+  sharing.grown = false
   return new Machine(image, model, { monitors: monitorsFor(image), sharing, pages, ...(observe === undefined ? {} : { observe }) })
 }
 
@@ -142,7 +144,7 @@ export function recordSharing(sharing: Sharing): SharingRecord {
   })
   const both = BY_INTERRUPT | BY_NMI
   const interruptible = Array.from(sharing.interruptible).flatMap((how, v) => (how === 0 ? [] : [how === both ? v : v | (how << HOW_SHIFT)]))
-  return { shared, fetchers, interruptible, pages: sharing.tablesChange ? [...sharing.pages].flat() : [], uncached: [...sharing.uncachedLines] }
+  return { shared, fetchers, interruptible, pages: sharing.tablesChange ? [...sharing.pages].flat() : [], uncached: [...sharing.uncachedLines], tables: sharing.lookedPages() }
 }
 
 function hex(value: number): string {

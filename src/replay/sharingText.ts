@@ -3,7 +3,7 @@
  * means nothing without it: `share:counter share:lock+0x4 share:site..0x8@3 irq:1`. `..0x8` is a length in bytes
  * (4 where absent), `@3` the mask of vCPUs that fetch there. By symbol, so that it survives a changed link. `page:0x400@3`
  * is a linear page number, and the mask of the vCPUs whose stale translations of it matter; `uncached:0x3040` a line that is accessed past
- * the caches. `irq:1`, `int:1` and `nmi:1`: that vCPU takes interrupts and NMIs, or one of the two.
+ * the caches; `entries:table` a page of page-table entries that are read with A clear. `irq:1`, `int:1` and `nmi:1`: that vCPU takes interrupts and NMIs, or one of the two.
  */
 import type { MachineImage } from '../smp/image.ts'
 import { PAGE_BYTES, PageMap } from '../smp/memory.ts'
@@ -12,6 +12,7 @@ import type { Cycle } from './record.ts'
 import { formatRound, formatSchedule } from './schedule.ts'
 import { HOW_SHIFT, type SharingRecord } from './trace.ts'
 
+const PAGE_GRANULES = PAGE_BYTES / 4
 /** Who can be interrupted: by interrupts and NMIs, by one of the two. */
 const ARRIVALS = ['irq', 'int', 'nmi']
 
@@ -34,6 +35,7 @@ export function formatSharing(image: MachineImage, sharing: SharingRecord): stri
     }),
     ...sharing.interruptible.map((one) => `${ARRIVALS[one >> HOW_SHIFT]}:${one & 0xff}`),
     ...sharing.uncached.map((line) => `uncached:${nameOf(image, line >>> 0)}`),
+    ...sharing.tables.map((page) => `entries:${nameOf(image, addresses(page * PAGE_GRANULES))}`),
     ...Array.from({ length: sharing.pages.length >> 1 }, (_, k) => `page:0x${sharing.pages[k * 2].toString(16)}@${(sharing.pages[k * 2 + 1] >>> 0).toString(16)}`),
   ]
 }
@@ -51,6 +53,7 @@ export function parseSharing(image: MachineImage, words: readonly string[]): { s
   const missing: string[] = []
   const linear: number[] = []
   const uncached: number[] = []
+  const tables: number[] = []
   const pages = new PageMap(image.regions)
   for (const word of words) {
     const arrival = /^(irq|int|nmi):(\d{1,2})$/.exec(word)
@@ -69,6 +72,12 @@ export function parseSharing(image: MachineImage, words: readonly string[]): { s
       uncached.push(lineAddress)
       continue
     }
+    const entries = /^entries:(.+)$/i.exec(word)
+    const entriesAt = entries === null ? null : addressOf(image, entries[1])
+    if (entriesAt !== null && entriesAt < 2 ** 32 && pages.find(entriesAt) >= 0) {
+      tables.push(Math.floor(pages.find(entriesAt) / PAGE_BYTES))
+      continue
+    }
     const match = /^share:(.+?)(?:\.\.0x([0-9a-f]{1,6}))?(?:@([0-9a-f]{1,8}))?$/i.exec(word)
     const address = match === null ? null : addressOf(image, match[1])
     if (match === null || address === null) {
@@ -84,7 +93,7 @@ export function parseSharing(image: MachineImage, words: readonly string[]): { s
       if (mask !== 0) fetchers.push(granule, mask)
     }
   }
-  return { sharing: { shared: [...shared], fetchers, interruptible, pages: linear, uncached: uncached.sort((a, b) => a - b) }, missing }
+  return { sharing: { shared: [...shared], fetchers, interruptible, pages: linear, uncached: uncached.sort((a, b) => a - b), tables }, missing }
 }
 
 /** Physical address of each granule of memory, by its number. */

@@ -25,7 +25,7 @@ const MEMORY_BYTES_MAX = 256 << 20
 const STEPS_MAX = 10_000_000
 /** Words of the list of pages whose translations can be stale. */
 const PAGES_MAX = 1 << 16
-/** Lines that are accessed past the caches. */
+/** Lines that are accessed past the caches, and pages of tables. */
 const LINES_MAX = 1 << 12
 
 /** Of `SharingRecord.interruptible`. */
@@ -43,7 +43,11 @@ export interface SharingRecord {
   readonly pages: readonly number[]
   /** Physical addresses of lines that are accessed past the caches, ascending. */
   readonly uncached: readonly number[]
+  /** Pages of memory that hold tables in which entries are read with A clear, by number (smp/walksAhead.ts). */
+  readonly tables: readonly number[]
 }
+
+export const NOTHING_SHARED: SharingRecord = { shared: [], fetchers: [], interruptible: [], pages: [], uncached: [], tables: [] }
 
 export interface Trace {
   readonly image: MachineImage
@@ -172,6 +176,7 @@ export function decodeTrace(file: Uint8Array): Trace {
       interruptible: sharing.integers('interruptible', VCPUS_MAX).map((one) => one & (VCPU_BITS | (3 << HOW_SHIFT))),
       pages: sharing.raw('pages') === undefined ? [] : sharing.integers('pages', PAGES_MAX),
       uncached: sharing.raw('uncached') === undefined ? [] : sharing.integers('uncached', LINES_MAX),
+      tables: sharing.raw('tables') === undefined ? [] : sharing.integers('tables', LINES_MAX),
     },
     schedule,
     checks,

@@ -17,7 +17,7 @@ import {
   ON_PCPU, PENDING_ADDRESS, PENDING_NAMES, PENDING_SIZE, PENDING_WAYS, PHASE, PHASE_RUN, POSED, QUIET_WORDS, STATUS, VCPU_WORDS, WAKE_CAME, WAKE_TAKEN,
   WAKE_WHAT, layOut, type Layout,
 } from './layout.ts'
-import { Memory, PageMap } from './memory.ts'
+import { BY_LOCKED, BY_STORE, BY_WALKER, Memory, PageMap } from './memory.ts'
 import type { Model } from './model.ts'
 import type { Monitor, Violation } from './monitor.ts'
 import type { PrivateCode } from './privateCode.ts'
@@ -27,6 +27,7 @@ import type { StoreBuffer } from './storeBuffer.ts'
 import { symbolize } from './symbols.ts'
 import { Translations, translationWords } from './translations.ts'
 import { VcpuBus } from './vcpuBus.ts'
+import { LOST_WORDS, WalksAhead } from './walksAhead.ts'
 import { WAKE_IN_TIME } from './wakes.ts'
 import { Watchers } from './watchers.ts'
 
@@ -64,6 +65,8 @@ export class Board {
   readonly fetchView: FetchView
   /** Null: the model caches none. */
   readonly translations: Translations | null
+  /** Null: none are made, or none through what has A clear. */
+  readonly walksAhead: WalksAhead | null
   readonly cpus: readonly Cpu[]
   readonly coverage: Coverage
   /** What the last step touched. */
@@ -119,7 +122,9 @@ export class Board {
     this.image = image
     this.model = model
     this.coverage = options.coverage ?? noCoverage()
-    this.layout = layOut(vcpus, image.interrupts.length, history, model.fetchHistory, translationWords(vcpus, model), ghostWords, pages.sizeBytes / 4)
+    const tlbWords = translationWords(vcpus, model)
+    const walksAhead = model.tlb !== 'none' && model.tlbSpeculative === 'any'
+    this.layout = layOut(vcpus, image.interrupts.length, history, model.fetchHistory, tlbWords + (walksAhead ? LOST_WORDS : 0), ghostWords, pages.sizeBytes / 4)
     this.#quietAt = this.layout.quiet
     this.store = new Store(this.layout.length, this.layout.quiet)
     this.memory = new Memory(this.store, this.layout.memory, pages, image.regions)
@@ -129,6 +134,8 @@ export class Board {
     this.fetchView = new FetchView(this.store, this.layout.history, this.layout.serials, this.memory, this.sharing, model, vcpus, (v, physical) => this.#inQueue(v, physical))
     const losing = (v: number) => this.watchers.all.forEach((monitor) => monitor.beforeInvalidation?.(v))
     this.translations = model.tlb === 'none' ? null : new Translations(this.store, this.layout.translations, this.memory, this.sharing, model, vcpus, losing)
+    const lostAt = this.layout.translations + tlbWords
+    this.walksAhead = walksAhead ? new WalksAhead(this.store, lostAt, this.memory, this.sharing, this.translations!, this) : null
     const buses: VcpuBus[] = []
     const cpus: Cpu[] = []
     for (let v = 0; v < vcpus; v++) {
@@ -307,6 +314,7 @@ export class Board {
 
   /** The page tables that walks of `v` begin with are others now. */
   onTables(v: number): void {
+    this.walksAhead?.noteTables(v)
     if (this.sharing.anyJudged) this.footprint.add(FP_RESOURCE_READ, RESOURCE_MARKS, 0)
     for (const monitor of this.watchers.all) monitor.onTables?.(v)
   }
@@ -348,8 +356,9 @@ export class Board {
     for (const monitor of this.watchers.all) monitor.onMark?.(v, call, eax, edx)
   }
 
-  /** A store reaches memory, made through `alias` (storeBuffer.ts); `walker`: an update by a page walk, which changes no translation. */
-  writeMemory(v: number, physical: number, sizeBytes: number, low: number, high: number, alias: number, walker = false): void {
+  /** A store reaches memory, made through `alias` (storeBuffer.ts). @param by one of BY_... */
+  writeMemory(v: number, physical: number, sizeBytes: number, low: number, high: number, alias: number, by = BY_STORE): void {
+    const walker = by === BY_WALKER
     const at = this.memory.index(physical)
     const { translations } = this
     let tables = false
@@ -360,13 +369,23 @@ export class Board {
     }
     // Whoever walks these entries may hold what they were; of those that have no A or D set nothing, or less.
     if (tables || (walker && this.running())) this.noteAllTranslating()
-    if (tables) {
-      this.memo.abandon()
-      translations!.beforeWrite(physical, sizeBytes)
-    }
     this.codes[v]?.cache.written(this.memory.granule(at) >> 10)
-    this.memory.store(at, sizeBytes, low, high)
-    if (tables) translations!.wrote()
+    if (!tables) this.memory.store(at, sizeBytes, low, high)
+    else
+      this.losingTranslations(() => {
+        this.memo.abandon()
+        translations!.beforeWrite(physical, sizeBytes, by === BY_LOCKED)
+        this.memory.store(at, sizeBytes, low, high)
+        translations!.wrote()
+      })
+    if (this.running()) this.walksAhead?.written(at, sizeBytes)
+  }
+
+  /** Makes a change after which some translations may not be obtained any more. */
+  losingTranslations(change: () => void): void {
+    if (this.walksAhead === null || !this.sharing.anyLooked) return change()
+    this.memo.abandon()
+    this.walksAhead.losing(change)
   }
 
   /** `v` makes an access that others can see, which may also be the first that shows its code to be shared. */

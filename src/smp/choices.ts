@@ -4,7 +4,7 @@
 import type { Board } from './board.ts'
 import { DRAIN, INTERRUPT, NMI, RUN, choiceArgument, choiceKind, choiceVcpu, packChoice } from './choice.ts'
 import {
-  AT_BLOCK, AT_BOUNDARY, AT_END, AT_FENCE, AT_FETCH, AT_HALT, AT_LOAD, AT_LOCAL, AT_LOCKED, AT_MARK, AT_NOTHING, AT_POLL, AT_SEND, AT_SERIALIZE,
+  AT_BLOCK, AT_BOUNDARY, AT_END, AT_ENTRY, AT_FENCE, AT_FETCH, AT_HALT, AT_LOAD, AT_LOCAL, AT_LOCKED, AT_MARK, AT_NOTHING, AT_POLL, AT_SEND, AT_SERIALIZE,
   AT_STORE, AT_TRANSLATE, IRR, KICKED, NMI_PENDING, PENDING, PENDING_ADDRESS, PENDING_NAMES, PENDING_SIZE, PENDING_WAYS,
 } from './layout.ts'
 import { BY_INTERRUPT, BY_NMI } from './sharing.ts'
@@ -43,6 +43,7 @@ export class Choices {
         return buffered === 0 && this.#board.polledByte(v) !== 0
       case AT_STORE:
         return !sc && buffered + (this.#board.quietWord(v, PENDING_WAYS) > 1 ? 2 : 1) <= this.#board.model.storeBuffer
+      case AT_ENTRY:
       case AT_LOAD: {
         const physical = this.#board.quietWord(v, PENDING_ADDRESS)
         const size = this.#board.quietWord(v, PENDING_SIZE)
@@ -73,7 +74,7 @@ export class Choices {
   }
 
   alternatives(v: number): number {
-    return this.openTo(v) !== 0 ? 2 : this.#board.quietWord(v, PENDING_WAYS)
+    return this.openTo(v) !== 0 || this.#board.quietWord(v, PENDING) === AT_ENTRY ? 2 : this.#board.quietWord(v, PENDING_WAYS)
   }
 
   openTo(v: number): number {
@@ -95,6 +96,7 @@ export class Choices {
     const v = choiceVcpu(choice)
     if (choiceKind(choice) !== RUN) return choice
     if (this.#board.quietWord(v, PENDING) === AT_TRANSLATE) return packChoice(RUN, v, this.#translationName(v, choiceArgument(choice)))
+    if (this.#board.quietWord(v, PENDING) === AT_ENTRY) return packChoice(RUN, v, this.#walkName(v, choiceArgument(choice)))
     if (!this.#board.fetchIsVisible || this.#fetchWays(v) === 0) return choice
     const variant = choiceArgument(choice)
     if (this.fetchesOrdered) return packChoice(RUN, v, variant === 0 ? 0 : 1 + this.#variantName(v, variant))
@@ -108,7 +110,8 @@ export class Choices {
     if (kind === DRAIN) return this.#board.buses[v].buffer.count > 0 ? name : -1
     if (kind === RUN) {
       if (!this.canContinue(v)) return -1
-      if (this.#board.quietWord(v, PENDING) !== AT_TRANSLATE && (!this.#board.fetchIsVisible || this.#fetchWays(v) === 0))
+      const pending = this.#board.quietWord(v, PENDING)
+      if (pending !== AT_TRANSLATE && pending !== AT_ENTRY && (!this.#board.fetchIsVisible || this.#fetchWays(v) === 0))
         // While it is learnt what is shared, what was planned as a fetch may turn out to be none.
         return choiceArgument(name) < this.#board.quietWord(v, PENDING_WAYS) ? name : -1
     }
@@ -133,6 +136,18 @@ export class Choices {
     return 1 + this.#nameOf(`translation ${kinds[way - 1]} ${lows[way - 1]} ${highs[way - 1]}`)
   }
 
+  /** No walk ahead is 0. */
+  #walkName(v: number, way: number): number {
+    if (way === 0) return 0
+    this.#walksAhead(v)
+    return 1 + this.#nameOf(`walk ${this.#board.walksAhead!.ways[way - 1].entries.join()}`)
+  }
+
+  /** Walks that may be made before the load that `v` is about to make. */
+  #walksAhead(v: number): number {
+    return this.#board.walksAhead!.find(this.#board.quietWord(v, PENDING_ADDRESS), this.#board.quietWord(v, PENDING_SIZE), this.#board.buses[v].buffer)
+  }
+
   #nameOf(key: string): number {
     const known = this.#variantNames.get(key)
     if (known !== undefined) return known
@@ -148,13 +163,13 @@ export class Choices {
     const kind = choiceKind(choice)
     const pending = this.#board.quietWord(v, PENDING)
     out.signals = kind === INTERRUPT || kind === NMI || (kind === RUN && (pending === AT_SEND || pending === AT_BLOCK || pending === AT_MARK))
-    out.writes = kind === DRAIN || pending === AT_LOCKED
+    out.writes = kind === DRAIN || pending === AT_LOCKED || pending === AT_ENTRY
     if (kind === DRAIN) {
       out.physical = this.#board.buses[v].buffer.address(choiceArgument(choice))
       out.sizeBytes = this.#board.buses[v].buffer.size(choiceArgument(choice))
     } else {
       out.physical = this.#board.quietWord(v, PENDING_ADDRESS)
-      out.sizeBytes = kind === RUN && (pending === AT_LOAD || pending === AT_LOCKED || pending === AT_FETCH || pending === AT_POLL) ? this.#board.quietWord(v, PENDING_SIZE) : 0
+      out.sizeBytes = kind === RUN && (pending === AT_LOAD || pending === AT_ENTRY || pending === AT_LOCKED || pending === AT_FETCH || pending === AT_POLL) ? this.#board.quietWord(v, PENDING_SIZE) : 0
     }
   }
 
@@ -207,6 +222,11 @@ export class Choices {
   listRuns(v: number, out: Int32Array, count: number): number {
     if (this.#board.quietWord(v, PENDING) === AT_TRANSLATE) {
       const ways = this.#board.translations!.enumerate(v, this.#board.quietWord(v, PENDING_ADDRESS), this.#board.quietWord(v, PENDING_SIZE), this.#board.cpus[v].r)
+      for (let way = 0; way <= ways; way++) out[count++] = packChoice(RUN, v, way)
+      return count
+    }
+    if (this.#board.quietWord(v, PENDING) === AT_ENTRY) {
+      const ways = this.#walksAhead(v)
       for (let way = 0; way <= ways; way++) out[count++] = packChoice(RUN, v, way)
       return count
     }

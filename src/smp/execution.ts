@@ -369,7 +369,7 @@ export class Execution {
     const vector = cpu.faultVector
     if (vector === PAGE_FAULT && this.#board.running()) {
       this.#board.noteTranslating(v)
-      this.#board.translations?.pageFault(v, cpu.faultAddress)
+      this.#board.losingTranslations(() => this.#board.translations?.pageFault(v, cpu.faultAddress))
     }
     if (!this.#handled.has(vector)) {
       const missing = cpu.remark === null ? '' : ` (${cpu.remark})`

@@ -7,7 +7,7 @@
  *                 vCPU n-1
  *                 sources     arrivals so far, one word an interrupt source
  *                 history     code writes that some vCPU may still lag behind (fetchView.ts)
- *                 translations  what each vCPU may use although the page tables say otherwise (translations.ts)
+ *                 translations  what each vCPU may use although the page tables say otherwise (translations.ts); entries out of reach (walksAhead.ts)
  *                 ghosts      monitors
  *                 memory      the image's pages
  * `hashed` -----  quiet       per vCPU: pending event, icount
@@ -109,13 +109,14 @@ export const AT_CUT = 15
 export const AT_POLL = 16
 /** A translation other than what a walk gives could be used; PENDING_ADDRESS: linear address, PENDING_SIZE: the access. */
 export const AT_TRANSLATE = 17
-
 /** XM_YIELD, where others may wait for a pCPU. */
 export const AT_YIELD = 18
+/** A load, or the first of a locked access, where walks ahead may set accessed bits before (walksAhead.ts). */
+export const AT_ENTRY = 19
 
 export const PENDING_NAMES = [
   'nothing', 'boundary', 'fetch', 'load', 'store', 'locked', 'fence', 'serialize', 'choose', 'send', 'block',
-  'mark', 'local', 'halt', 'end', 'cut', 'poll', 'translate', 'yield',
+  'mark', 'local', 'halt', 'end', 'cut', 'poll', 'translate', 'yield', 'entry',
 ] as const
 
 /** Word offsets of one machine. */

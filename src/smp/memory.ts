@@ -8,6 +8,12 @@ import type { StepMemo } from './stepMemo.ts'
 
 export const PAGE_BYTES = 4096
 const DIRECTORY_PAGES = 1024
+
+/** What changes memory: a store; an update by a page walk, which changes no translation; an access that has read, at once, what it replaces. */
+export const BY_STORE = 0
+export const BY_WALKER = 1
+export const BY_LOCKED = 2
+
 /** Stands for every stretch of 4 MB in which nothing is mapped. */
 const EMPTY = new Int32Array(DIRECTORY_PAGES)
 

@@ -160,11 +160,38 @@ export class ObtainableTranslations {
    * From now on none of the directory entries changes unnoticed.
    */
   forEachTable(vcpu: number, found: (table: number) => void): void {
-    this.enter(vcpu)
-    for (const [directory] of this.#directories()) found(directory)
+    this.forEachDirectory(vcpu, found)
     this.#forEachDirectoryEntry(vcpu, (_, entry) => {
       if (!this.#isLarge(entry) && this.isCacheable(entry)) found(entry & ~0xfff)
     })
+  }
+
+  forEachDirectory(vcpu: number, found: (directory: number) => void): void {
+    this.enter(vcpu)
+    for (const [directory] of this.#directories()) found(directory)
+  }
+
+  /**
+   * Every way in which a walk of `vcpu` comes through the entry at physical address `entry`: `found` is told of the directory entry in memory that
+   * leads there, -1: there is none, as it is cached, or the entry is one of the directory. From now on none of the directory entries changes
+   * unnoticed.
+   */
+  forEachWalkThrough(vcpu: number, entry: number, found: (directoryEntry: number) => void): void {
+    this.enter(vcpu)
+    const { entryBytes, out } = this
+    if ((entry & (entryBytes - 1)) !== 0) return
+    const table = entry & ~0xfff
+    const number = (entry & 0xfff) / entryBytes
+    const regionBytes = ~this.#records.regionMask(vcpu) + 1
+    const leads = (word: number) => (word & P) !== 0 && (word & ~0xfff) === table && !this.#isLarge(word)
+    for (const [directory, start] of this.#directories()) {
+      if (directory === table && (this.walk(start + number * regionBytes, 0) !== 0 || out.pde !== 0)) found(-1)
+      this.#entriesOf(directory, entryBytes, (word, k) => {
+        if (leads(word) && this.walk(start + k * regionBytes + number * 4096, 0) !== 0) found((directory + k * entryBytes) >>> 0)
+      })
+    }
+    const records = this.#records
+    for (let k = 0; k < records.directoryCount(vcpu); k++) if (leads(records.lowAt(vcpu, k))) found(-1)
   }
 
   /**

@@ -35,8 +35,14 @@ const KNOWN_SHARED = 1
 const KNOWN_WALKED = 2
 const KNOWN_FRAMED = 4
 const KNOWN_JUDGED = 64
-/** `relied`, of two bits, from this one on. */
+/** `relied`, of two bits, from this one on; `tables`, at the first granule of a page. */
 const RELIED_SHIFT = 3
+const TABLES_SHIFT = 7
+const PAGE_GRANULES = 1024
+/** Sharing.tables: walks may come there; to what its entries name; an entry there was read, present and with A clear (walksAhead.ts). */
+export const TABLE = 1
+export const DIRECTORY = 2
+export const LOOKED = 4
 
 export class Sharing {
   /** Per dword: 1 = some page walk may read it. */
@@ -45,6 +51,10 @@ export class Sharing {
   readonly pages = new Map<number, number>()
   /** Page tables that a vCPU walks are written, or left with global pages in them: translations may be stale. */
   tablesChange = false
+  /** Per page of memory: TABLE, DIRECTORY, LOOKED. */
+  readonly tables: Uint8Array
+  /** There are pages that are both TABLE and LOOKED. */
+  anyLooked = false
   /** Per dword: 1 = marks decide whether accesses are right (XM_FREE, XM_ALLOC, XM_RELEASE). */
   readonly judged: Uint8Array
   anyJudged = false
@@ -91,6 +101,7 @@ export class Sharing {
     this.interruptible = new Uint8Array(vcpus)
     this.walked = new Uint8Array(granules)
     this.judged = new Uint8Array(granules)
+    this.tables = new Uint8Array(Math.ceil(granules / PAGE_GRANULES))
     this.framed = new Uint8Array(granules)
     this.relied = new Uint8Array(granules)
   }
@@ -134,6 +145,36 @@ export class Sharing {
       this.walked[g] = 1
     }
     return this.noteRead(first, last, WALKER)
+  }
+
+  /** Notes that a walk may set bits in granule `g`, ahead of accesses. */
+  noteWalkUpdate(g: number): void {
+    this.noteWalk(g, g)
+    this.noteWrite(g, g, WALKER)
+  }
+
+  /** Entries with A clear are read in page `page` of memory, and walks may set it. */
+  isLooked(page: number): boolean {
+    return (this.tables[page] & (TABLE | LOOKED)) === (TABLE | LOOKED)
+  }
+  /** All of those pages. */
+  lookedPages(): number[] {
+    return Array.from(this.tables.keys()).filter((page) => this.isLooked(page))
+  }
+  noteLooked(page: number): void {
+    this.noteTable(page, LOOKED)
+  }
+  /** @param flags TABLE, DIRECTORY */
+  noteTable(page: number, flags: number): void {
+    if ((flags & ~this.tables[page]) === 0) return
+    const known = this.isLooked(page)
+    this.tables[page] |= flags
+    this.noted++
+    if (known || !this.isLooked(page)) return
+    this.anyLooked = true
+    this.#grow()
+    // When tables are loaded decides who may walk there.
+    this.noteTables()
   }
 
   /** Notes that marks decide whether accesses to granule `g` are right. */
@@ -281,7 +322,8 @@ export class Sharing {
   }
 
   #flagsOf(g: number): number {
-    return this.shared[g] * KNOWN_SHARED | this.walked[g] * KNOWN_WALKED | this.framed[g] * KNOWN_FRAMED | this.judged[g] * KNOWN_JUDGED | (this.relied[g] << RELIED_SHIFT)
+    const tables = g % PAGE_GRANULES === 0 ? this.tables[g / PAGE_GRANULES] << TABLES_SHIFT : 0
+    return tables | this.shared[g] * KNOWN_SHARED | this.walked[g] * KNOWN_WALKED | this.framed[g] * KNOWN_FRAMED | this.judged[g] * KNOWN_JUDGED | (this.relied[g] << RELIED_SHIFT)
   }
 
   /** Adds what another exploration of the same program has learnt. True: accesses are visible that were not. */
@@ -310,6 +352,7 @@ export class Sharing {
       this.#noteCode(g)
       if ((flags & KNOWN_WALKED) !== 0) this.noteWalk(g, g)
       if ((flags & KNOWN_JUDGED) !== 0) this.noteJudged(g)
+      if (g % PAGE_GRANULES === 0) this.noteTable(g / PAGE_GRANULES, flags >> TABLES_SHIFT)
     }
     for (let k = 0; k + 1 < pages.length; k += 2)
       for (let v = 0; v < this.interruptible.length; v++) if ((pages[k + 1] & (1 << v)) !== 0) this.notePage(v, pages[k])

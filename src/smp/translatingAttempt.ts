@@ -2,11 +2,13 @@
  * How one vCPU of the explored machine finds addresses: walks of page tables that others may change, cached translations that it may use instead
  * (translations.ts), and their invalidation.
  */
-import { CACHED_DIRECTORY, CACHED_PAGE, NOT_CACHED, type Walk } from '../cpu/paging.ts'
+import { A, CACHED_DIRECTORY, CACHED_PAGE, NOT_CACHED, type Walk } from '../cpu/paging.ts'
 import { Attempt } from './attempt.ts'
+import type { EventKind } from './events.ts'
 import { FP_MEMORY_READ, FP_VARIES, FP_WRITE } from './footprint.ts'
 import { READ, WRITE } from './image.ts'
-import { AT_LOAD, AT_SERIALIZE, AT_TRANSLATE } from './layout.ts'
+import { AT_LOAD, AT_SERIALIZE, AT_TRANSLATE, PHASE, PHASE_FINAL } from './layout.ts'
+import { BY_WALKER } from './memory.ts'
 import { WALKER } from './sharing.ts'
 
 export class TranslatingAttempt extends Attempt {
@@ -35,7 +37,7 @@ export class TranslatingAttempt extends Attempt {
     }
     if (!this.#openWalkUpdate(physical)) return false
     const unchanged = this.machine.memory.load(this.machine.memory.index(physical), 4) === expected
-    if (unchanged) this.#orMemory(physical, bits)
+    if (unchanged) this.#orMemory(physical, bits, 'locked-store')
     else {
       const { footprint, memory } = this.machine
       footprint.add(FP_MEMORY_READ, physical, 4)
@@ -52,7 +54,7 @@ export class TranslatingAttempt extends Attempt {
 
   walkOr(physical: number, bits: number): void {
     if (this.cpu.stop !== 0 || this.replayed() || !this.#openWalkUpdate(physical)) return
-    this.#orMemory(physical, bits)
+    this.#orMemory(physical, bits, 'locked-store')
     this.record(0)
   }
 
@@ -67,7 +69,7 @@ export class TranslatingAttempt extends Attempt {
     return !visible || this.gate(AT_LOAD, physical, 4, 1)
   }
 
-  #orMemory(physical: number, bits: number): void {
+  #orMemory(physical: number, bits: number, kind: EventKind): void {
     const machine = this.machine
     const value = machine.memory.load(machine.memory.index(physical), 4) | bits
     machine.quiet = false
@@ -75,8 +77,8 @@ export class TranslatingAttempt extends Attempt {
     this.noteActed()
     machine.footprint.add(FP_MEMORY_READ, physical, 4)
     machine.footprint.add(FP_WRITE, physical, 4)
-    machine.writeMemory(this.vcpu, physical, 4, value, 0, 0, true)
-    if (this.running && machine.sharing.shared[machine.memory.granule(machine.memory.index(physical))] !== 0) this.observe('locked-store', physical, 4, value)
+    machine.writeMemory(this.vcpu, physical, 4, value, 0, 0, BY_WALKER)
+    if (this.running && machine.sharing.shared[machine.memory.granule(machine.memory.index(physical))] !== 0) this.observe(kind, physical, 4, value)
   }
 
   lookup(linear: number, access: number): number {
@@ -142,6 +144,30 @@ export class TranslatingAttempt extends Attempt {
     this.recordAgain(0)
   }
 
+  /** The load at hand may read page-table entries in which walks ahead of accesses set A; noted. */
+  protected readsEntries(at: number, sizeBytes: number): boolean {
+    const { walksAhead } = this.machine
+    if (walksAhead === null) return false
+    if (this.running) return walksAhead.noteLoad(at, sizeBytes)
+    if (this.machine.store.w[PHASE] === PHASE_FINAL) walksAhead.noteLast(at, sizeBytes)
+    return false
+  }
+
+  /** The number of walks ahead that may have been made before this load; what they are depends on everybody's translations. */
+  protected findWalksAhead(physical: number, sizeBytes: number): number {
+    const { machine } = this
+    machine.memo.abandon()
+    machine.noteAllTranslating()
+    return machine.walksAhead!.find(physical, sizeBytes, this.buffer)
+  }
+
+  /** The event of the load goes the way `way`: such a walk was made first. */
+  protected takeWalkAhead(): void {
+    const { machine } = this
+    if (this.way === 0) return
+    for (const physical of machine.walksAhead!.ways[this.way - 1].entries) this.#orMemory(physical, A, 'walk-ahead')
+  }
+
   gateInvalidation(): void {
     if (this.cpu.stop !== 0 || this.replayed()) return
     const machine = this.machine
@@ -157,7 +183,7 @@ export class TranslatingAttempt extends Attempt {
     if (translations === null || !this.running) return
     this.machine.memo.abandon()
     this.machine.noteTranslating(this.vcpu)
-    translations.invalidatePage(this.vcpu, linear)
+    this.machine.losingTranslations(() => translations.invalidatePage(this.vcpu, linear))
     this.observe('invalidate', linear >>> 0, 4096, 0)
   }
   invalidateTlb(globalToo: boolean): void {
@@ -165,7 +191,7 @@ export class TranslatingAttempt extends Attempt {
     if (translations === null || !this.running) return
     this.machine.memo.abandon()
     this.machine.noteTranslating(this.vcpu)
-    translations.invalidate(this.vcpu, this.cpu.r, globalToo)
+    this.machine.losingTranslations(() => translations.invalidate(this.vcpu, this.cpu.r, globalToo))
     this.machine.onTables(this.vcpu)
     this.observe('invalidate', 0, 0, globalToo ? 1 : 0)
   }
@@ -175,7 +201,7 @@ export class TranslatingAttempt extends Attempt {
       this.machine.weaken('a task switch changed registers that others believe something of: it is no event for them')
     this.machine.memo.abandon()
     this.machine.noteTranslating(this.vcpu)
-    this.machine.translations?.retarget(this.vcpu, this.cpu.r)
+    this.machine.losingTranslations(() => this.machine.translations?.retarget(this.vcpu, this.cpu.r))
     this.machine.onTables(this.vcpu)
   }
 

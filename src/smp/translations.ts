@@ -195,8 +195,11 @@ export class Translations {
     return false
   }
 
-  /** Bytes that `watches` named are about to change. Call `wrote` when they have. */
-  beforeWrite(physical: number, sizeBytes: number): void {
+  /**
+   * Bytes that `watches` named are about to change. Call `wrote` when they have.
+   * @param wasRead nothing came between the writer's load of these bytes and its store: what has A clear in them was never cached
+   */
+  beforeWrite(physical: number, sizeBytes: number, wasRead: boolean): void {
     this.#sharing.noteTables()
     this.#replaced = []
     this.#lose(null)
@@ -204,24 +207,33 @@ export class Translations {
     const walks = this.#obtainable
     for (let vcpu = 0; vcpu < this.#vcpus; vcpu++) {
       if (!this.isOn(vcpu)) continue
-      if (this.#caches) this.#noteTablesFreed(vcpu, physical, sizeBytes)
+      if (this.#caches) this.#noteTablesLeft(vcpu, physical, sizeBytes)
       for (const page of this.#pagesOf(vcpu)) {
         const entries = walks.of(vcpu, page)
         const written = (read: number) => overlaps(read, walks.entryBytes, physical, sizeBytes)
-        if (!walks.reads.some(written)) continue
+        if (!walks.reads.some(written) || (wasRead && walks.reads.every((read) => !written(read) || this.#isClear(read, physical)))) continue
         const cached = this.#caches && walks.directory !== null && written(walks.reads[0]) && walks.isCacheable(walks.directory[0])
         this.#replaced.push({ vcpu, page, entries, directory: cached ? walks.directory : null })
       }
     }
   }
 
-  /** Where directory entries lead to tables that are freed, it matters who has them cached still, though nobody accesses a page there. */
-  #noteTablesFreed(vcpu: number, physical: number, sizeBytes: number): void {
-    const { anyJudged, judged } = this.#sharing
-    if (!anyJudged) return
+  /** The entry at `read` has A clear, as a load from `physical` on has seen. */
+  #isClear(read: number, physical: number): boolean {
+    return read >>> 0 >= physical >>> 0 && (this.#memory.load(this.#memory.index(read), 4) & A) === 0
+  }
+
+  /**
+   * Where directory entries lead to tables that are freed, or that somebody looks for accessed bits in, it matters who has them cached still,
+   * though nobody accesses a page there.
+   */
+  #noteTablesLeft(vcpu: number, physical: number, sizeBytes: number): void {
+    const { anyJudged, anyLooked, judged } = this.#sharing
+    if (!anyJudged && !anyLooked) return
     this.#obtainable.forEachTableIn(vcpu, physical, sizeBytes, (region, table) => {
       const at = this.#memory.index(table)
-      if (at >= 0 && judged[this.#memory.granule(at)] !== 0) this.notePage(vcpu, region)
+      const g = this.#memory.granule(at)
+      if (at >= 0 && (judged[g] !== 0 || this.#sharing.isLooked(g >> 10))) this.notePage(vcpu, region)
     })
   }
 
@@ -313,6 +325,15 @@ export class Translations {
    */
   forEachTable(vcpu: number, found: (table: number) => void): void {
     if (this.isOn(vcpu) && this.#speculates) this.#obtainable.forEachTable(vcpu, found)
+  }
+
+  /** The page directories that walks of `vcpu` begin with, by physical address. */
+  forEachDirectory(vcpu: number, found: (directory: number) => void): void {
+    if (this.isOn(vcpu)) this.#obtainable.forEachDirectory(vcpu, found)
+  }
+  /** The ways in which walks of `vcpu` come through the entry at physical address `entry` (obtainable.ts). */
+  forEachWalkThrough(vcpu: number, entry: number, found: (directoryEntry: number) => void): void {
+    if (this.isOn(vcpu) && this.#speculates) this.#obtainable.forEachWalkThrough(vcpu, entry, found)
   }
 
   get #cachesMatter(): boolean {

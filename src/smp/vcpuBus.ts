@@ -7,7 +7,8 @@ import { CR0, CR0_PG, ESP } from '../cpu/registers.ts'
 import { FP_FENCE, FP_READ, FP_RESOURCE_READ, FP_VARIES, FP_WRITE, RESOURCE_HISTORY } from './footprint.ts'
 import { READ, WRITE } from './image.ts'
 import type { Board } from './board.ts'
-import { AT_FENCE, AT_LOAD, AT_LOCKED, AT_SERIALIZE, AT_STORE } from './layout.ts'
+import { AT_ENTRY, AT_FENCE, AT_LOAD, AT_LOCKED, AT_SERIALIZE, AT_STORE } from './layout.ts'
+import { BY_LOCKED } from './memory.ts'
 import { UNCACHED_STORE } from './storeBuffer.ts'
 import { TranslatingAttempt } from './translatingAttempt.ts'
 
@@ -164,6 +165,8 @@ export class VcpuBus extends TranslatingAttempt implements Bus {
     const machine = this.machine
     const memory = machine.memory
     this.#noteUncached(physical, sizeBytes)
+    const entries = this.readsEntries(at, sizeBytes)
+    const walks = entries ? this.findWalksAhead(physical, sizeBytes) : 0
     const visible = this.#seenRead(at, sizeBytes)
     if (this.cpu.stop !== 0) return 0
     if ((machine.sharing.writers[memory.granule(at)] & this.bit) === 0) machine.foreignLoads++
@@ -171,8 +174,9 @@ export class VcpuBus extends TranslatingAttempt implements Bus {
     let value = memory.load(at, low)
     this.high = sizeBytes === 8 ? memory.load(at + 4, 4) : 0
     if (this.locked) {
-      if (!this.#openLock(visible, physical, sizeBytes)) return 0
+      if (!this.#openLock(visible, physical, sizeBytes, entries ? AT_ENTRY : AT_LOCKED, walks + 1)) return 0
       if (visible) {
+        if (walks > 0) value = this.#afterWalk(at, low, sizeBytes)
         machine.footprint.add(FP_READ, physical, sizeBytes)
         this.observe('locked-load', physical, sizeBytes, value)
       }
@@ -181,7 +185,8 @@ export class VcpuBus extends TranslatingAttempt implements Bus {
         this.park(AT_LOAD, physical, sizeBytes, 1)
         return 0
       }
-      if (!this.gate(AT_LOAD, physical, sizeBytes, 1)) return 0
+      if (!this.gate(entries ? AT_ENTRY : AT_LOAD, physical, sizeBytes, walks + 1)) return 0
+      if (walks > 0) value = this.#afterWalk(at, low, sizeBytes)
       value = this.buffer.forward(physical, low, value)
       if (sizeBytes === 8) this.high = this.buffer.forward(physical + 4, 4, this.high)
       machine.footprint.addLoad(this.buffer, physical, sizeBytes, machine.model.partialWait)
@@ -191,6 +196,13 @@ export class VcpuBus extends TranslatingAttempt implements Bus {
     if (sizeBytes === 8) this.record(this.high)
     machine.onAccess(this.vcpu, physical, sizeBytes, false)
     return value
+  }
+
+  /** What memory holds once the walk ahead has been made that the event says; the high dword in `high`. */
+  #afterWalk(at: number, low: number, sizeBytes: number): number {
+    this.takeWalkAhead()
+    if (sizeBytes === 8) this.high = this.machine.memory.load(at + 4, 4)
+    return this.machine.memory.load(at, low)
   }
 
   /** Notes a load of the running phase; true where others can see it. */
@@ -244,6 +256,8 @@ export class VcpuBus extends TranslatingAttempt implements Bus {
 
   #halfWord(physical: number, at: number, count: number): number {
     if (this.isReplaying) return this.nextAnswer()
+    if (this.readsEntries(at, count) && this.findWalksAhead(physical, count) > 0)
+      this.machine.weaken('a load in two halves read a page-table entry with A clear: that a walk ahead of accesses may have set it is not explored')
     const value = this.buffer.forward(physical, count, this.machine.memory.load(at, count))
     this.machine.footprint.addLoad(this.buffer, physical, count, this.machine.model.partialWait)
     this.observe('load', physical, count, value)
@@ -268,13 +282,13 @@ export class VcpuBus extends TranslatingAttempt implements Bus {
     if (inStack && this.running && physical >>> 0 >= this.cpu.r[ESP] >>> 0) machine.sharing.noteFramed(memory.granule(at), memory.granule(at + sizeBytes - 1))
     if (changes && (visible || !inStack)) machine.quiet = false
     if (this.locked) {
-      if (!this.#openLock(visible, physical, sizeBytes)) return
+      if (!this.#openLock(visible, physical, sizeBytes, AT_LOCKED, 1)) return
       if (visible) {
         // A failed compare is a read: what it writes was there.
         machine.footprint.add(this.cpu.compareFailed ? FP_VARIES : FP_WRITE, physical, sizeBytes)
         this.observe('locked-store', physical, sizeBytes, low)
       }
-      machine.writeMemory(this.vcpu, physical, sizeBytes, low, high, alias)
+      machine.writeMemory(this.vcpu, physical, sizeBytes, low, high, alias, BY_LOCKED)
     } else if (!visible) {
       machine.privateStores++
       machine.writeMemory(this.vcpu, physical, sizeBytes, low, high, alias)
@@ -324,7 +338,7 @@ export class VcpuBus extends TranslatingAttempt implements Bus {
   }
 
   /** Locked accesses: an empty buffer, and one event for all of them. */
-  #openLock(visible: boolean, physical: number, sizeBytes: number): boolean {
+  #openLock(visible: boolean, physical: number, sizeBytes: number, pending: number, ways: number): boolean {
     if (this.lockOpen) return true
     if (this.buffer.count > 0) {
       this.park(AT_LOCKED, physical, sizeBytes, 1)
@@ -332,7 +346,7 @@ export class VcpuBus extends TranslatingAttempt implements Bus {
     }
     this.machine.footprint.add(FP_FENCE, 0, 0)
     if (!visible) return true
-    if (!this.gate(AT_LOCKED, physical, sizeBytes, 1)) return false
+    if (!this.gate(pending, physical, sizeBytes, ways)) return false
     this.lockOpen = true
     return true
   }

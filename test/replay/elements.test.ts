@@ -9,6 +9,7 @@ import { makeMachine, recordSharing } from '../../src/replay/record.ts'
 import { formatSchedule, parseSchedule } from '../../src/replay/schedule.ts'
 import { makeModel } from '../../src/smp/model.ts'
 import { programAt } from '../programs.ts'
+import { NOTHING_SHARED } from '../../src/replay/trace.ts'
 
 const example = (name: string) => programAt(`examples/${name}.o`)
 const IRQ = `
@@ -67,10 +68,10 @@ describe('elements of a schedule', () => {
   })
 
   it('has none where nothing differs from the default run', () => {
-    const machine = makeMachine(images[0], makeModel(), { shared: [], fetchers: [], interruptible: [], pages: [], uncached: [] })
+    const machine = makeMachine(images[0], makeModel(), NOTHING_SHARED)
     const { schedule, ended } = carryOut(machine, [], 1000)
     expect(ended).toBe(true)
-    expect(elementsOf(makeMachine(images[0], makeModel(), { shared: [], fetchers: [], interruptible: [], pages: [], uncached: [] }), schedule)).toEqual([])
+    expect(elementsOf(makeMachine(images[0], makeModel(), NOTHING_SHARED), schedule)).toEqual([])
   })
 })
 
