@@ -150,7 +150,7 @@ function describe(machine: Machine, event: MachineEvent, disassemble: (bytes: Ui
     case 'walk':
       return `page walk reads ${at()} ${value}`
     case 'walk-ahead':
-      return `page walk ahead of accesses sets A of ${at()} ${value}`
+      return `page walk ahead of accesses, ${event.text}, sets A of ${at()} ${value}`
     case 'translation': {
       const linear = `0x${event.address.toString(16)}`
       return event.stale ? `STALE directory entry for ${linear} ${value}` : `STALE translation of ${linear} ${describeTranslation(event.value)}`

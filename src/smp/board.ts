@@ -381,7 +381,7 @@ export class Board {
     if (this.running()) this.walksAhead?.written(at, sizeBytes)
   }
 
-  /** Makes a change after which some translations may not be obtained any more. */
+  /** Makes a change after which some translations may not be obtained any more, or some vCPU may not walk. */
   losingTranslations(change: () => void): void {
     if (this.walksAhead === null || !this.sharing.anyLooked) return change()
     this.memo.abandon()

@@ -37,7 +37,7 @@ export const EVENT_KINDS = [
   'deschedule',
   /** The hypervisor says so, or that it runs: it writes `value` to the vCPU's byte at `address` (XM_STEAL_TIME). */
   'steal',
-  /** A page walk ahead of accesses set A of the entry at `address`, which is `value` now; `vcpu`: the one that is about to load it. */
+  /** A page walk ahead of accesses set A of the entry at `address`, which is `value` now; `vcpu`: the one that is about to load it; `text`: whose walk it was. */
   'walk-ahead',
 ] as const
 export type EventKind = (typeof EVENT_KINDS)[number]

@@ -138,7 +138,9 @@ export class Execution {
     const w = this.#board.store.w
     for (let k = 0; k < REGISTER_WORDS; k++) this.#board.before[k] = w[base + k]
     this.#choices.changed()
+    const walked = this.#board.mayWalk(v)
     this.run(v, isStep)
+    if (this.#board.sharing.anyLooked && this.#board.mayWalk(v) !== walked) this.#board.noteTranslating(v)
     this.#choices.changed()
     this.#board.store.commit(base, this.#board.before, REGISTER_WORDS)
     if (this.#board.violation === null && !this.#board.isCut) this.#known?.forgetDead(v)
@@ -403,7 +405,9 @@ export class Execution {
     bus.beginAttempt()
     if (this.#board.model.interruptDrains) bus.fence()
     if (this.#board.model.interruptSync) bus.serialize()
-    if (cpu.stop === 0) cpu.deliver()
+    // In an NMI handler it walks no tables.
+    if (cpu.stop === 0 && type === EVENT_NMI) this.#board.losingTranslations(() => cpu.deliver())
+    else if (cpu.stop === 0) cpu.deliver()
     if (cpu.stop === 0) {
       if (type !== EVENT_INT3 && this.#board.running())
         for (const monitor of this.#board.watchers.all) monitor.onInterrupt?.(v, (cpu.r[SEG_BASE + SS] + cpu.r[ESP] + above) >>> 0, saved >>> 0, type >= EVENT_INT_N)

@@ -33,7 +33,7 @@ export function callGuest(machine: Board, vcpu: number, bus: VcpuBus, call: numb
   switch (call) {
     case GUEST_CALLS.exit:
       // It walks no tables any more.
-      if (machine.sharing.anyJudged || machine.sharing.anyLooked) machine.noteTranslating(vcpu)
+      if (machine.sharing.anyJudged) machine.noteTranslating(vcpu)
       machine.losingTranslations(() => machine.setWord(vcpu, STATUS, ENDED))
       machine.effect = true
       for (const monitor of machine.watchers.ends) monitor.onEnd!(vcpu)

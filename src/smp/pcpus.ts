@@ -82,7 +82,7 @@ export class Pcpus {
 
   /** @param why the hypervisor takes its pCPU away (0); it has nothing to do (1); it yields (2) */
   deschedule(v: number, why: 0 | 1 | 2 = this.#choices.canContinue(v) ? 0 : 1): void {
-    this.#set(v, false)
+    this.#board.losingTranslations(() => this.#set(v, false))
     this.#board.observer?.({ kind: 'deschedule', vcpu: v, address: 0, sizeBytes: 0, value: why })
     if (this.#seen) this.#write(v, STEAL_PREEMPTED)
   }

@@ -37,7 +37,7 @@ export class TranslatingAttempt extends Attempt {
     }
     if (!this.#openWalkUpdate(physical)) return false
     const unchanged = this.machine.memory.load(this.machine.memory.index(physical), 4) === expected
-    if (unchanged) this.#orMemory(physical, bits, 'locked-store')
+    if (unchanged) this.#orMemory(physical, bits)
     else {
       const { footprint, memory } = this.machine
       footprint.add(FP_MEMORY_READ, physical, 4)
@@ -54,7 +54,7 @@ export class TranslatingAttempt extends Attempt {
 
   walkOr(physical: number, bits: number): void {
     if (this.cpu.stop !== 0 || this.replayed() || !this.#openWalkUpdate(physical)) return
-    this.#orMemory(physical, bits, 'locked-store')
+    this.#orMemory(physical, bits)
     this.record(0)
   }
 
@@ -69,7 +69,7 @@ export class TranslatingAttempt extends Attempt {
     return !visible || this.gate(AT_LOAD, physical, 4, 1)
   }
 
-  #orMemory(physical: number, bits: number, kind: EventKind): void {
+  #orMemory(physical: number, bits: number, kind: EventKind = 'locked-store', text = ''): void {
     const machine = this.machine
     const value = machine.memory.load(machine.memory.index(physical), 4) | bits
     machine.quiet = false
@@ -78,7 +78,8 @@ export class TranslatingAttempt extends Attempt {
     machine.footprint.add(FP_MEMORY_READ, physical, 4)
     machine.footprint.add(FP_WRITE, physical, 4)
     machine.writeMemory(this.vcpu, physical, 4, value, 0, 0, BY_WALKER)
-    if (this.running && machine.sharing.shared[machine.memory.granule(machine.memory.index(physical))] !== 0) this.observe(kind, physical, 4, value)
+    if (machine.observer !== null && this.running && machine.sharing.shared[machine.memory.granule(machine.memory.index(physical))] !== 0)
+      machine.observer({ kind, vcpu: this.vcpu, address: physical, sizeBytes: 4, value, text })
   }
 
   lookup(linear: number, access: number): number {
@@ -165,7 +166,8 @@ export class TranslatingAttempt extends Attempt {
   protected takeWalkAhead(): void {
     const { machine } = this
     if (this.way === 0) return
-    for (const physical of machine.walksAhead!.ways[this.way - 1].entries) this.#orMemory(physical, A, 'walk-ahead')
+    const { walker, entries } = machine.walksAhead!.ways[this.way - 1]
+    for (const physical of entries) this.#orMemory(physical, A, 'walk-ahead', walker < 0 ? 'before its table was out of reach' : `by vCPU ${walker}`)
   }
 
   gateInvalidation(): void {

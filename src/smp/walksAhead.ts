@@ -5,9 +5,8 @@
  * part of that load's event.
  *
  * ```
- * walkable now       somebody's directory entries lead there       a choice: the walk is made before the load
- * lost               they did, and the entry is what it was then   a choice: it was made before they were taken away
- * not just now       by who has no pCPU, or is in the hypervisor   the verdict is weakened
+ * walkable now   directory entries lead there, of a vCPU that may walk   the walk is made before the load
+ * lost           they did, and the entry is what it was then             it was made before they, or the vCPU, were taken away
  * ```
  *
  * Which pages hold tables, and in which of them such entries are read, is learnt (sharing.ts): before the two meet, loads are what they are elsewhere.
@@ -36,7 +35,6 @@ export interface WalkAhead {
 /** Of a board, what vCPUs do. */
 interface Walkers {
   readonly vcpuCount: number
-  hasEnded(vcpu: number): boolean
   mayWalk(vcpu: number): boolean
   weaken(reason: string): void
 }
@@ -97,16 +95,13 @@ export class WalksAhead {
   /** Walks through the entry at physical address `entry`; whoever makes them, the entry is one that others may change. */
   #through(entry: number): WalkAhead[] {
     const found = new Map<number, WalkAhead>()
-    let missed = false
     for (let walker = 0; walker < this.#board.vcpuCount; walker++)
       this.#translations.forEachWalkThrough(walker, entry, (directoryEntry) => {
-        if (this.#board.hasEnded(walker)) return
-        if (!this.#board.mayWalk(walker)) missed = true
-        else if (directoryEntry < 0 || !this.#isClear(this.#memory.index(directoryEntry))) found.set(-1, { walker, entries: [entry] })
+        if (!this.#board.mayWalk(walker)) return
+        if (directoryEntry < 0 || !this.#isClear(this.#memory.index(directoryEntry))) found.set(-1, { walker, entries: [entry] })
         else found.set(directoryEntry, { walker, entries: [directoryEntry, entry] })
       })
     for (let k = 0; k < LOST_MAX && !found.has(-1); k++) if (this.#lost(k) === entry) found.set(-1, { walker: -1, entries: [entry] })
-    if (missed && found.size === 0) this.#board.weaken('an entry of a page table was read with A clear, which a vCPU that has no pCPU now, or is in the hypervisor, may have set ahead of an access')
     for (const one of [entry, ...found.keys()]) if (one >= 0) this.#sharing.noteWalkUpdate(this.#memory.granule(this.#memory.index(one)))
     return [...found.values()]
   }
@@ -153,7 +148,7 @@ export class WalksAhead {
 
   // --- what is lost -----------------------------------------------------------------------------------
 
-  /** Makes a change after which walks may not come to some tables any more. */
+  /** Makes a change after which walks may not come to some tables any more: of translations, or of who may walk. */
   losing(change: () => void): void {
     const before = this.#reached()
     change()
@@ -165,7 +160,7 @@ export class WalksAhead {
   #reached(): Set<number> {
     const reached = new Set<number>()
     for (let v = 0; v < this.#board.vcpuCount; v++)
-      if (!this.#board.hasEnded(v)) this.#translations.forEachTable(v, (table) => {
+      if (this.#board.mayWalk(v)) this.#translations.forEachTable(v, (table) => {
         const at = this.#memory.index(table)
         if (at >= 0 && this.#sharing.isLooked(this.#memory.granule(at) >> 10)) reached.add(table >>> 0)
       })

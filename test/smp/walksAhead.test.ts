@@ -104,6 +104,18 @@ describe('a table out of reach', () => {
       expect(verdict(two(looker('    mov dword [table], pageA + 0x47\n    mfence\n'), mate), {}, { engine })).toBe('holds/complete')
     }
   })
+  it('may have been walked by a vCPU that has no pCPU now, or is in an NMI handler', () => {
+    const mate = `${on()}    mov eax, 1\n    xchg [done], eax\n    xchg [seen], eax\n`
+    const looker = (before: string) => `    cmp dword [done], 1\n    jne .out\n${before}${isClear()}.out:\n`
+    const rewritten = '    mov dword [table], pageA + 0x47\n    mfence\n'
+    expect(verdict(two(looker(''), mate), { pcpus: 1 })).toBe('assertion')
+    expect(verdict(two(looker(rewritten), mate), { pcpus: 1 })).toBe('holds/complete')
+    const exit = (before: string) => `.nmi 0, exit, 1\nexit:\n    cmp dword [done], 1\n    jne .out\n${before}${isClear()}.out:\n    iret\n` + one(`${on()}    mov dword [done], 1\n    mfence\n`)
+    for (const engine of ['graph', 'dpor'] as const) {
+      expect(verdict(exit(''), {}, { engine })).toBe('assertion')
+      expect(verdict(exit(rewritten), {}, { engine })).toBe('holds/complete')
+    }
+  })
   it('weakens the verdict where it is looked at in the end', () => {
     const final = (data: string) => `.vcpu only\nonly:\n${on()}    ret\n.final check\ncheck:\n${isClear()}    ret\n${data}`
     expect(verdict(final(tables()))).toBe('holds/bounded')
@@ -135,6 +147,6 @@ describe('the schedule', () => {
     const trace = decodeTrace(encodeTrace(recordTrace(built, makeModel(), result.sharing, result.schedule!)))
     expect(replayTrace(trace).divergence).toBeNull()
     expect(replayTrace(minimizeTrace(trace).trace).violation?.kind).toBe('assertion')
-    expect(timelineOf(trace).lines.some(({ text }) => /walk ahead of accesses sets A of table/.test(text))).toBe(true)
+    expect(timelineOf(trace).lines.some(({ text }) => /walk ahead of accesses, by vCPU 0, sets A of table/.test(text))).toBe(true)
   })
 })
