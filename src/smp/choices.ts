@@ -145,7 +145,7 @@ export class Choices {
 
   /** Walks that may be made before the load that `v` is about to make. */
   #walksAhead(v: number): number {
-    return this.#board.walksAhead!.find(this.#board.quietWord(v, PENDING_ADDRESS), this.#board.quietWord(v, PENDING_SIZE), this.#board.buses[v].buffer)
+    return this.#board.walksAhead!.find(this.#board.quietWord(v, PENDING_ADDRESS), this.#board.quietWord(v, PENDING_SIZE))
   }
 
   #nameOf(key: string): number {

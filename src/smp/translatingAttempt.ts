@@ -159,7 +159,7 @@ export class TranslatingAttempt extends Attempt {
     const { machine } = this
     machine.memo.abandon()
     machine.noteAllTranslating()
-    return machine.walksAhead!.find(physical, sizeBytes, this.buffer)
+    return machine.walksAhead!.find(physical, sizeBytes)
   }
 
   /** The event of the load goes the way `way`: such a walk was made first. */

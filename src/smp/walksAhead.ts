@@ -15,7 +15,6 @@ import { A, P } from '../cpu/paging.ts'
 import type { Store } from '../state/store.ts'
 import type { Memory } from './memory.ts'
 import { DIRECTORY, TABLE, type Sharing } from './sharing.ts'
-import type { StoreBuffer } from './storeBuffer.ts'
 import type { Translations } from './translations.ts'
 
 /** Entries (physical addresses, ascending, 0: none) that are lost. */
@@ -77,13 +76,13 @@ export class WalksAhead {
       if (this.#isClear(entry)) this.#board.weaken('an entry of a page table was read with A clear in the end: a walk ahead of accesses may have set it')
   }
 
-  /** The walks that may have been made before a load of these bytes, in `ways`; their number. @param buffer of the vCPU that loads */
-  find(physical: number, sizeBytes: number, buffer: StoreBuffer): number {
+  /** The walks that may have been made before a load of these bytes, in `ways`; their number. */
+  find(physical: number, sizeBytes: number): number {
     const at = this.#memory.index(physical)
     let ways: readonly WalkAhead[] = [NO_WALK]
     for (let entryAt = firstEntry(at); entryAt < at + sizeBytes; entryAt += 4) {
       const entry = (physical + entryAt - at) >>> 0
-      if (!this.#isClear(entryAt) || buffer.overlaps(entry, 1)) continue
+      if (!this.#isClear(entryAt)) continue
       const found = this.#through(entry)
       ways = ways.flatMap((one) => [one, ...found.map(({ walker, entries }) => ({ walker, entries: [...one.entries, ...entries] }))])
     }
