@@ -170,10 +170,11 @@ ${TABLES}`
     const read = '    mov eax, [0x400000]\n'
     for (const tlbSplit of ['split', 'unified', 'each']) expect(verdict(source(read), { tlbSplit })).toBe('assertion')
     expect(verdict(source(`${read}    invlpg [0x400000]\n`))).toBe('unknown/complete')
-    // A walk that has set a bit was one.
+    // A walk that has set a bit was one, where none is made ahead through what has A clear.
     const walks = `    lock and dword [table], 0xffffffdf\n${read}    mov eax, [table]\n    shr eax, 5\n    and eax, 1\n    assume eax\n`
-    expect(verdict(source(walks))).toBe('unknown/complete')
-    expect(verdict(source(walks), { tlbSplit: 'each' })).toBe('assertion')
+    expect(verdict(source(walks))).toBe('assertion')
+    expect(verdict(source(walks), { tlbSpeculative: 'accessed' })).toBe('unknown/complete')
+    expect(verdict(source(walks), { tlbSpeculative: 'accessed', tlbSplit: 'each' })).toBe('assertion')
   })
   it('that were taken away may still be used', () => {
     const deny = '    mov dword [table], pageA + 0x65'

@@ -8,15 +8,8 @@ import { recordTrace, replayTrace } from '../../src/replay/record.ts'
 import { timelineOf } from '../../src/replay/timeline.ts'
 import { decodeTrace, encodeTrace } from '../../src/replay/trace.ts'
 import { makeModel, type KnobValue } from '../../src/smp/model.ts'
+import { pagingOn as on } from '../paging.ts'
 
-const on = (directory = 'dir') => `    mov eax, ${directory}
-    mov cr3, eax
-    mov eax, 0x10
-    mov cr4, eax
-    mov eax, cr0
-    or eax, 0x80010000
-    mov cr0, eax
-`
 const reload = '    mov eax, cr3\n    mov cr3, eax\n'
 /** A is clear in the entry of the page at 4 MB, and in the directory entry that leads there as `leads` says. */
 const tables = (leads = 'table + 0x67') => `section .data
