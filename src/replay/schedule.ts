@@ -34,7 +34,7 @@ export function formatSchedule(schedule: ArrayLike<number>): string {
  */
 export function parseScheduleLine(text: string): { sharing: string[]; schedule: number[]; cycle: Cycle | null } {
   const words = text.replace(/^[\s>]*schedule:/i, '').split(/[\s>\\]+/).filter((one) => one !== '')
-  const isSharing = (word: string) => /^(share|irq|int|nmi|page|uncached):/.test(word)
+  const isSharing = (word: string) => /^(share|irq|int|nmi|page|uncached|entries):/.test(word)
   const choices = words.filter((word) => !isSharing(word))
   const at = choices.findIndex((word) => CYCLE.test(word))
   if (at < 0) return { sharing: words.filter(isSharing), schedule: parseSchedule(choices.join(' ')), cycle: null }
