@@ -41,7 +41,7 @@
  *  XM_NMI_SOURCE(vcpu, max)
  *  XM_SITE(site, bytes, targets...) the instruction at label `site`, of so many bytes, is rewritten while it
  *                                   may run, and may only ever lead to one of `targets`: functions, or
- *                                   `site + bytes` where falling through (a NOP) is allowed
+ *                                   `site + bytes` where falling through (a NOP) is allowed. Declares `extern const char site[]`: do not declare it otherwise
  *  XM_SITE_INT3(site, bytes, ...)   the same where an INT3 at the site is a legal state in between
  *  XM_FORMS(site, bytes, forms...)  instead of targets: arrays of so many bytes each; whatever is executed inside the
  *                                   site must be an instruction of one of them, where it stands in it. For sites of

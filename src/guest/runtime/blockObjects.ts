@@ -399,7 +399,7 @@ export const BLOCK_OBJECTS: readonly { readonly name: string; readonly defines: 
 // prettier-ignore
 export const BLOCK_SOURCES: Readonly<Record<string, string>> = {
   'include/xmalias.h': '5cd6b6ac908cc2918e7a4ea6651d0cbe12b74fd18e6ab70fe190a7e39db6210d',
-  'include/xmcheck.h': '6f74a402152da31210b83ce7aff9ef009174c734383a6422b301b784f7fa625d',
+  'include/xmcheck.h': '273a27f8ed6ddcb4923c24c86f9fc7d9c3c2f754efd6aef1f88eda429ee9969b',
   'include/xmnmi.h': '287504be7a261ecd32a436270b45134d9f05d1929490bc7befe3eae8f29e8aa3',
   'include/xmpatch.h': '5cc96a4815a3dbd90e9591ca1490da2e81ea13378a2ad8a5924238e5929d25b9',
   'include/xmprobe.h': '391973bd4b29a6bb41957424f4f89457a4c61d0386b87293a12538dccb2682fe',
