@@ -31,6 +31,10 @@ export function judgeOrder(order: readonly string[], queuedClts: boolean): strin
   return judge(withWords(image, 'order', order.map(step)))
 }
 
+/** The same of the LDT, CR4 and DR7 (registers.c). */
+export const judgeRegisterScript = (script: readonly ScriptStep[]): string | null =>
+  judge(withWords(programAt('test/lazy/objects/registers.o'), 'script', [...script.flat(), 0, 0, 0]))
+
 /** One step of the script of catalogue/P/P02.c: operation, operands. */
 export type ScriptStep = readonly [op: number, a: number, b: number]
 
