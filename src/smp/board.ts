@@ -21,7 +21,7 @@ import { BY_LOCKED, BY_STORE, BY_WALKER, Memory, PageMap } from './memory.ts'
 import type { Model } from './model.ts'
 import type { Monitor, Violation } from './monitor.ts'
 import type { PrivateCode } from './privateCode.ts'
-import { Sharing, WALKER } from './sharing.ts'
+import { Sharing } from './sharing.ts'
 import { StepMemo } from './stepMemo.ts'
 import type { StoreBuffer } from './storeBuffer.ts'
 import { symbolize } from './symbols.ts'
@@ -319,37 +319,9 @@ export class Board {
     for (const monitor of this.watchers.all) monitor.onTables?.(v)
   }
 
-  /** `v` empties its caches, or the line at `physical` in all of them. */
-  onCacheFlush(v: number, physical: number | null): void {
-    this.#noteCaches()
-    this.footprint.add(FP_RESOURCE_WRITE, RESOURCE_MARKS, 0)
-    for (const monitor of this.watchers.all) monitor.onCacheFlush?.(v, physical)
-    this.observer?.({ kind: 'cache-flush', vcpu: v, address: (physical ?? 0) >>> 0, sizeBytes: physical === null ? 0 : this.model.cpu.lineBytes, value: 0 })
-  }
-
-  /** An access past the caches: of these lines every access is an event, and judged by what caches may hold. */
-  noteUncached(physical: number, sizeBytes: number): void {
-    if (this.translations === null) this.weaken('an access was uncached: without cached translations (tlb=none) caches are judged by what was accessed only')
-    const { lineBytes } = this.model.cpu
-    for (let line = (physical & -lineBytes) >>> 0; line < (physical >>> 0) + sizeBytes; line += lineBytes)
-      if (this.sharing.noteUncached(line)) {
-        // Shared even where there is one vCPU: with its caches.
-        const g = this.memory.granule(this.memory.index(line))
-        this.sharing.noteRead(g, g + lineBytes / 4 - 1, WALKER)
-        this.noteReleased(line, lineBytes)
-      }
-    this.#noteCaches()
-  }
-
   /** What is done depends on the translations of all, or changes them. */
   noteAllTranslating(): void {
     for (let u = 0; u < this.cpus.length; u++) this.noteTranslating(u)
-  }
-
-  /** What caches may hold depends on the translations of all, and on who has flushed them. */
-  #noteCaches(): void {
-    this.noteAllTranslating()
-    this.footprint.add(FP_RESOURCE_READ, RESOURCE_MARKS, 0)
   }
 
   onMark(v: number, call: number, eax: number, edx: number): void {
@@ -408,47 +380,6 @@ export class Board {
       if (first < sizeBytes) return first
     }
     return 0
-  }
-
-  /**
-   * Freeing or allocating is a write for everybody who touches the memory: their accesses become events, so
-   * that none of them is moved across it. False: it is not memory.
-   */
-  noteLifetime(v: number, address: number, sizeBytes: number): boolean {
-    return this.#noteWriters(1 << v, address, sizeBytes)
-  }
-
-  /** What is said of the bytes of a site (XM_PATCHED) is a write for everybody who fetches there, whether or not anybody writes them. */
-  noteClaimed(v: number, address: number): void {
-    if (!this.running()) return
-    for (const site of this.image.sites) {
-      if (site.address >>> 0 !== address >>> 0) continue
-      for (let b = 0; b < site.sizeBytes; b++) {
-        const g = this.memory.granule(this.memory.index((address + b) >>> 0))
-        this.sharing.noteWrite(g, g, 1 << v)
-      }
-    }
-  }
-
-  /** Of what is released every access is an event: nobody's is moved across it. */
-  noteReleased(address: number, sizeBytes: number): boolean {
-    return this.#noteWriters((1 << this.cpus.length) - 1, address, sizeBytes)
-  }
-
-  #noteWriters(vcpus: number, address: number, sizeBytes: number): boolean {
-    if (sizeBytes === 0) return true
-    const first = this.memory.index(address)
-    if (first < 0 || this.memory.index(address + sizeBytes - 1) < 0) return false
-    for (let b = 0; b < sizeBytes; b += 4096 - ((address + b) & 4095)) {
-      const at = this.memory.index(address + b)
-      if (at < 0) return false
-      const last = Math.min(sizeBytes - b, 4096 - ((address + b) & 4095)) - 1
-      if (this.running()) for (let g = this.memory.granule(at); g <= this.memory.granule(at + last); g++) {
-        this.sharing.noteWrite(g, g, vcpus)
-        this.sharing.noteJudged(g)
-      }
-    }
-    return true
   }
 
   /** A kick or interrupt for `v` was sent (wakes.ts). */

@@ -22,6 +22,7 @@ import {
   ICOUNT, IRR, NMI_PENDING, PENDING, PENDING_SIZE, QUIET_WORDS, STATUS, WAKE_TAKEN, WAKE_WHAT,
 } from './layout.ts'
 import { PrivateCode } from './privateCode.ts'
+import { noteUncached } from './specialMemory.ts'
 import { FLAG_EFFECT, FLAG_LAST_LOADS, FLAG_PROGRESSED, FLAG_QUIET } from './stepMemo.ts'
 import { WAKE_SOURCE, wakeBy, WAKE_IN_TIME } from './wakes.ts'
 
@@ -63,7 +64,7 @@ export class Execution {
     const uncached = buffer.isUncached(entry)
     buffer.remove(entry)
     this.#board.noteJudged(physical, size)
-    if (uncached) this.#board.noteUncached(physical, size)
+    if (uncached) noteUncached(this.#board, physical, size)
     for (const monitor of this.#board.watchers.drains) monitor.onDrain!(v, physical, size, uncached)
     this.#board.observer?.({ kind: 'drain', vcpu: v, address: physical, sizeBytes: size, value: low })
   }

@@ -5,6 +5,7 @@ import { FP_MEMORY_READ, FP_RESOURCE_WRITE, pendingOf, RESOURCE_MARKS } from './
 import { GUEST_CALLS } from './guestCalls.ts'
 import { READ } from './image.ts'
 import { BY_INTERRUPT, BY_NMI } from './sharing.ts'
+import { noteClaimed, noteLifetime, noteReleased } from './specialMemory.ts'
 import type { Board } from './board.ts'
 import type { VcpuBus } from './vcpuBus.ts'
 import { WAKE_IPI, WAKE_KICK, WAKE_NMI, wakeBy } from './wakes.ts'
@@ -91,13 +92,13 @@ export function callGuest(machine: Board, vcpu: number, bus: VcpuBus, call: numb
     case GUEST_CALLS.free:
     case GUEST_CALLS.alloc: {
       if (SPANS.has(call)) {
-        if (edx >>> 0 > LIFETIME_BYTES_MAX || !machine.noteLifetime(vcpu, eax, edx >>> 0)) {
+        if (edx >>> 0 > LIFETIME_BYTES_MAX || !noteLifetime(machine, vcpu, eax, edx >>> 0)) {
           machine.violate('bad-call', vcpu, `frees, allocates, builds or queues ${edx >>> 0} bytes at ${machine.symbolize(eax)}: not memory, or more than ${LIFETIME_BYTES_MAX} bytes`)
           return 0
         }
       }
-      if (call === GUEST_CALLS.patched) machine.noteClaimed(vcpu, eax)
-      if (call === GUEST_CALLS.release && (edx >>> 0 > LIFETIME_BYTES_MAX || !machine.noteReleased(eax, edx >>> 0))) {
+      if (call === GUEST_CALLS.patched) noteClaimed(machine, vcpu, eax)
+      if (call === GUEST_CALLS.release && (edx >>> 0 > LIFETIME_BYTES_MAX || !noteReleased(machine, eax, edx >>> 0))) {
         machine.violate('bad-call', vcpu, `releases ${edx >>> 0} bytes at ${machine.symbolize(eax)}: not memory, or more than ${LIFETIME_BYTES_MAX} bytes`)
         return 0
       }

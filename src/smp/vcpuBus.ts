@@ -9,6 +9,7 @@ import { READ, WRITE } from './image.ts'
 import type { Board } from './board.ts'
 import { AT_ENTRY, AT_FENCE, AT_LOAD, AT_LOCKED, AT_SERIALIZE, AT_STORE } from './layout.ts'
 import { BY_LOCKED } from './memory.ts'
+import { flushCaches, noteUncached } from './specialMemory.ts'
 import { UNCACHED_STORE } from './storeBuffer.ts'
 import { TranslatingAttempt } from './translatingAttempt.ts'
 
@@ -110,7 +111,7 @@ export class VcpuBus extends TranslatingAttempt implements Bus {
       machine.memo.abandon()
       if (!this.gate(AT_SERIALIZE, 0, 0, 1)) return
       machine.quiet = false
-      machine.onCacheFlush(this.vcpu, physical)
+      flushCaches(machine, this.vcpu, physical)
     }
     this.record(0)
   }
@@ -299,7 +300,7 @@ export class VcpuBus extends TranslatingAttempt implements Bus {
   }
 
   #noteUncached(physical: number, sizeBytes: number): void {
-    if (this.cpu.uncached && this.running) this.machine.noteUncached(physical, sizeBytes)
+    if (this.cpu.uncached && this.running) noteUncached(this.machine, physical, sizeBytes)
   }
 
   /** Through which alias of its page the store at hand is made; 0 where that does not matter. */
