@@ -3,7 +3,7 @@ import { Decoder, DecoderOptions, Formatter, FormatterSyntax } from 'iced-x86'
 import { D, G, NO_FETCH, U, W } from '../cpu/paging.ts'
 import type { MachineEvent, Observer } from '../smp/events.ts'
 import type { Machine } from '../smp/machine.ts'
-import { GUEST_CALLS } from '../smp/guestCalls.ts'
+import { nameOfCall } from '../smp/guestCalls.ts'
 import type { Violation } from '../smp/monitor.ts'
 import { sourceOf, symbolize } from '../smp/symbols.ts'
 import { wrap } from './columns.ts'
@@ -166,7 +166,7 @@ function describe(machine: Machine, event: MachineEvent, disassemble: (bytes: Ui
     case 'choose':
       return `chooses ${event.value} of ${event.address}`
     case 'mark': {
-      const call = Object.entries(GUEST_CALLS).find(([, number]) => number === event.value)?.[0] ?? 'mark'
+      const call = nameOfCall(event.value)
       return `${event.sizeBytes === 0 ? call : 'log'} ${at()}`
     }
     case 'end':

@@ -72,6 +72,11 @@ export const GUEST_CALLS = {
   modeoff: 32,
 } as const
 
+/** As `GUEST_CALLS` has it; `mark` where there is none of that number. */
+export function nameOfCall(call: number): string {
+  return Object.entries(GUEST_CALLS).find(([, number]) => number === call)?.[0] ?? 'mark'
+}
+
 /** High half of the displacement that marks a call to the checker ("XM"). */
 export const GUEST_CALL_TAG = 0x584d
 /** Length of the instruction that makes a call. */

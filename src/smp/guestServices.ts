@@ -2,7 +2,7 @@
 import { EIP, SHADOW, SHADOW_MOV_SS, SHADOW_STI } from '../cpu/registers.ts'
 import { AT_BLOCK, AT_CHOOSE, AT_CUT, AT_FENCE, AT_MARK, AT_POLL, AT_SEND, AT_YIELD, BLOCK_UNTIL_INTERRUPT, BUFFER_COUNT, ENDED, IRR, KICKED, NMI_PENDING, STATUS } from './layout.ts'
 import { FP_MEMORY_READ, FP_RESOURCE_WRITE, pendingOf, RESOURCE_MARKS } from './footprint.ts'
-import { GUEST_CALLS } from './guestCalls.ts'
+import { GUEST_CALLS, nameOfCall } from './guestCalls.ts'
 import { READ } from './image.ts'
 import { BY_INTERRUPT, BY_NMI } from './sharing.ts'
 import { noteClaimed, noteLifetime, noteReleased } from './specialMemory.ts'
@@ -91,17 +91,12 @@ export function callGuest(machine: Board, vcpu: number, bus: VcpuBus, call: numb
     case GUEST_CALLS.modeoff:
     case GUEST_CALLS.free:
     case GUEST_CALLS.alloc: {
-      if (SPANS.has(call)) {
-        if (edx >>> 0 > LIFETIME_BYTES_MAX || !noteLifetime(machine, vcpu, eax, edx >>> 0)) {
-          machine.violate('bad-call', vcpu, `frees, allocates, builds or queues ${edx >>> 0} bytes at ${machine.symbolize(eax)}: not memory, or more than ${LIFETIME_BYTES_MAX} bytes`)
-          return 0
-        }
-      }
-      if (call === GUEST_CALLS.patched) noteClaimed(machine, vcpu, eax)
-      if (call === GUEST_CALLS.release && (edx >>> 0 > LIFETIME_BYTES_MAX || !noteReleased(machine, eax, edx >>> 0))) {
-        machine.violate('bad-call', vcpu, `releases ${edx >>> 0} bytes at ${machine.symbolize(eax)}: not memory, or more than ${LIFETIME_BYTES_MAX} bytes`)
+      const wrong = wrongSpan(machine, vcpu, call, eax, edx >>> 0)
+      if (wrong !== null) {
+        machine.violate('bad-call', vcpu, `XM_${nameOfCall(call).toUpperCase()} of ${edx >>> 0} bytes at ${machine.symbolize(eax)}: ${wrong}`)
         return 0
       }
+      if (call === GUEST_CALLS.patched) noteClaimed(machine, vcpu, eax)
       if (!event(AT_MARK)) return 0
       machine.effect = true
       machine.footprint.addUpdate(RESOURCE_MARKS)
@@ -145,6 +140,15 @@ export function callGuest(machine: Board, vcpu: number, bus: VcpuBus, call: numb
       machine.violate('bad-call', vcpu, `call ${call} to the checker: there is none of that number`)
       return 0
   }
+}
+
+/** Notes what memory a call is about; why it cannot be, null: it can, or is about none. */
+function wrongSpan(machine: Board, vcpu: number, call: number, address: number, sizeBytes: number): string | null {
+  const releases = call === GUEST_CALLS.release
+  if (!releases && !SPANS.has(call)) return null
+  if (sizeBytes > LIFETIME_BYTES_MAX) return `${LIFETIME_BYTES_MAX} are possible`
+  if (releases ? noteReleased(machine, address, sizeBytes) : noteLifetime(machine, vcpu, address, sizeBytes)) return null
+  return 'not all of that is memory; it is named by physical addresses, with paging on too'
 }
 
 /** Who sleeps in the hypervisor can be interrupted: the shadow of an STI or MOV SS in front ends there, as at HLT. */

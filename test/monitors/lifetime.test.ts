@@ -94,7 +94,9 @@ ${data}`
   })
 
   it('refuses what is not memory', () => {
-    expect(check(`.vcpu one\none: free 0x1000, 4\n ret\n${data}`)).toMatchObject({ violation: { kind: 'bad-call' } })
-    expect(check(`.vcpu one\none: free object, 0xffffffff\n ret\n${data}`)).toMatchObject({ violation: { kind: 'bad-call' } })
+    const message = (mark: string) => check(`.vcpu one\none: ${mark}\n ret\n${data}`).violation
+    expect(message('free 0x1000, 4')).toMatchObject({ kind: 'bad-call', message: 'XM_FREE of 4 bytes at 0x1000: not all of that is memory; it is named by physical addresses, with paging on too' })
+    expect(message('alloc object, 0xffffffff')).toMatchObject({ kind: 'bad-call', message: 'XM_ALLOC of 4294967295 bytes at object: 1048576 are possible' })
+    expect(message('release object, 0x200000')).toMatchObject({ kind: 'bad-call', message: 'XM_RELEASE of 2097152 bytes at object: 1048576 are possible' })
   })
 })
