@@ -367,6 +367,15 @@ ${tables}`
     expect(verdict(own(later))).toBe('use-after-free')
     expect(verdict(own('    ret\n'))).toBe('holds/complete')
   })
+  it('of a freed table are no matter to who has no pCPU, if they are gone when it gets one', () => {
+    const source = (ask: string) => `.vcpu freer\n.vcpu walker\n.steal flags, 1\nfreer:\n    cmp dword [done], 1\n    jne .out\n    mov dword [dir + 4], 0\n    mfence\n${ask}    free table, 4096
+.out: ret\nwalker:\n${on()}    mov eax, 1\n    xchg [done], eax\n    xchg [done], eax\n    ret\n${TABLES.replace('done: dd 0', 'done: dd 0\nflags: db 0, 0')}`
+    const asks = '    lock or byte [flags + 1], 2\n'
+    expect(verdict(source(asks), { pcpus: 1 })).toBe('holds/complete')
+    expect(verdict(source(''), { pcpus: 1 })).toBe('use-after-free')
+    expect(verdict(source(asks), { pcpus: 2 })).toBe('use-after-free')
+    expect(verdict(source(''), { pcpus: 1, tlb: 'leaf' })).toBe('holds/complete')
+  })
 })
 
 describe('page sizes and PAE', () => {
