@@ -234,8 +234,11 @@ export class Execution {
       if (tells && !first) return this.#board.setPending(v, AT_LOCAL, 0, 0, 1)
       if (!kept && bus.seesFirst()) this.#watch(v, eip, op)
       if (this.#board.violation !== null) return
+      const walksAgain = op.row?.mnemonic === 'iret' && !this.#board.mayWalk(v)
       cpu.execute(op)
       if (cpu.stop === 0) {
+        // From an NMI handler, which walked no tables, to what does.
+        if (walksAgain && this.#board.running() && this.#board.mayWalk(v)) this.#board.onTables(v)
         // What follows up to the next event is nobody's business, so others may act behind it as they are.
         if (tells) this.#board.footprint.addUpdate(RESOURCE_MARKS)
         if (returns) for (const monitor of this.#board.watchers.returns) monitor.onReturn!(v, place)

@@ -367,6 +367,12 @@ ${tables}`
     expect(verdict(own(later))).toBe('use-after-free')
     expect(verdict(own('    ret\n'))).toBe('holds/complete')
   })
+  it('of a freed table are no matter in an NMI handler, if they are gone when it returns', () => {
+    const source = (flush: string) => `.vcpu walker\n.nmi 0, handler, 1\nwalker:\n${on()}    mov dword [done], 1\n    mfence\n    ret\nhandler:\n    cmp dword [done], 1\n    jne .out\n    mov dword [dir + 4], 0
+    free table, 4096\n${flush}.out: iret\n${TABLES}`
+    expect(verdict(source(''))).toBe('use-after-free')
+    for (const flush of ['invlpg [0]', 'mfence\n    invlpg [0]']) expect([flush, verdict(source(`    ${flush}\n`))]).toEqual([flush, 'holds/complete'])
+  })
   it('of a freed table are no matter to who has no pCPU, if they are gone when it gets one', () => {
     const source = (ask: string) => `.vcpu freer\n.vcpu walker\n.steal flags, 1\nfreer:\n    cmp dword [done], 1\n    jne .out\n    mov dword [dir + 4], 0\n    mfence\n${ask}    free table, 4096
 .out: ret\nwalker:\n${on()}    mov eax, 1\n    xchg [done], eax\n    xchg [done], eax\n    ret\n${TABLES.replace('done: dd 0', 'done: dd 0\nflags: db 0, 0')}`
