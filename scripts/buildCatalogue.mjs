@@ -1,4 +1,4 @@
-// Compiles the entries of the catalogue, the programs of the cost studies, the examples of locks and of shootdowns and the programs of the tests of lazy modes and patching, or those that are named:
+// Compiles the entries of the catalogue, the programs of the cost studies, the examples of attributes, locks and shootdowns and the programs of the tests of lazy modes and patching, or those that are named:
 // node scripts/buildCatalogue.mjs [ID|SECTION|FOLDER ...]. The objects are committed, so only a change of a source or of include/ needs this.
 import { execFileSync } from 'node:child_process'
 import { mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs'
@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { compile, root } from './compiler.mjs'
 
 /** Folders of programs that are no entries. */
-const PROGRAMS = ['cost', 'examples/locks', 'examples/shootdown', 'test/lazy', 'test/patching']
+const PROGRAMS = ['cost', 'examples/attributes', 'examples/locks', 'examples/shootdown', 'test/lazy', 'test/patching']
 
 const named = process.argv.slice(2)
 const programs = PROGRAMS.filter((folder) => named.length === 0 || named.includes(folder))

@@ -62,6 +62,12 @@ describe('pages said to be unmapped', () => {
     const store = 'mov dword [0x400000], 1'
     expect(judge('unmapped 0x400000, 4096', store, 'mov dword [table], page + 0x63')).toBe('holds/complete')
   })
+  it('may be said to be clean: stores set the dirty bit again, and do not go through what was dirty', () => {
+    const clean = 'lock and dword [table], 0xffffffbf'
+    expect(judge('unmapped 0x400000, 4096', 'mov dword [0x400000], 1', clean)).toBe('stale-translation')
+    expect(judge('unmapped 0x400000, 4096', 'invlpg [0x400000]\n    mov dword [0x400000], 1', clean)).toBe('holds/complete')
+    expect(judge('unmapped 0x400000, 4096', load, clean)).toBe('holds/complete')
+  })
   it('through a cached directory entry too', () => {
     expect(judge('unmapped 0x400000, 4096', load, 'mov dword [dir + 4], 0')).toBe('stale-translation')
   })
