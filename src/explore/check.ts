@@ -111,7 +111,7 @@ export function startCheck(image: MachineImage, model: Model, options: CheckOpti
       const search = () =>
         liveness === 'off'
           ? new GraphSearch(make, within, 0, true, saved?.pass ?? null)
-          : new LiveSearch(make, makeAside, within, liveness, { byCost: isLimited, makeUncounted, ...(saved === undefined ? {} : { saved }) })
+          : new LiveSearch(make, makeAside, within, liveness, { byCost: isLimited, makeUncounted, learnt: () => workshop.sharing.learnt(), ...(saved === undefined ? {} : { saved }) })
       return (graph = saved === undefined ? search() : fitting(search))
     }
     return new SamplingSearch(make, {
@@ -141,11 +141,12 @@ export function startCheck(image: MachineImage, model: Model, options: CheckOpti
   }
   const shard = options.tasks?.shard ?? null
   const result = (): CheckResult => {
-    const verdict = search.verdict()
-    const workshop = workshops.get(search instanceof AutoSearch ? search.engine : engine)!
+    const { learnt, ...verdict } = search.verdict()
+    const own = workshops.get(search instanceof AutoSearch ? search.engine : engine)!
+    const { longSteps } = own.coverage
+    const workshop = learnt === undefined ? own : own.knowing(learnt)
     const { sharing, makeAside } = workshop
-    const { longSteps } = workshop.coverage
-    const coverage: Coverage = tasks === null ? workshop.coverage : { ...tasks.reached, cut: tasks.reached.cutByAssumption, longSteps }
+    const coverage: Coverage = tasks === null ? own.coverage : { ...tasks.reached, cut: tasks.reached.cutByAssumption, longSteps }
     const judged = inPlainSteps(withCycle(withLiveness(whereItRunsOn(verdict, image, longSteps, model)), makeAside), workshop)
     return {
       ...(shard === null ? withoutVacuity(judged, declaredBy(image), coverage) : asPart(judged, shard)),

@@ -1,5 +1,6 @@
 /** What an engine says about a property, and how strongly. */
 import type { Violation } from '../smp/monitor.ts'
+import type { Learnt } from '../smp/sharing.ts'
 import type { Cost } from './cost.ts'
 import type { LivenessReport } from './liveness/judge.ts'
 import type { OrdersSeen } from './orders.ts'
@@ -37,6 +38,8 @@ export interface Verdict {
   readonly violation: Violation | null
   /** Choices from the start that lead to the violation. */
   readonly schedule: readonly number[] | null
+  /** What was known of shared memory as `schedule` was found, which decides where its steps end; absent: what is known now. */
+  readonly learnt?: Learnt
   /** The violation is a run that goes on for ever: from this choice of `schedule` on it goes round. */
   readonly cycleFrom?: number
   /** What is said about runs that go on for ever; absent: nothing. */

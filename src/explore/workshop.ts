@@ -5,7 +5,7 @@ import { Machine } from '../smp/machine.ts'
 import { PageMap } from '../smp/memory.ts'
 import type { Model } from '../smp/model.ts'
 import type { Monitor } from '../smp/monitor.ts'
-import { Sharing } from '../smp/sharing.ts'
+import { Sharing, type Learnt } from '../smp/sharing.ts'
 import { monitorsFor } from './monitors/index.ts'
 
 export class Workshop {
@@ -29,6 +29,14 @@ export class Workshop {
     this.model = model
     this.#pages = new PageMap(image.regions)
     this.sharing = new Sharing(this.#pages.sizeBytes / 4, image.vcpus.length)
+  }
+
+  /** One of its own that knows just this of shared memory. */
+  knowing(learnt: Learnt): Workshop {
+    const other = new Workshop(this.image, this.model, this.#forgets, this.#watching)
+    other.sharing.learn(learnt)
+    other.sharing.grown = false
+    return other
   }
 
   #monitors(): Monitor[] {

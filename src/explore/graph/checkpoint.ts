@@ -28,12 +28,13 @@ export interface GraphCheckpoint {
 export const isGraphCheckpoint = (file: Uint8Array) => isSealed(MAGIC, file)
 
 export function encodeGraphCheckpoint({ learnt, search, ...rest }: GraphCheckpoint): Uint8Array {
-  const { pass } = search
+  const { pass, first } = search
   return seal(MAGIC, {
     ...rest,
     learnt: keptLearnt(learnt),
     search: {
       ...search,
+      first: first && { ...first, learnt: first.learnt && keptLearnt(first.learnt) },
       pass: pass && {
         ...pass,
         ...bytesOf(pass, PASS_WORDS),
@@ -56,7 +57,7 @@ export function decodeGraphCheckpoint(file: Uint8Array): GraphCheckpoint {
       search: {
         pass: search.pass === null ? null : readPass(record(search.pass)),
         second: search.second === true,
-        first: search.first === null ? null : readFound(record(search.first)),
+        first: search.first === null ? null : { ...readFound(record(search.first)), learnt: readLearnt(record(record(search.first).learnt)) },
         events: count(search.events),
         seconds: number(search.seconds),
       },

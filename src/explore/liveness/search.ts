@@ -6,6 +6,7 @@ import type { Limits, MemoryLimit, Progress, Search } from '../explorable.ts'
 import type { SavedPass } from '../graph/pass.ts'
 import { GraphSearch } from '../graph/search.ts'
 import type { Violation } from '../../smp/monitor.ts'
+import type { Learnt } from '../../smp/sharing.ts'
 import type { Verdict } from '../verdict.ts'
 import type { Live } from './fairness.ts'
 import { judgeLiveness, type Liveness, type LivenessOutcome, type LivenessReport } from './judge.ts'
@@ -24,6 +25,15 @@ export interface LiveOptions {
   /** A machine at the start that has the states of the search; absent: `makeAside` does. */
   readonly makeUncounted?: () => Live
   readonly saved?: SavedSearch
+  /** What is known of shared memory; absent: nothing is learnt. */
+  readonly learnt?: () => Learnt
+}
+
+/** A violation that was found, and what was known of shared memory then. */
+export interface SavedFirst {
+  readonly violation: Violation
+  readonly schedule: readonly number[]
+  readonly learnt: Learnt | null
 }
 
 /** A graph search as plain data. */
@@ -33,7 +43,7 @@ export interface SavedSearch {
   /** The search without order was done, or not made. */
   readonly second: boolean
   /** What was found by it. */
-  readonly first: { readonly violation: Violation; readonly schedule: readonly number[] } | null
+  readonly first: SavedFirst | null
   /** Of the search without order, where it is done. */
   readonly events: number
   readonly seconds: number
@@ -48,6 +58,7 @@ export class LiveSearch implements Search {
   #events = 0
   #seconds = 0
   #stopped = false
+  readonly #learnt: (() => Learnt) | undefined
   readonly #makeUncounted: () => Live
   readonly #makeAside: () => Live
   readonly #liveness: Exclude<Liveness, 'off'>
@@ -58,7 +69,8 @@ export class LiveSearch implements Search {
   /**
    * @param makeAside a machine at the start for what is no part of the search, which forgets nothing (smp/machine.ts)
    */
-  constructor(makeMachine: () => Live, makeAside: () => Live, limits: Limits, liveness: Exclude<Liveness, 'off'>, { edgesMax, byCost = false, makeUncounted = makeAside, saved }: LiveOptions = {}) {
+  constructor(makeMachine: () => Live, makeAside: () => Live, limits: Limits, liveness: Exclude<Liveness, 'off'>, { edgesMax, byCost = false, makeUncounted = makeAside, saved, learnt }: LiveOptions = {}) {
+    this.#learnt = learnt
     this.#makeUncounted = makeUncounted
     this.#memory = limits.memory
     this.#makeAside = makeAside
@@ -73,12 +85,13 @@ export class LiveSearch implements Search {
     this.#events = saved.events
     this.#seconds = saved.seconds
     const reasons = ['the search was stopped: a schedule of lower cost may exist']
-    if (saved.first !== null)
-      this.#first = { ...this.#search.verdict(), verdict: 'violated', strength: 'complete', bounds: {}, reasons, cost: null, ...saved.first }
+    if (saved.first === null) return
+    const { learnt: known, ...first } = saved.first
+    this.#first = { ...this.#search.verdict(), verdict: 'violated', strength: 'complete', bounds: {}, reasons, cost: null, ...first, ...(known === null ? {} : { learnt: known }) }
   }
 
   save(): SavedSearch {
-    const first = this.#first?.violation ? { violation: this.#first.violation, schedule: this.#first.schedule! } : null
+    const first = this.#first?.violation ? { violation: this.#first.violation, schedule: this.#first.schedule!, learnt: this.#first.learnt ?? null } : null
     return { pass: this.#search.save(), second: this.#byCost === null, first, events: this.#events, seconds: this.#seconds + this.#search.seconds }
   }
 
@@ -88,7 +101,7 @@ export class LiveSearch implements Search {
     const { graph } = this.#search
     // Where memory is short now it will not do for more; what there is can be kept, and gone on with.
     if (this.#byCost !== null && !this.#stopped && verdict.verdict !== 'holds' && (verdict.verdict === 'violated' || this.#memory?.isOver() !== true)) {
-      if (verdict.verdict === 'violated') this.#first = verdict
+      if (verdict.verdict === 'violated') this.#first = { ...verdict, ...(this.#learnt === undefined ? {} : { learnt: this.#learnt() }) }
       this.#events += verdict.events
       this.#seconds += verdict.seconds
       this.#search = this.#byCost()
