@@ -9,8 +9,8 @@ import type { CpuClass } from '../cpu/classes.ts'
 import { decode, type Op } from '../cpu/decode.ts'
 import { EXCEPTION_NAMES, PF_ } from '../cpu/exceptions.ts'
 import {
-  ACTIVE, ACTIVITY, CR0, CR2, CR3, CR4, CS, EFLAGS, EIP, EVENT, EVENT_EXTERNAL, EVENT_NMI, EVENT_VALID, GDT_BASE, GDT_LIMIT, HALTED, IDT_BASE,
-  IDT_LIMIT, IF, LDTR, REGISTER_WORDS, SEG_ATTR, SEG_BASE, SELECTOR, SHADOW, SHADOW_STI, SHUTDOWN, SS, TR, WAIT_FOR_SIPI,
+  ACTIVE, ACTIVITY, CS, EFLAGS, EIP, EVENT, EVENT_EXTERNAL, EVENT_NMI, EVENT_VALID, HALTED, IF, REGISTER_WORDS, SEG_ATTR, SEG_BASE, SELECTOR, SHADOW,
+  SHADOW_STI, SHUTDOWN, SS, WAIT_FOR_SIPI,
 } from '../cpu/registers.ts'
 import type { UndefinedFlags } from '../cpu/undefinedFlags.ts'
 import { BoardMemory, PAGE } from './boardMemory.ts'
@@ -34,6 +34,7 @@ import { SystemControl } from './systemControl.ts'
 import { WAKING_VECTOR } from './tables.ts'
 import { TestDevice } from './testDevice.ts'
 import { Uart } from './uart.ts'
+import { describeVcpu, hex } from './vcpuText.ts'
 
 export interface SystemOptions extends BootOptions {
   readonly cpu: CpuClass
@@ -324,16 +325,9 @@ export class System implements Chipset, Fabric {
     return [...this.#notes]
   }
 
-  /** The state of every vCPU, for messages; of one that runs or has run, with what decides how it does. */
+  /** The state of every vCPU, for messages. */
   describe(): string[] {
-    const states: Readonly<Record<number, string>> = { [ACTIVE]: 'running', [HALTED]: 'halted', [SHUTDOWN]: 'shut down', [WAIT_FOR_SIPI]: 'waiting for SIPI' }
-    const line = (names: readonly string[], value: (k: number) => number, digits = 8) => names.map((name, k) => `${name}=${hex(value(k), digits)}`).join(' ')
-    return this.cpus.flatMap(({ r }, v) => [
-      `vCPU ${v} ${states[r[ACTIVITY]]} at ${hex(r[SELECTOR + CS], 4)}:${hex(r[EIP])} eflags=${hex(r[EFLAGS])} ${line(['eax', 'ecx', 'edx', 'ebx', 'esp', 'ebp', 'esi', 'edi'], (k) => r[k])}`,
-      ...(r[ACTIVITY] === WAIT_FOR_SIPI ? [] : [
-        `  ${line(['es', 'cs', 'ss', 'ds', 'fs', 'gs'], (k) => r[SELECTOR + k], 4)} tr=${hex(r[SELECTOR + TR], 4)} ldt=${hex(r[SELECTOR + LDTR], 4)} gdt=${hex(r[GDT_BASE])}+${hex(r[GDT_LIMIT], 4)} idt=${hex(r[IDT_BASE])}+${hex(r[IDT_LIMIT], 4)} ${line(['cr0', 'cr2', 'cr3', 'cr4'], (k) => r[[CR0, CR2, CR3, CR4][k]])}`,
-      ]),
-    ])
+    return this.cpus.flatMap(({ r }, v) => describeVcpu(r, v))
   }
 
   // --- interrupts -------------------------------------------------------------------------------------
@@ -480,16 +474,11 @@ export class System implements Chipset, Fabric {
   #end(exit: Exit): void {
     this.exit ??= exit
   }
-
 }
 
 /** An NMI does not come between STI and what follows it: so do parts whose kernels count on STI; HLT (SDM vol. 2B, STI). */
 function canTakeNmi(cpu: Cpu): boolean {
   return (cpu.r[SHADOW] & SHADOW_STI) === 0 && cpu.canTakeNmi()
-}
-
-function hex(value: number, digits = 8): string {
-  return (value >>> 0).toString(16).padStart(digits, '0')
 }
 
 function hashWords(seed: number, words: Int32Array, count: number): number {

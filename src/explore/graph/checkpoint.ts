@@ -5,7 +5,7 @@
 import type { KnobValue } from '../../smp/model.ts'
 import type { Learnt } from '../../smp/sharing.ts'
 import { keptLearnt, readFound, readLearnt } from '../checkpoint.ts'
-import type { SavedPass } from './pass.ts'
+import type { SavedPass } from './savedPass.ts'
 import type { SavedSearch } from '../liveness/search.ts'
 import type { SavedGraph } from '../liveness/stateGraph.ts'
 import { count, integer, isSealed, list, number, record, seal, text, unseal, CheckpointError, type Raw } from '../sealed.ts'

@@ -10,38 +10,16 @@ import { addCost, costOf, unpackCost } from '../cost.ts'
 import { CHOICES_MAX, workOf, type Explorable, type Limits, type Progress } from '../explorable.ts'
 import { generator } from '../generator.ts'
 import type { Live } from '../liveness/fairness.ts'
-import { endedOf, HELD_UP, isLive, Labeller, StateGraph, type SavedGraph } from '../liveness/stateGraph.ts'
+import { endedOf, HELD_UP, isLive, Labeller, StateGraph } from '../liveness/stateGraph.ts'
 import { CHOICE_WORDS, END, ENDED, FIRST, FRAME_WORDS, Frames, KEEPS, NEXT, STATE } from './frames.ts'
 import { Pace } from '../pace.ts'
 import { NodeTable } from './nodeTable.ts'
+import { checkPlaces, fits, type SavedPass } from './savedPass.ts'
 import { Sources } from '../sources.ts'
 import type { Verdict } from '../verdict.ts'
 
 /** Events that a search without order goes deep before it goes wide. */
 const STRIPE_EVENTS = 256
-
-/** A pass at work, as plain data: all that is needed to go on. Nodes and choices are numbers. */
-export interface SavedPass {
-  readonly byCost: boolean
-  readonly nodes: Int32Array
-  /** Nodes that wait, with their cost: cost, node, alternating, in order. */
-  readonly waiting: Int32Array
-  readonly path: Int32Array
-  readonly floor: number
-  readonly frames: { readonly rows: Int32Array; readonly choices: Int32Array }
-  readonly kept: Uint8Array
-  readonly graph: SavedGraph | null
-  /** `level` and what was counted. */
-  readonly level: number
-  readonly events: number
-  readonly retaken: number
-  readonly executions: number
-  /** A violation: node, choice, cost; empty: there is none. */
-  readonly least: readonly number[]
-  readonly weaknesses: readonly string[]
-  /** sources.ts. */
-  readonly sources: readonly number[]
-}
 
 /** One pass over the graph, with what is known to be shared when it begins. */
 export class Pass {
@@ -128,35 +106,13 @@ export class Pass {
   /** @throws RangeError where it is of another program, or damaged */
   restore(saved: SavedPass): void {
     const machine = this.#machine
-    const fits = (is: boolean) => {
-      if (!is) throw new RangeError('the saved search does not fit')
-    }
     const { nodes, path, floor, frames, waiting, least, level } = saved
-    const [h0, h1] = [machine.store.h0, machine.store.h1]
     fits(saved.byCost === this.#byCost && (saved.graph === null) === (this.graph === null) && machine.violation === null)
     const table = new NodeTable(this.#byCost)
     table.restore(nodes)
-    fits(table.find(h0, h1, -1) === 0)
-    const isNode = (node: number) => node >= 0 && node < table.count
-    fits(path.length > 0 && path[0] === 0 && path.every((node, k) => isNode(node) && (k === 0 || table.parent(node) === path[k - 1])))
+    fits(table.find(machine.store.h0, machine.store.h1, -1) === 0)
+    checkPlaces(saved, table)
     const depth = frames.rows.length / FRAME_WORDS
-    fits(Number.isInteger(depth) && floor >= 0 && (depth === 0 ? floor <= path.length : floor >= 1 && floor + depth - 1 === path.length))
-    for (let k = 0; k < depth; k++) {
-      const row = k * FRAME_WORDS
-      const [next, first, end] = [frames.rows[row + NEXT], frames.rows[row + FIRST], frames.rows[row + END]]
-      const before = k === 0 ? 0 : frames.rows[row - FRAME_WORDS + END]
-      fits(
-        first === before &&
-          next >= first &&
-          next <= end &&
-          end <= frames.choices.length &&
-          (next - first) % CHOICE_WORDS === 0 &&
-          (end - first) % CHOICE_WORDS === 0,
-      )
-      fits(frames.rows[row + STATE] === table.state(path[floor - 1 + k]))
-    }
-    for (let k = 0; k < waiting.length; k += 2) fits(isNode(waiting[k + 1]))
-    fits(least.length === 0 || (least.length === 3 && isNode(least[0])))
     this.graph?.restore(saved.graph!, table.states)
     this.#nodes = table
     this.#path.length = 0

@@ -2,7 +2,8 @@
 import { finish, remake, type Explorable, type Limits, type Progress, type Search } from '../explorable.ts'
 import type { StateGraph } from '../liveness/stateGraph.ts'
 import type { Verdict } from '../verdict.ts'
-import { Pass, type SavedPass } from './pass.ts'
+import { Pass } from './pass.ts'
+import type { SavedPass } from './savedPass.ts'
 
 const PASSES_MAX = 64
 

@@ -3,7 +3,7 @@
  * it first goes through all states once, without order, and only where that finds a violation, or does not come to an end soon, by cost.
  */
 import type { Limits, MemoryLimit, Progress, Search } from '../explorable.ts'
-import type { SavedPass } from '../graph/pass.ts'
+import type { SavedPass } from '../graph/savedPass.ts'
 import { GraphSearch } from '../graph/search.ts'
 import type { Violation } from '../../smp/monitor.ts'
 import type { Learnt } from '../../smp/sharing.ts'
