@@ -93,6 +93,26 @@ describe('placement', () => {
   })
 })
 
+describe('labels, which have no size', () => {
+  const reachesOf = (path: string) => {
+    const { symbols } = link([object(path)], RUNTIME, [], new AddressSpace())
+    return (name: string) => {
+      const { address, sizeBytes } = symbols.find((symbol) => symbol.name === name)!
+      return { sizeBytes, next: Math.min(...symbols.map((one) => one.address).filter((one) => one > address)) - address }
+    }
+  }
+  it.each(['gas', 'nasm'])('reach up to the next symbol: %s', (assembler) => {
+    const reach = reachesOf(`examples/textpoke-${assembler}.o`)
+    for (const name of ['old_target', 'new_target', 'patcher']) {
+      const { sizeBytes, next } = reach(name)
+      expect([name, sizeBytes]).toEqual([name, next])
+    }
+  })
+  it('are one place inside a function that has a size', () => {
+    expect(reachesOf('examples/textpoke.o')('poke_site').sizeBytes).toBe(0)
+  })
+})
+
 describe('the supplied library', () => {
   it('brings in what is referred to, and nothing else', () => {
     const program = link([object('helpers.o')], RUNTIME, [], new AddressSpace())

@@ -187,7 +187,8 @@ function buildSection(output: OutputSection, addressOf: SymbolAddress): LinkedSe
 
 function listSymbols(resolution: Resolution, addressOf: SymbolAddress): Symbol32[] {
   const found: Symbol32[] = []
-  for (const object of resolution.objects)
+  for (const object of resolution.objects) {
+    const reaches = reachesOf(object)
     for (const symbol of object.symbols) {
       if (!symbol.name || symbol.place === 'undefined' || symbol.place === 'absolute') continue
       if (symbol.type === elf.STT_SECTION || symbol.type === elf.STT_FILE) continue
@@ -196,9 +197,26 @@ function listSymbols(resolution: Resolution, addressOf: SymbolAddress): Symbol32
       if (symbol.binding !== elf.STB_LOCAL && resolution.globals.get(symbol.name) !== symbol) continue
       const address = addressOf(symbol)
       if (address === null || symbol.name.startsWith('.L')) continue
-      found.push({ name: symbol.name, address, sizeBytes: symbol.sizeBytes, kind: kindOf(symbol) })
+      found.push({ name: symbol.name, address, sizeBytes: symbol.sizeBytes || (reaches.get(symbol) ?? 0), kind: kindOf(symbol) })
     }
+  }
   return found.sort((a, b) => a.address - b.address || b.sizeBytes - a.sizeBytes)
+}
+
+/** Labels of assembly have no size: they reach up to the next symbol of the section, or its end. Inside something that has a size they are one place. */
+function reachesOf({ symbols }: ElfObject): ReadonlyMap<ElfSymbol, number> {
+  const reaches = new Map<ElfSymbol, number>()
+  const named = symbols.filter((one) => one.section !== null && one.name !== '' && !one.name.startsWith('.L'))
+  named.sort((a, b) => a.section!.index - b.section!.index || a.value - b.value)
+  let covered = 0
+  for (let k = 0, next = 0; k < named.length; k++) {
+    const { section, value, sizeBytes } = named[k]
+    if (named[k - 1]?.section !== section) covered = 0
+    while (next < named.length && named[next].section === section && named[next].value <= value) covered = Math.max(covered, named[next].value + named[next++].sizeBytes)
+    const end = named[next]?.section === section ? named[next].value : section!.sizeBytes
+    if (sizeBytes === 0 && covered <= value) reaches.set(named[k], end - value)
+  }
+  return reaches
 }
 
 function kindOf(symbol: ElfSymbol): Symbol32['kind'] {
