@@ -87,13 +87,13 @@ async function check(paths: readonly string[], flags: Flags): Promise<void> {
   const climbed = flags.ladder && !wasInterrupted() ? await climb(image, knobs, options, found, (rung, other) => keep(rung, { ...knobs, fetch: rung }, other)) : null
   const profiles = climbed !== null && !wasInterrupted() ? await tryProfiles(image, knobs, options, climbed, (name, other) => keep(name, knobsUnder(name, knobs), other)) : []
   const ladder = climbed === null ? {} : { ladder: climbed, profiles }
+  process.exitCode = flags.expect === undefined ? exitCodeOf(result) : result.verdict === flags.expect ? EXIT.complete : EXIT.violated
   if (flags.json) process.stdout.write(`${JSON.stringify({ version: 1, command: 'check', ...verdictJson(result, image, path), ...ladder })}\n`)
   else {
     print(result)
     if (climbed !== null) printLadder(climbed, profiles, why, tracePathOf)
     if (trace !== null) await printTrace(trace, path)
   }
-  process.exitCode = flags.expect === undefined ? exitCodeOf(result) : result.verdict === flags.expect ? EXIT.complete : EXIT.violated
 }
 
 /** @param why of what was explored and does not hold */

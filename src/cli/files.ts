@@ -7,6 +7,14 @@ import { UsageError } from './errors.ts'
 /** Largest input that is read, in bytes. */
 const FILE_BYTES_MAX = 64 << 20
 
+const WHY_NOT: Readonly<Record<string, string>> = {
+  ENOENT: 'there is no such file or directory', EISDIR: 'it is a directory', ENOTDIR: 'a part of the path is no directory', EACCES: 'permission denied', ENOSPC: 'no space left',
+} // prettier-ignore
+function whyNot(error: unknown): string {
+  const { code = 'unknown error' } = error as NodeJS.ErrnoException
+  return WHY_NOT[code] ?? code
+}
+
 /** @throws UsageError when the file cannot be read or is too large */
 export function readFile(path: string, bytesMax: number = FILE_BYTES_MAX): Uint8Array {
   try {
@@ -15,7 +23,7 @@ export function readFile(path: string, bytesMax: number = FILE_BYTES_MAX): Uint8
     return new Uint8Array(readFileSync(path))
   } catch (error) {
     if (error instanceof UsageError) throw error
-    throw new UsageError(`${path}: cannot be read (${(error as NodeJS.ErrnoException).code ?? 'unknown error'})`)
+    throw new UsageError(`${path}: cannot be read (${whyNot(error)})`)
   }
 }
 
@@ -75,7 +83,7 @@ export function checkWritable(path: string): void {
     else accessSync(path, constants.W_OK)
   } catch (error) {
     if (error instanceof UsageError) throw error
-    throw new UsageError(`${path}: cannot be written (${(error as NodeJS.ErrnoException).code ?? 'unknown error'})`)
+    throw new UsageError(`${path}: cannot be written (${whyNot(error)})`)
   }
 }
 
@@ -84,7 +92,7 @@ export function writeFile(path: string, bytes: Uint8Array): void {
     makeDirectory(dirname(path))
     writeFileSync(path, bytes)
   } catch (error) {
-    throw new UsageError(`${path}: cannot be written (${(error as NodeJS.ErrnoException).code ?? 'unknown error'})`)
+    throw new UsageError(`${path}: cannot be written (${whyNot(error)})`)
   }
 }
 
@@ -99,7 +107,7 @@ export function replaceFile(path: string, bytes: Uint8Array): void {
   try {
     renameSync(next, path)
   } catch (error) {
-    throw new UsageError(`${path}: cannot be written (${(error as NodeJS.ErrnoException).code ?? 'unknown error'})`)
+    throw new UsageError(`${path}: cannot be written (${whyNot(error)})`)
   }
 }
 

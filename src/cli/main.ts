@@ -35,8 +35,8 @@ const program = new Command('xmcheck')
   .exitOverride()
 for (const name of wanted) (await COMMANDS[name]())(program)
 for (const command of program.commands) command.exitOverride()
-// The reader of a pipe may leave early (`| head`).
-process.stdout.on('error', () => process.exit())
+// The reader of a pipe may leave early (`| head`): what is not known by then is no success.
+process.stdout.on('error', () => process.exit(process.exitCode ?? EXIT.interrupted))
 
 try {
   await program.parseAsync()

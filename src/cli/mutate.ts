@@ -78,7 +78,8 @@ async function mutate(paths: readonly string[], flags: Flags): Promise<void> {
   if (flags.json) process.stdout.write(`${JSON.stringify({ version: 2, command: 'mutate', key, ...counts, unexplained, instructions, unreached, unseen, mutants: reports, unused })}\n`)
   else {
     process.stdout.write(`${reports.length} mutants: ${FATES.map((fate) => `${counts[fate]} ${fate}`).join(', ')}; ${unexplained} survivors without a reason\n`)
-    process.stdout.write(`${unreached} of ${instructions} instructions were left alone: no execution reaches them, or only before or after the vCPUs run\n`)
+    // Of functions with a size: labels of assembly have none.
+    if (instructions > 0) process.stdout.write(`${unreached} of ${instructions} instructions were left alone: no execution reaches them, or only before or after the vCPUs run\n`)
     for (const reason of unseen) process.stdout.write(`not all executions were seen, so pieces may be missing, and reasons: ${reason}\n`)
   }
   process.exitCode = wasInterrupted() ? EXIT.interrupted : unexplained > 0 ? EXIT.violated : counts.undecided > 0 ? EXIT.open : EXIT.complete

@@ -46,6 +46,9 @@ function formatNumbered(lines: readonly TimelineLine[], width: number): string[]
   return out
 }
 
+/** As much of a line as there is room for. */
+export const shortened = (text: string, width: number): string => (text.length <= width ? text : `${text.slice(0, width - 3)}...`)
+
 /** Lines of at most `width` characters, broken at blanks where there are some; from the second on behind `indent` blanks. */
 export function wrap(text: string, width: number, indent = 0): string[] {
   const out: string[] = []

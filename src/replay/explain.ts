@@ -5,7 +5,7 @@
 import { EIP } from '../cpu/registers.ts'
 import type { MachineImage } from '../smp/image.ts'
 import { makeModel } from '../smp/model.ts'
-import { wrap, formatColumns } from './columns.ts'
+import { formatColumns, shortened, wrap } from './columns.ts'
 import { accessesOf } from './accesses.ts'
 import type { Element } from './elements.ts'
 import { elementTexts } from './elementText.ts'
@@ -119,7 +119,7 @@ export function formatExplanation(explanation: Explanation, width: number): stri
     out.push('', ...wrap('A buffered store is seen by its own vCPU alone, until it drains: then it is in memory.', width))
   if (sources.length > 0) {
     const room = Math.max(...sources.slice(0, SOURCES).map(({ place }) => place.length))
-    out.push('', ...sources.slice(0, SOURCES).map(({ place, text }) => `  ${place.padEnd(room)}  ${text}`.slice(0, width)))
+    out.push('', ...sources.slice(0, SOURCES).map(({ place, text }) => shortened(`  ${place.padEnd(room)}  ${text}`, width)))
     if (sources.length > SOURCES) out.push(`  ... ${sources.length - SOURCES} more lines`)
   }
   out.push('', ...wrap('In the default run every store drains at once, the vCPU that ran last goes on as long as it can, and code is fetched as memory holds it. This run differs:', width))

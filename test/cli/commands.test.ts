@@ -1,8 +1,9 @@
 // The command as its users run it: the bundle, in a directory with nothing of ours.
+import { spawnSync } from 'node:child_process'
 import { copyFileSync, existsSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { commandIn, emptyDirectory, ROOT } from './command.ts'
+import { BIN, commandIn, emptyDirectory, ENVIRONMENT, ROOT } from './command.ts'
 
 const directory = emptyDirectory()
 const xmcheck = commandIn(directory)
@@ -16,6 +17,11 @@ const json = (...args: string[]) => {
 it('says its version', () => {
   const { version } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'))
   expect(xmcheck('--version')).toEqual({ code: 0, out: `${version}\n`, err: '' })
+})
+
+it('has the same exit code when nobody reads to the end', () => {
+  const run = spawnSync('sh', ['-c', `{ "$0" "$1" check sb.o; echo $? >&3; } 3>&2 | :`, process.execPath, BIN], { cwd: directory, encoding: 'utf8', env: ENVIRONMENT })
+  expect(run.stderr).toBe('1\n')
 })
 
 describe('check', () => {

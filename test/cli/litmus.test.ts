@@ -30,7 +30,7 @@ describe('xmcheck litmus', () => {
     expect([code, err, observations(out)]).toEqual([0, '', ['Observation SB Sometimes 1 3', 'Observation SB+mfences Never 0 3', 'Observation SB Sometimes 1 3']])
     expect(xmcheck('@round')).toMatchObject({ code: 2, out: '' })
     const missing = xmcheck('none.litmus', 'SB.litmus')
-    expect([missing.code, missing.err, observations(missing.out)]).toEqual([2, 'xmcheck: none.litmus: cannot be read (ENOENT)\n', ['Observation SB Sometimes 1 3']])
+    expect([missing.code, missing.err, observations(missing.out)]).toEqual([2, 'xmcheck: none.litmus: cannot be read (there is no such file or directory)\n', ['Observation SB Sometimes 1 3']])
   })
 
   it.each(['classes', 'dpor'])('has all final states and the executions in its JSON (%s)', (engine) => {
