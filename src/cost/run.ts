@@ -9,7 +9,7 @@
  */
 import { opcodeGroup } from './opcodeGroup.ts'
 import type { CostTable } from './table.ts'
-import { choiceArgument, choiceKind, choiceVcpu, DESCHEDULE, DRAIN, INTERRUPT, NMI, packChoice, RUN, SCHEDULE } from '../smp/choice.ts'
+import { choiceKind, choiceVcpu, DESCHEDULE, DRAIN, INTERRUPT, isDeclared, NMI, packChoice, RUN, SCHEDULE } from '../smp/choice.ts'
 import type { MachineEvent } from '../smp/events.ts'
 import type { MachineImage } from '../smp/image.ts'
 import { Machine } from '../smp/machine.ts'
@@ -98,7 +98,7 @@ export function runCost(image: MachineImage, options: CostOptions): CostResult {
 
 /** A declared NMI: an exit to the guest's hypervisor, at the end of a timeslice. */
 function isExit(choice: number): boolean {
-  return choiceKind(choice) === NMI && choiceArgument(choice) > 0
+  return choiceKind(choice) === NMI && isDeclared(choice)
 }
 
 interface PhysicalCpu {

@@ -105,7 +105,7 @@ export class Runner {
   }
 
   run(elements: readonly Element[], stepsMax: number): Run {
-    if (this.#cycle !== null && stepsMax > this.#cycle.from) {
+    if (this.#cycle !== null && stepsMax >= this.#cycle.from) {
       const into = this.#run(elements, this.#cycle.from)
       const round = into.kind !== null || into.ended ? null : goesRound(this.#makeMachine, into.schedule, this.#cycle.victim)
       if (round !== null) return { ...into, kind: round.violation.kind }

@@ -8,7 +8,7 @@ const LENGTH_MAX = 1_000_000
 /** A text that is no schedule; `message` names the word. */
 export class ScheduleError extends Error {}
 
-/** `cycle:1` in a schedule: what follows repeats for ever, and gets vCPU 1 nowhere. */
+/** `cycle:1` in a schedule: what follows repeats for ever, and gets vCPU 1 nowhere. Nothing follows where nobody has to go on. */
 const CYCLE_WORD = 'cycle:'
 const CYCLE = /^cycle:\d{1,2}$/
 
@@ -40,7 +40,6 @@ export function parseScheduleLine(text: string): { sharing: string[]; schedule: 
   if (at < 0) return { sharing: words.filter(isSharing), schedule: parseSchedule(choices.join(' ')), cycle: null }
   const before = parseSchedule(choices.slice(0, at).join(' '))
   const round = parseSchedule(choices.slice(at + 1).join(' '))
-  if (round.length === 0) throw new ScheduleError(`nothing follows '${choices[at]}': write the choices that repeat for ever behind it`)
   const victim = Number(choices[at].slice(CYCLE_WORD.length))
   return { sharing: words.filter(isSharing), schedule: [...before, ...round], cycle: { from: before.length, victim } }
 }

@@ -102,6 +102,7 @@ function whoSleeps(machine: Machine): TimelineLine[] {
 
 /** @param cycle first and last step, from 1 */
 export function describeCycle({ from, to }: { readonly from: number; readonly to: number }): string {
+  if (from > to) return 'nothing has to happen any more: a declared interrupt that may come need not'
   return from === to ? `step ${from} repeats for ever` : `steps ${from} to ${to} repeat for ever`
 }
 

@@ -181,7 +181,7 @@ export function decodeTrace(file: Uint8Array): Trace {
     schedule,
     checks,
     violation: violation === null ? null : readViolation(top.fields('violation')),
-    cycleFrom: top.raw('cycleFrom') === undefined || violation === null ? null : top.integer('cycleFrom', 0, Math.max(0, schedule.length - 1)),
+    cycleFrom: top.raw('cycleFrom') === undefined || violation === null ? null : top.integer('cycleFrom', 0, schedule.length),
   }
 }
 

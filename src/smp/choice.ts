@@ -31,6 +31,12 @@ export function isEvent(choice: number): boolean {
   return kind !== DRAIN && kind !== DESCHEDULE
 }
 
+/** An interrupt or NMI of a declared source, not one that was sent. */
+export function isDeclared(choice: number): boolean {
+  const kind = choiceKind(choice)
+  return (kind === INTERRUPT && choiceArgument(choice) >>> 8 !== 0) || (kind === NMI && choiceArgument(choice) !== 0)
+}
+
 export function packChoice(kind: number, vcpu: number, argument: number = 0): number {
   return (argument << 12) | (kind << 8) | vcpu
 }

@@ -15,7 +15,7 @@ import { ALL_LIVE } from '../cpu/liveness.ts'
 import { MAIN_REGISTERS, REGISTER_WORDS } from '../cpu/registers.ts'
 import type { WayOut } from '../cpu/wayOut.ts'
 import { Board, type BoardOptions } from './board.ts'
-import { DESCHEDULE, DRAIN, INTERRUPT, NMI, RUN, choiceArgument, choiceKind, choiceVcpu, isEvent } from './choice.ts'
+import { DESCHEDULE, DRAIN, INTERRUPT, NMI, RUN, choiceArgument, choiceKind, choiceVcpu, isDeclared, isEvent } from './choice.ts'
 import { Choices } from './choices.ts'
 import { Execution } from './execution.ts'
 import type { Observer } from './events.ts'
@@ -222,6 +222,10 @@ export class Machine extends Board {
     return this.#known.liveRegisters(v)
   }
 
+  idles(v: number): boolean {
+    return this.#known.idles(v)
+  }
+
   /** Where code that goes round through these addresses would go otherwise (cpu/wayOut.ts). */
   wayOut(v: number, executed: ReadonlySet<number>): WayOut {
     return this.#known.wayOut(v, executed)
@@ -341,17 +345,28 @@ export class Machine extends Board {
     const actors = phase === PHASE_RUN ? this.cpus.length : 1
     if (this.#actor < actors && (this.buffered(this.#actor) > 0 || this.#choices.canContinue(this.#actor))) return
     let ended = true
+    let interruptible = -1
     for (let v = 0; v < actors; v++) {
       const buffered = this.buffered(v)
       if (buffered === 0 && this.wordOf(v, STATUS) === ENDED) continue
       ended = false
-      if (buffered > 0 || this.#choices.canContinue(v) || this.#choices.listInterrupts(v, this.#choices.scratch, 0) > 0) {
+      if (buffered > 0 || this.#choices.canContinue(v)) {
         this.#actor = v
         return
       }
+      const { scratch } = this.#choices
+      const count = this.#choices.listInterrupts(v, scratch, 0)
+      if (count > 0 && (interruptible < 0 || scratch.subarray(0, count).some((one) => !isDeclared(one)))) interruptible = v
+    }
+    if (interruptible >= 0) {
+      this.#actor = interruptible
+      const count = this.#choices.listInterrupts(interruptible, this.#choices.scratch, 0)
+      const mayEnd = phase === PHASE_RUN && this.image.final !== null && this.#choices.scratch.subarray(0, count).every(isDeclared) && this.#areIdle(actors)
+      if (mayEnd) this.weaken('XM_FINAL did not run where nothing but a declared interrupt of an idle vCPU was left, which need not come')
+      return
     }
     // No actor can take a step and not all have ended.
-    if (!ended && !this.#endIdle(actors)) return this.#deadlock(actors)
+    if (!ended && !this.#areIdle(actors)) return this.#deadlock(actors)
     this.effect = true
     if (phase === PHASE_INIT) this.#startVcpus()
     else if (phase === PHASE_RUN && this.image.final !== null) {
@@ -361,14 +376,9 @@ export class Machine extends Board {
     } else this.store.set(PHASE, PHASE_DONE)
   }
 
-  /** Who is left is idle for good: that is an end. False: somebody waits. */
-  #endIdle(actors: number): boolean {
-    const open = Array.from({ length: actors }, (_, v) => v).filter((v) => !this.hasEnded(v))
-    if (!open.every((v) => this.#known.idles(v))) return false
-    for (const v of open) {
-      this.setWord(v, STATUS, ENDED)
-      this.setPending(v, AT_END, 0, 0, 1)
-    }
+  /** Who is left is idle, which is an end if nobody else goes on. */
+  #areIdle(actors: number): boolean {
+    for (let v = 0; v < actors; v++) if (!this.hasEnded(v) && !this.#known.idles(v)) return false
     return true
   }
 

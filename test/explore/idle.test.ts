@@ -2,6 +2,11 @@
 import { describe, expect, it } from 'vitest'
 import { checkImage, type CheckOptions } from '../../src/explore/check.ts'
 import { assembleImage } from '../../src/guest/asm/index.ts'
+import { explain } from '../../src/replay/explain.ts'
+import { recordSharing, recordTrace, replayTrace, runSchedule } from '../../src/replay/record.ts'
+import { parseScheduleLine } from '../../src/replay/schedule.ts'
+import { decodeTrace, encodeTrace } from '../../src/replay/trace.ts'
+import type { MachineImage } from '../../src/smp/image.ts'
 import { makeModel } from '../../src/smp/model.ts'
 
 const PAGING = 'mov eax, 0x10\nmov cr4, eax\nmov eax, directory\nmov cr3, eax\nmov eax, cr0\nor eax, 0x80000000\nmov cr0, eax'
@@ -38,5 +43,24 @@ describe('who sleeps for good', () => {
     expect(judge('sti\nhlt\nret', { ask: 'more: pause\ncmp dword [answered], 2\njmp more' })[0]).toMatch(/deadlock|lost-wakeup/)
     expect(judge('sti\nidle: hlt\njmp idle', { ask: 'more: pause\ncmp dword [answered], 2\njmp more' })[1]).toBe('deadlock')
     expect(judge(`${PAGING}\nsti\nidle: pause\njmp idle`)[1]).toBe('deadlock')
+  })
+  it('owes nothing to interrupts that may come, which may not', () => {
+    const declared = (idle: string, final = '') => assembleImage(`.vcpu only\n.irq 0, 0x30, timer, 1\n${final}\nonly: sti\n${idle}\ntimer: inc dword [ticks]\niret\n${final === '' ? '' : 'end: assert 1, "end"\nret'}\nsection .data\nticks: dd 0`, { title: 'timer' })
+    for (const engine of ['graph', 'dpor'] as const) {
+      const kindOf = (image: MachineImage) => {
+        const { violation, verdict, strength } = checkImage(image, makeModel(), { engine })
+        return violation?.kind ?? `${verdict} ${strength}`
+      }
+      expect([engine, kindOf(declared('idle: hlt\njmp idle')), kindOf(declared('hlt\nret'))]).toEqual([engine, 'holds complete', 'lost-wakeup'])
+      // Where it never comes the end is not looked at.
+      expect(kindOf(declared('idle: hlt\njmp idle', '.final end'))).toBe('holds bounded')
+    }
+    const image = declared('hlt\nret')
+    const { schedule, cycleFrom, violation, sharing } = checkImage(image, makeModel(), { engine: 'graph' })
+    const trace = recordTrace(image, makeModel(), sharing, schedule!, { from: cycleFrom!, victim: violation!.vcpu })
+    expect(replayTrace(decodeTrace(encodeTrace(trace))).violation?.kind).toBe('lost-wakeup')
+    const line = explain(trace).schedule
+    const { schedule: again, cycle } = parseScheduleLine(line)
+    expect(runSchedule(image, makeModel(), recordSharing(sharing), again, cycle).trace.violation?.kind).toBe('lost-wakeup')
   })
 })

@@ -117,6 +117,9 @@ export class LoopToy implements Live {
   isStaleView(): boolean {
     return false
   }
+  idles(): boolean {
+    return false
+  }
   instructionAt(v: number): number {
     return this.#word(v, PC) - this.#word(v, ASLEEP)
   }

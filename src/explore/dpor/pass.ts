@@ -8,7 +8,7 @@ import { isLive } from '../liveness/stateGraph.ts'
 import { Orders } from '../orders.ts'
 import type { Verdict } from '../verdict.ts'
 import { FORKED } from './act.ts'
-import { Budgets } from './budgets.ts'
+import { Budgets, isInterrupt } from './budgets.ts'
 import { grown, grownFlags, GRANULES_MAX, UNKNOWN } from './cells.ts'
 import { Chooser, NOBODY, PLANNED } from './chooser.ts'
 import { LastLoads } from './lastLoads.ts'
@@ -295,6 +295,7 @@ export class Pass {
     event.actual = actual
     event.stepAt = machine.step
     this.#openWays.note(d, choice, before)
+    if (isLive(machine) && isInterrupt(choice) && running) this.#returns.judgeStop(machine, () => path.choices())
     const outcome = machine.take(actual)
     this.events++
     cells.read(machine.footprint)

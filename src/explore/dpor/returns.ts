@@ -5,9 +5,9 @@
  */
 import { choiceVcpu } from '../../smp/choice.ts'
 import type { Violation } from '../../smp/monitor.ts'
-import type { Live } from '../liveness/fairness.ts'
-import { goesRound, judgeLasso, type Lasso } from '../liveness/lasso.ts'
-import { endedOf } from '../liveness/stateGraph.ts'
+import { type Live, owesAnything } from '../liveness/fairness.ts'
+import { goesRound, judgeLasso, type Lasso, whoWaits } from '../liveness/lasso.ts'
+import { endedOf, throughOf } from '../liveness/stateGraph.ts'
 import { grown } from './cells.ts'
 
 export interface Livelock {
@@ -97,12 +97,29 @@ export class Returns {
     const make = this.#makeAside
     const machine = make()
     for (const choice of schedule) machine.take(choice)
-    const victim = lowest(~endedOf(machine))
+    const victim = lowest(~throughOf(machine))
     const lasso = { schedule, from }
     const violation = judgeLasso(make(), lasso, victim)
     const found = violation !== null ? { lasso, violation } : this.#closed++ < CLOSED_MAX ? goesRound(make, schedule, victim) : null
     if (found !== null && !passesMarks(make(), found.lasso)) this.#candidates.push({ ...found, actors: actorsOf(found.lasso) })
   }
+
+  /** The execution may end here, where `machine` stands: what may still come need not. Who has not ended then, and waits, is judged. */
+  judgeStop(machine: Live, taken: () => readonly number[]): void {
+    const make = this.#makeAside
+    if (make === null || this.#candidates.length >= CANDIDATES_MAX || owesAnything(machine)) return
+    const schedule = taken()
+    const lasso = { schedule, from: schedule.length }
+    for (let v = 0; v < machine.vcpuCount; v++) {
+      const place = `${v} ${machine.eip(v)}`
+      if (this.#stops.has(place)) continue
+      this.#stops.add(place)
+      const violation = judgeLasso(make(), lasso, v)
+      if (violation !== null) this.#candidates.push({ lasso, violation, actors: whoWaits(make(), lasso).includes(v) ? 0 : 1 << v })
+    }
+  }
+  /** vCPUs, and where they stood as an execution could end. */
+  readonly #stops = new Set<string>()
 
   /** A fair cycle of those who end in other executions, for all that is known now. */
   get livelock(): Livelock | null {

@@ -107,6 +107,7 @@ function readGraph(raw: Raw): SavedGraph {
     ...wordsOf(raw, GRAPH_WORDS),
     states: count(raw.states),
     progressed: integer(raw.progressed),
+    exited: integer(raw.exited),
     full: raw.full === true,
   }
 }

@@ -10,7 +10,7 @@ import { addCost, costOf, unpackCost } from '../cost.ts'
 import { CHOICES_MAX, workOf, type Explorable, type Limits, type Progress } from '../explorable.ts'
 import { generator } from '../generator.ts'
 import type { Live } from '../liveness/fairness.ts'
-import { endedOf, HELD_UP, isLive, Labeller, StateGraph } from '../liveness/stateGraph.ts'
+import { endedOf, HELD_UP, isLive, Labeller, StateGraph, throughOf } from '../liveness/stateGraph.ts'
 import { CHOICE_WORDS, END, ENDED, FIRST, FRAME_WORDS, Frames, KEEPS, NEXT, STATE } from './frames.ts'
 import { Pace } from '../pace.ts'
 import { NodeTable } from './nodeTable.ts'
@@ -312,7 +312,8 @@ export class Pass {
     const keeps = this.graph !== null && !this.graph.full && !this.#isKept(state)
     const live = this.#machine as Live
     const heldUp = keeps ? (live.heldUp?.(choices.subarray(count)) ?? 0) : 0
-    this.#frames.push(state, keeps, keeps ? endedOf(live) : 0, choices, count, count + heldUp)
+    if (keeps) this.graph!.exited |= endedOf(live)
+    this.#frames.push(state, keeps, keeps ? throughOf(live) : 0, choices, count, count + heldUp)
   }
 
   #isKept(state: number): boolean {

@@ -7,7 +7,7 @@ import { Components } from './components.ts'
 import { EDGE_EFFECT, EDGE_FINITE, EDGE_PROGRESS, HELD_UP, NOWHERE, type StateGraph } from './stateGraph.ts'
 
 export interface Doom {
-  /** Per state: such vCPUs, as bits; and those that have ended, or may end later. */
+  /** Per state: such vCPUs, as bits; and those that have ended or idle, or may later. */
   readonly doomed: Int32Array
   readonly ending: Int32Array
 }
@@ -23,8 +23,9 @@ export function doomOf(graph: StateGraph, vcpus: number): Doom | null {
   const { starts, counts, targets, labels, ended } = graph
   new Components(graph).each(states, 0, (label) => (label & EDGE_FINITE) === 0, (members) => {
     let mask = 0
-    let ends = ended[members[0]]
-    for (const state of members)
+    let ends = 0
+    for (const state of members) {
+      ends |= ended[state]
       for (let edge = starts[state]; edge < starts[state] + counts[state]; edge++) {
         const label = labels[edge]
         if (targets[edge] === HELD_UP) continue
@@ -37,6 +38,7 @@ export function doomOf(graph: StateGraph, vcpus: number): Doom | null {
           if ((label & (EDGE_EFFECT | EDGE_PROGRESS)) !== 0) mask |= 1 << choiceVcpu(label)
         }
       }
+    }
     for (const state of members) {
       hope[state] = mask
       ending[state] = ends

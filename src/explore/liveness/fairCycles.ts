@@ -4,7 +4,7 @@
  */
 import { Components } from './components.ts'
 import { isStrong, NOBODY, obligationOf } from './fairness.ts'
-import { CHOICE_MASK, leads, type StateGraph } from './stateGraph.ts'
+import { bitsOf, CHOICE_MASK, leads, type StateGraph } from './stateGraph.ts'
 
 export class FairCycles {
   readonly #graph: StateGraph
@@ -19,13 +19,35 @@ export class FairCycles {
   }
 
   /**
-   * States strongly connected by `usable` edges, in which one of the vCPUs `owed` (bits) has not ended, and whose runs through all of
-   * it are fair; null: there are none.
+   * States strongly connected by `usable` edges, in which one of the vCPUs `owed` (bits) has not ended and never idles, and whose runs through
+   * all of it are fair; null: there are none.
    */
   find(usable: (label: number) => boolean, owed: number): Int32Array | null {
     const { ended, states } = this.#graph
+    const all = Int32Array.from({ length: states }, (_, state) => state)
+    const { idle } = this
+    const found = (owed & ~idle) === 0 ? null : this.#findIn(all, usable, owed & ~idle)
+    // Who idles now and then is left out of what he is through with, one at a time: who has ended stays so.
+    return bitsOf(owed & idle).reduce((first, v) => first ?? this.#findIn(all.filter((state) => ((ended[state] >>> v) & 1) === 0), usable, 1 << v), found)
+  }
+
+  /** vCPUs (bits) that idle in some state and have something to do in one that follows. */
+  get idle(): number {
+    return (this.#idle ??= this.#idleNow())
+  }
+  #idle: number | null = null
+  #idleNow(): number {
+    const { ended, starts, counts, targets, states } = this.#graph
+    let idle = 0
+    for (let state = 0; state < states; state++)
+      for (let edge = starts[state]; edge < starts[state] + counts[state]; edge++) if (leads(targets[edge])) idle |= ended[state] & ~ended[targets[edge]]
+    return idle
+  }
+
+  #findIn(among: Int32Array, usable: (label: number) => boolean, owed: number): Int32Array | null {
+    const { ended } = this.#graph
     const { part } = this.#components
-    const work = [Int32Array.from(part.keys()).subarray(0, states)]
+    const work = [among]
     let result: Int32Array | null = null
     for (let some = work.pop(); some !== undefined && result === null; some = work.pop()) {
       const number = ++this.#parts

@@ -9,7 +9,7 @@ import { choiceArgument, choiceKind, choiceVcpu, DRAIN, INTERRUPT, isEvent, NMI,
 import type { WayOut } from '../../cpu/wayOut.ts'
 import type { Observer } from '../../smp/events.ts'
 import type { Footprint } from '../../smp/footprint.ts'
-import type { Explorable } from '../explorable.ts'
+import { CHOICES_MAX, type Explorable } from '../explorable.ts'
 
 /** What liveness needs of a machine besides exploring. */
 export interface Live extends Explorable {
@@ -20,6 +20,8 @@ export interface Live extends Explorable {
   readonly progressed: number
   readonly footprint: Footprint
   hasEnded(vcpu: number): boolean
+  /** It sleeps in a loop that leads nowhere else: it owes nothing to anybody, and waits for nothing. */
+  idles(vcpu: number): boolean
   /** It waits for a kick or an interrupt. */
   sleeps(vcpu: number): boolean
   isStaleView(choice: number): boolean
@@ -38,6 +40,11 @@ export interface Live extends Explorable {
   /** Address of the instruction that it stands at: the one that put it to sleep, where it sleeps. */
   instructionAt(vcpu: number): number
   symbolize(address: number): string
+}
+
+/** It has ended, or idles: for now it has done all that it has to do. */
+export function isThrough(machine: Live, vcpu: number): boolean {
+  return machine.hasEnded(vcpu) || machine.idles(vcpu)
 }
 
 /** An obligation is a number below 4 * vCPUs: the step of a vCPU, then its drain, then its pending interrupt, then its pending NMI. */
@@ -64,4 +71,12 @@ export function isStrong(obligation: number, vcpus: number): boolean {
 export function isFinite(machine: Live, choice: number): boolean {
   if (choiceKind(choice) === SCHEDULE) return false
   return (isEvent(choice) && obligationOf(choice, machine.vcpuCount) === NOBODY) || machine.isStaleView(choice)
+}
+
+const SCRATCH = new Int32Array(CHOICES_MAX)
+
+/** Something that a fair run has to do is possible, or would be with a pCPU. */
+export function owesAnything(machine: Live): boolean {
+  const isOwed = (choice: number) => obligationOf(choice, machine.vcpuCount) !== NOBODY && !isFinite(machine, choice)
+  return SCRATCH.subarray(0, machine.enabled(SCRATCH)).some(isOwed) || SCRATCH.subarray(0, machine.heldUp?.(SCRATCH) ?? 0).some(isOwed)
 }

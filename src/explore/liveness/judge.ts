@@ -8,7 +8,7 @@ import { doomOf } from './doom.ts'
 import { FairCycles, tour } from './fairCycles.ts'
 import type { Live } from './fairness.ts'
 import { closeFairly, judgeLasso, type Lasso, whoWaits } from './lasso.ts'
-import { EDGE_FINITE, EDGE_PROGRESS, type StateGraph } from './stateGraph.ts'
+import { bitsOf, EDGE_FINITE, EDGE_PROGRESS, type StateGraph } from './stateGraph.ts'
 
 /**
  * What is asked for. `auto`: `progress` where the program has progress marks; otherwise that whoever can end does, as long as
@@ -45,10 +45,13 @@ export function judgeLiveness({ graph, search, makeMachine, makeAside, liveness 
   const stateOf = (machine: Explorable) => search.stateOf(machine.store.h0, machine.store.h1)
   const isOwed = (label: number) => (label & EDGE_FINITE) === 0
 
-  let everEnded = 0
-  for (let state = 0; state < graph.states; state++) everEnded |= graph.ended[state]
+  /** vCPUs that end in some state, or idle. */
+  let restful = 0
+  for (let state = 0; state < graph.states; state++) restful |= graph.ended[state]
   const marks = liveness !== 'termination' && graph.progressed !== 0
-  const obliged = liveness === 'termination' ? all : everEnded | graph.progressed
+  const obliged = liveness === 'termination' ? all : graph.exited | graph.progressed
+  // Who idles now and then may be meant to go round for ever, but not to keep others from getting anywhere.
+  const servers = all & ~obliged & ~restful
 
   const { doomed, ending } = doomOf(graph, vcpus) ?? { doomed: null, ending: null }
   /** The least way to a state in which one of `mask` is doomed, and nobody of `unended` has ended or will; and round it. Null: there is none. */
@@ -71,7 +74,7 @@ export function judgeLiveness({ graph, search, makeMachine, makeAside, liveness 
     }
   const getsOn = (label: number, mask: number) => marks && (label & EDGE_PROGRESS) !== 0 && ((1 << choiceVcpu(label)) & mask) !== 0
   // Who is not obliged to get anywhere keeps nobody else from it: to see it run is to see the program go on.
-  const byOther = (label: number) => choiceKind(label) !== DRAIN && ((1 << choiceVcpu(label)) & obliged) === 0
+  const byOther = (label: number) => choiceKind(label) !== DRAIN && ((1 << choiceVcpu(label)) & servers) !== 0
 
   const cycles = new FairCycles(graph, vcpus)
   const judge = (usable: (label: number) => boolean, owed: number): LivenessOutcome | null => {
@@ -84,11 +87,11 @@ export function judgeLiveness({ graph, search, makeMachine, makeAside, liveness 
     for (const choice of way.schedule) machine.take(choice)
     const start = stateOf(machine)
     const schedule = [...way.schedule, ...tour(graph, members, start, vcpus, usable)]
-    return found(makeAside, { schedule, from: way.schedule.length }, lowest(~graph.ended[start] & owed), way.cost)
+    const stuck = ~graph.ended[start] & owed
+    return found(makeAside, { schedule, from: way.schedule.length }, lowest(stuck & ~cycles.idle || stuck), way.cost)
   }
   const livelock = judge((label) => isOwed(label) && !getsOn(label, obliged) && !byOther(label), obliged)
   if (livelock !== null) return livelock
-  const servers = all & ~obliged
   const starvation = marks || liveness === 'progress' || servers === 0
   if (starvation && (marks || servers !== 0))
     for (let v = 0; v < vcpus; v++) {
@@ -179,4 +182,3 @@ class UntilGoal implements Explorable {
 }
 
 const lowest = (mask: number) => 31 - Math.clz32(mask & -mask)
-const bitsOf = (mask: number) => Array.from({ length: 32 }, (_, v) => v).filter((v) => ((mask >>> v) & 1) === 1)

@@ -4,10 +4,10 @@ import { choiceArgument, choiceKind, choiceVcpu, DESCHEDULE, DRAIN, packChoice, 
 import { FP_READ, FP_WORDS, FP_WRITE } from '../../smp/footprint.ts'
 import type { Violation } from '../../smp/monitor.ts'
 import { CHOICES_MAX, workOf } from '../explorable.ts'
-import { isFinite, isStrong, type Live, NOBODY, obligationOf } from './fairness.ts'
+import { isFinite, isStrong, isThrough, type Live, NOBODY, obligationOf, owesAnything } from './fairness.ts'
 
 export interface Lasso {
-  /** All choices; those from `from` on are the cycle. */
+  /** All choices; those from `from` on are the cycle: none where nobody has to go on. */
   readonly schedule: readonly number[]
   readonly from: number
 }
@@ -18,7 +18,7 @@ const CLOSING_WORK_MAX = 100_000
 /**
  * Goes on after `schedule` in turns, fairly, until a state comes again.
  * @param machine at the start; it is left where the cycle begins
- * @returns null: the run ended, was judged, or did not come to a state again
+ * @returns null: the run was judged, or did not come to a state again; a cycle of nothing: nobody has to go on
  */
 export function closeFairly(machine: Live, schedule: readonly number[]): Lasso | null {
   for (const choice of schedule) if (machine.take(choice) !== 0) return null
@@ -48,7 +48,7 @@ export function closeFairly(machine: Live, schedule: readonly number[]): Lasso |
         if (choice === own) break
       }
     }
-    if (!moved) return null
+    if (!moved) return machine.violation === null ? { schedule: all, from: all.length } : null
   }
   return null
 }
@@ -111,10 +111,12 @@ export function judgeLasso(machine: Live, { schedule, from }: Lasso, victim: num
     if (machine.effect) effects |= 1 << vcpu
   }
   const length = schedule.length - from
-  if (length <= 0 || machine.store.h0 !== h0 || machine.store.h1 !== h1) return null
+  // Of nothing: nobody goes on, and what may still come is owed to nobody.
+  if (length === 0 && owesAnything(machine)) return null
+  if (length < 0 || (length > 0 && (machine.store.h0 !== h0 || machine.store.h1 !== h1))) return null
   for (let one = 0; one < 4 * vcpus; one++)
-    if (acted[one] === 0 && (isStrong(one, vcpus) ? offered[one] > 0 : offered[one] === length)) return null
-  if (machine.hasEnded(victim)) return null
+    if (length > 0 && acted[one] === 0 && (isStrong(one, vcpus) ? offered[one] > 0 : offered[one] === length)) return null
+  if (isThrough(machine, victim)) return null
   return describe(machine, { victim, length, effects, progressed, reads, written })
 }
 
@@ -133,7 +135,8 @@ export function whoWaits(machine: Live, { schedule, from }: Lasso): number[] {
     if (step >= from) executed[choiceVcpu(choice)].add(machine.instructionAt(choiceVcpu(choice)))
   })
   machine.observer = null
-  const open = [...executed.keys()].filter((v) => !machine.hasEnded(v))
+  if (schedule.length === from) executed.forEach((places, v) => places.add(machine.instructionAt(v)))
+  const open = [...executed.keys()].filter((v) => !isThrough(machine, v))
   const waits = (out: WayOut) => out === 'ends' || (out === 'acts' && open.length === executed.length)
   return open.filter((v) => waits(machine.wayOut(v, executed[v])))
 }
@@ -169,7 +172,7 @@ const NAMED_MAX = 3
 /** The machine stands in the cycle. */
 function describe(machine: Live, round: Round): Violation {
   const { victim, length, effects, progressed, reads, written } = round
-  const open = Array.from({ length: machine.vcpuCount }, (_, v) => v).filter((v) => !machine.hasEnded(v))
+  const open = Array.from({ length: machine.vcpuCount }, (_, v) => v).filter((v) => !isThrough(machine, v))
   const others = progressed & ~(1 << victim)
   // A read is an event where others write in some execution: what they have not written in this one was to be told.
   const unwritten = (v: number) => reads[v].size > 0 && [...reads[v]].every((address) => !written.has(address))
@@ -193,5 +196,5 @@ function describe(machine: Live, round: Round): Violation {
     })
     return `vCPU ${v} goes round at ${machine.place(v)}${places.length === 0 ? ', reading nothing that others ever write' : `, reading ${places.join(', ')}`}`
   })
-  return { kind, message: `${what}: ${waits.join('; ')}; a fair cycle of ${length} events`, vcpu: victim, eip: machine.eip(victim) }
+  return { kind, message: `${what}: ${waits.join('; ')}; ${length === 0 ? 'a declared interrupt that may come need not' : `a fair cycle of ${length} events`}`, vcpu: victim, eip: machine.eip(victim) }
 }

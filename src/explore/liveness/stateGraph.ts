@@ -8,7 +8,7 @@
  */
 import { choiceVcpu } from '../../smp/choice.ts'
 import type { Explorable } from '../explorable.ts'
-import { isFinite, type Live } from './fairness.ts'
+import { isFinite, isThrough, type Live } from './fairness.ts'
 
 export const NOWHERE = -1
 /** Not a transition: what a vCPU could do if it had a pCPU, which a fair run owes it. */
@@ -52,7 +52,9 @@ export class StateGraph {
   edges = 0
   /** vCPUs that passed a progress mark on some transition, as bits. */
   progressed = 0
-  /** Per state: first edge, number of edges, vCPUs that have ended (as bits). */
+  /** vCPUs that have ended in some state, as bits: more than idling. */
+  exited = 0
+  /** Per state: first edge, number of edges, vCPUs that have ended or idle (as bits). */
   starts = new Int32Array(1024)
   counts = new Int32Array(1024)
   ended = new Int32Array(1024)
@@ -66,21 +68,21 @@ export class StateGraph {
   }
 
   save(): SavedGraph {
-    const { states, edges, progressed, full } = this
+    const { states, edges, progressed, exited, full } = this
     const upTo = (array: Int32Array, count: number) => array.slice(0, count)
     return {
-      states, progressed, full, starts: upTo(this.starts, states), counts: upTo(this.counts, states), ended: upTo(this.ended, states),
+      states, progressed, exited, full, starts: upTo(this.starts, states), counts: upTo(this.counts, states), ended: upTo(this.ended, states),
       targets: upTo(this.targets, edges), labels: upTo(this.labels, edges),
     }
   }
 
   /** @param known states that there are, some of which are not kept yet. @throws RangeError */
-  restore({ states, progressed, full, starts, counts, ended, targets, labels }: SavedGraph, known: number): void {
+  restore({ states, progressed, exited, full, starts, counts, ended, targets, labels }: SavedGraph, known: number): void {
     const edges = targets.length
     const wrong = (array: Int32Array, from: number, to: number) => array.some((value) => value < from || value > to)
     if ([starts, counts, ended].some((array) => array.length !== states) || labels.length !== edges) throw new RangeError('parts of a graph do not fit')
     if (starts.some((start, k) => start < 0 || counts[k] < 0 || start + counts[k] > edges) || states > known || wrong(targets, HELD_UP, known - 1)) throw new RangeError('a graph leads nowhere')
-    Object.assign(this, { states, edges, progressed, full })
+    Object.assign(this, { states, edges, progressed, exited, full })
     this.starts = withRoom(starts)
     this.counts = withRoom(counts)
     this.ended = withRoom(ended)
@@ -124,6 +126,7 @@ export class StateGraph {
 export interface SavedGraph {
   readonly states: number
   readonly progressed: number
+  readonly exited: number
   readonly full: boolean
   readonly starts: Int32Array
   readonly counts: Int32Array
@@ -139,10 +142,22 @@ export function isLive(machine: Explorable): machine is Live {
 
 /** vCPUs that have ended, as bits. */
 export function endedOf(machine: Live): number {
-  let ended = 0
-  for (let v = 0; v < machine.vcpuCount; v++) if (machine.hasEnded(v)) ended |= 1 << v
-  return ended
+  return maskOf(machine, (v) => machine.hasEnded(v))
 }
+
+/** Or idle, which they may do again and again. */
+export function throughOf(machine: Live): number {
+  return maskOf(machine, (v) => isThrough(machine, v))
+}
+
+function maskOf(machine: Live, holds: (vcpu: number) => boolean): number {
+  let mask = 0
+  for (let v = 0; v < machine.vcpuCount; v++) if (holds(v)) mask |= 1 << v
+  return mask
+}
+
+/** The vCPUs of a mask. */
+export const bitsOf = (mask: number): number[] => Array.from({ length: 32 }, (_, v) => v).filter((v) => ((mask >>> v) & 1) === 1)
 
 function withRoom(array: Int32Array): Int32Array<ArrayBuffer> {
   const bigger = new Int32Array(array.length + 1024)

@@ -9,7 +9,7 @@ import { CHOICES_MAX, finish, remake, workOf, type Explorable, type MemoryLimit,
 import { generator } from '../generator.ts'
 import type { Live } from '../liveness/fairness.ts'
 import { goesRound, judgeLasso, type Lasso, whoWaits } from '../liveness/lasso.ts'
-import { endedOf, isLive } from '../liveness/stateGraph.ts'
+import { isLive, throughOf } from '../liveness/stateGraph.ts'
 import { Pace } from '../pace.ts'
 import type { Verdict } from '../verdict.ts'
 import { isTouching, WalkOrders } from './walkOrders.ts'
@@ -194,8 +194,8 @@ export class SamplingSearch implements Search {
     const machine = this.#machine
     const { makeAside } = this.#options
     if (makeAside === undefined || !isLive(machine) || this.#open > ROUNDS_MAX) return false
-    const ended = endedOf(machine)
-    const victim = Array.from({ length: machine.vcpuCount }, (_, v) => v).find((v) => ((ended >>> v) & 1) === 0)
+    const through = throughOf(machine)
+    const victim = Array.from({ length: machine.vcpuCount }, (_, v) => v).find((v) => ((through >>> v) & 1) === 0)
     const round = victim === undefined ? null : goesRound(makeAside, this.#schedule, victim)
     if (round === null || (round.violation.kind !== 'deadlock' && round.violation.kind !== 'lost-wakeup')) return false
     const waiting = whoWaits(makeAside(), round.lasso)
