@@ -5,7 +5,7 @@ import type { Model } from '../../src/smp/model.ts'
 import { pagingOn } from '../../test/paging.ts'
 import { machinesOf, type MachinesOptions } from '../fuzz/machines.ts'
 import { behaviourOf } from '../fuzz/reference.ts'
-import { FAULT, isAccess, TABLES, TABLES_BYTES, type Op, type PagingProgram } from './program.ts'
+import { ACCESSED, FAULT, isAccess, TABLES, TABLES_BYTES, type Op, type PagingProgram } from './program.ts'
 
 const RESULTS = 0x210000
 const RESULTS_BYTES = 64
@@ -24,6 +24,7 @@ function codeOf(op: Op, label: string, result: number, cr4: number): string[] {
   const value = 'value' in op ? op.value : 0
   const access = {
     load: [`mov eax, [${op.at}]`], store: ['mov eax, 0', `mov dword [${op.at}], ${value}`], xchg: [`mov eax, ${value}`, `xchg [${op.at}], eax`],
+    cmpxchg: 'expected' in op ? [`mov eax, ${op.expected}`, `mov ecx, ${value}`, `lock cmpxchg [${op.at}], ecx`] : [],
     and: ['mov eax, 0', `lock and dword [${op.at}], ${value}`], or: ['mov eax, 0', `lock or dword [${op.at}], ${value}`],
   }[op.kind]
   return [`mov ebp, ${label}`, ...access, `${label}:`, `mov [${result}], eax`]
@@ -50,10 +51,14 @@ export interface Ends {
   readonly states: number
 }
 
-/** What vCPUs have read, and the words of the tables and frames that are not 0. */
-export function endText(results: readonly (readonly number[])[], words: Iterable<readonly [number, number]>): string {
+/**
+ * What vCPUs have read, and the words of the tables and frames that are not 0.
+ * @param ahead A is set by walks ahead of accesses: where nobody reads it any more, nobody can tell
+ */
+export function endText(results: readonly (readonly number[])[], words: Iterable<readonly [number, number]>, ahead: boolean): string {
   const hex = (value: number) => (value >>> 0).toString(16)
-  return `${results.map((list) => list.map(hex).join(' ')).join(' | ')} ; ${[...words].map(([at, value]) => `${hex(at)}=${hex(value)}`).join(' ')}`
+  const last = (value: number) => (ahead && (value & 1) !== 0 ? value | ACCESSED : value)
+  return `${results.map((list) => list.map(hex).join(' ')).join(' | ')} ; ${[...words].map(([at, value]) => `${hex(at)}=${hex(last(value))}`).join(' ')}`
 }
 
 /** With violations by their kinds, `stuck` if it may hang. Null: there are more states than that. */
@@ -63,7 +68,7 @@ export function machineEnds(program: PagingProgram, model: Model, statesMax: num
     const word = (at: number) => memory.load(memory.index(at), 4)
     const words: [number, number][] = []
     for (let at = TABLES; at < TABLES + TABLES_BYTES; at += 4) if (word(at) !== 0) words.push([at, word(at)])
-    return endText(program.vcpus.map(({ ops }, v) => ops.filter(isAccess).map((_, k) => word(RESULTS + v * RESULTS_BYTES + 4 * k))), words)
+    return endText(program.vcpus.map(({ ops }, v) => ops.filter(isAccess).map((_, k) => word(RESULTS + v * RESULTS_BYTES + 4 * k))), words, model.tlb !== 'none' && model.tlbSpeculative === 'any')
   }
   const behaviour = behaviourOf(machinesOf(image, { model, parts: { bodies: [] } }, options), endOf, statesMax)
   return behaviour && { ends: new Set([...behaviour.ends, ...behaviour.violations, ...(behaviour.stuck ? ['stuck'] : [])]), states: behaviour.states }

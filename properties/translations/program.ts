@@ -26,10 +26,11 @@ export type Op =
   /** `at`: a linear address; physical for a vCPU without paging. */
   | { readonly kind: 'load' | 'invlpg'; readonly at: number }
   | { readonly kind: 'store' | 'xchg' | 'and' | 'or'; readonly at: number; readonly value: number }
+  | { readonly kind: 'cmpxchg'; readonly at: number; readonly expected: number; readonly value: number }
   | { readonly kind: 'cr3'; readonly root: number }
   /** CR4.PGE off and on again. */
   | { readonly kind: 'pge' | 'mfence' }
-export type AccessOp = Extract<Op, { readonly at: number }> & { readonly kind: 'load' | 'store' | 'xchg' | 'and' | 'or' }
+export type AccessOp = Extract<Op, { readonly at: number }> & { readonly kind: 'load' | 'store' | 'xchg' | 'and' | 'or' | 'cmpxchg' }
 export const isAccess = (op: Op): op is AccessOp => 'at' in op && op.kind !== 'invlpg'
 
 export interface PagingProgram {
@@ -70,18 +71,30 @@ function placesOf(pae: boolean): Places {
 
 // --- generators -----------------------------------------------------------------------------------------
 
-/** P, W, U, A, D, and G; without W, D or G. */
-const anyFlags = fc.constantFrom(0x67, 0x67, 0x67, 0x65, 0x27, 0x167)
+/** P, W, U, A, D, and G; without W, D or G; or A. */
+const FLAGS = [0x67, 0x67, 0x67, 0x65, 0x27, 0x167]
+const CLEAR = [0x47, 0x07]
+export const ACCESSED = 0x20
 const LARGE = 0x80
 /** In a page: where data stand, not where any entry does that matters if the page is a table. */
 const DATA = 0x40
 
-/** @param vcpus at most; @param length of the list of operations of one, at most */
-export function anyPagingProgram(vcpus: number, length: number): fc.Arbitrary<PagingProgram> {
-  return fc.boolean().chain((pae) => programsOf(pae, vcpus, length))
+/** Where entries may have A clear: there are present ones to begin with, or such are stored, or A is taken away. */
+export function clearedIn({ memory, vcpus }: PagingProgram): 'nowhere' | 'tables' | 'directories' {
+  const isClear = (value: number) => value > 0xf && (value & (1 | ACCESSED)) === 1
+  const clears = (op: Op) => 'value' in op && op.at !== pageAt('roots') && (op.kind === 'and' ? (op.value & ACCESSED) === 0 : isClear(op.value))
+  const isLast = (at: number, value: number) => (at >= pageAt('table0') && at < pageAt('frame1')) || (value & (1 | LARGE)) === (1 | LARGE)
+  const places = [...memory.filter(([at, value]) => at < pageAt('frame1') && isClear(value)), ...vcpus.flatMap(({ ops }) => ops.flatMap((op) => ('value' in op && clears(op) ? [[op.at, op.value] as const] : [])))]
+  return places.length === 0 ? 'nowhere' : places.every(([at, value]) => isLast(at, value)) ? 'tables' : 'directories'
 }
 
-function programsOf(pae: boolean, vcpus: number, length: number): fc.Arbitrary<PagingProgram> {
+/** @param vcpus at most; @param length of the list of operations of one, at most */
+export function anyPagingProgram(vcpus: number, length: number): fc.Arbitrary<PagingProgram> {
+  return fc.tuple(fc.boolean(), fc.constantFrom(true, false, false)).chain(([pae, clears]) => programsOf(pae, clears, vcpus, length))
+}
+
+function programsOf(pae: boolean, clears: boolean, vcpus: number, length: number): fc.Arbitrary<PagingProgram> {
+  const anyFlags = fc.constantFrom(...FLAGS, ...(clears ? CLEAR : []))
   const places = placesOf(pae)
   const { entryBytes, indexOf, slotOf, linear, roots } = places
   const entryTo = (...pages: Page[]) => fc.tuple(fc.constantFrom(...pages), anyFlags).map(([page, flags]) => pageAt(page) | flags)
@@ -102,11 +115,13 @@ function programsOf(pae: boolean, vcpus: number, length: number): fc.Arbitrary<P
 
   const store = fc.constantFrom('store' as const, 'store' as const, 'store' as const, 'xchg' as const)
   const mask = fc.oneof(
-    fc.record({ kind: fc.constant('and' as const), value: fc.constantFrom(~1, ~2, ~0x40, ~0x100) }),
+    fc.record({ kind: fc.constant('and' as const), value: fc.constantFrom(~1, ~2, ~0x40, ~0x100, ...(clears ? [~ACCESSED] : [])) }),
     fc.record({ kind: fc.constant('or' as const), value: fc.constantFrom(2, 0x40, 0x100) }),
   )
+  /** Expects what stood there at first, with or without A; or something else. */
+  const exchange = (at: fc.Arbitrary<number>, value: fc.Arbitrary<number>): fc.Arbitrary<Op> => fc.record({ kind: fc.constant('cmpxchg' as const), at, expected: value, value })
   const changeOf = (at: fc.Arbitrary<number>, value: fc.Arbitrary<number>): fc.Arbitrary<Op> =>
-    fc.oneof({ weight: 4, arbitrary: fc.record({ kind: store, at, value }) }, { weight: 1, arbitrary: fc.tuple(mask, at).map(([what, place]) => ({ ...what, at: place })) })
+    fc.oneof({ weight: 4, arbitrary: fc.record({ kind: store, at, value }) }, { weight: 1, arbitrary: exchange(at, value) }, { weight: 1, arbitrary: fc.tuple(mask, at).map(([what, place]) => ({ ...what, at: place })) })
   /** Edits through the mapping that nobody changes, or with paging off. */
   const edit = fc.oneof(
     { weight: 3, arbitrary: changeOf(often(...tableEntries), inTable) },

@@ -3,9 +3,9 @@
  * put them there. At any time it may walk any page ahead, as far as it likes, and an entry may be gone when it is needed. All states are visited one by
  * one. Nothing here knows how src/smp does it; of src, it uses nothing.
  *
- * An access is two steps, after as many as its walk takes: an entry is read, its bits are checked and set, in one.
+ * An access is one step, after as many as its walk takes: reading an entry, setting bits of one.
  */
-import { FAULT, isAccess, TABLES, TABLES_BYTES, type AccessOp, type PagingProgram } from './program.ts'
+import { clearedIn, FAULT, isAccess, TABLES, TABLES_BYTES, type AccessOp, type PagingProgram } from './program.ts'
 import { endText, type Ends } from './assembly.ts'
 
 export interface ReferenceRules {
@@ -14,12 +14,18 @@ export interface ReferenceRules {
   readonly tlb: 'none' | 'leaf' | 'pde'
   /** A TLB may hold several translations of a page at a time: `tlbSplit=each`. */
   readonly several: boolean
-  /** What walks ahead take of an entry whose accessed bit is clear. */
-  readonly ahead: 'no' | 'accessed' | 'any'
+  /** Walks ahead of accesses: go through entries that have A set; or set it. */
+  readonly ahead: 'accessed' | 'any'
 }
 
 const P = 1, W = 2, A = 0x20, D = 0x40, PS = 0x80, G = 0x100
 
+/** A locked update of an entry, if it still is what was read. */
+interface Mark {
+  readonly at: number
+  readonly entry: number
+  readonly bits: number
+}
 /** As a TLB holds it. */
 interface Translation {
   readonly page: number
@@ -37,9 +43,11 @@ interface CachedEntry {
 }
 
 type Doing =
-  | { readonly what: 'begin' }
-  /** A walk has found this directory entry, which names a table. */
-  | { readonly what: 'walk'; readonly entry: number }
+  | { readonly what: 'begin' | 'again' }
+  /** A walk has found this directory entry, which names a table; in memory at `at`, or in a cache: null. */
+  | { readonly what: 'walk'; readonly entry: number; readonly at: number | null }
+  /** It has found what it looked for, and has these bits to set. */
+  | { readonly what: 'mark'; readonly marks: readonly Mark[]; readonly found: Translation }
   | { readonly what: 'access'; readonly physical: number }
   /** A fault is taken as soon as the stores are in memory. */
   | { readonly what: 'fault' }
@@ -66,6 +74,8 @@ interface State {
   readonly vcpus: readonly Vcpu[]
 }
 
+type Put = (changed: Partial<Vcpu>, memory?: Words) => void
+
 /** The program uses memory that it does not have. */
 class Outside extends Error {}
 
@@ -76,15 +86,23 @@ export function referenceEnds(program: PagingProgram, rules: ReferenceRules, sta
     memory: Object.fromEntries(program.memory),
     vcpus: program.vcpus.map(() => ({ at: -1, doing: BEGIN, root: null, pdpte: 0, pge: false, tlb: [], cached: [], stores: [], results: [] })),
   }
-  const seen = new Set([JSON.stringify(first)])
+  const texts = new WeakMap<object, string>()
+  /** Most states share most of what they consist of. */
+  const textOf = (part: object) => {
+    const known = texts.get(part) ?? JSON.stringify(part)
+    texts.set(part, known)
+    return known
+  }
+  const keyOf = ({ memory, vcpus }: State) => [memory, ...vcpus].map(textOf).join()
+  const seen = new Set([keyOf(first)])
   const open = [first]
   const machine = new Reference(program, rules)
   try {
     for (let state = open.pop(); state !== undefined; state = open.pop()) {
       const next = machine.next(state)
-      if (next.length === 0) ends.add(endText(state.vcpus.map(({ results }) => results), wordsOf(state.memory)))
+      if (state.vcpus.every(({ at, stores }, v) => at === program.vcpus[v].ops.length && stores.length === 0)) ends.add(endText(state.vcpus.map(({ results }) => results), wordsOf(state.memory), rules.tlb !== 'none' && rules.ahead === 'any'))
       for (const one of next) {
-        const key = JSON.stringify(one)
+        const key = keyOf(one)
         if (seen.has(key)) continue
         if (seen.size === statesMax) return null
         seen.add(key)
@@ -106,17 +124,24 @@ class Reference {
   readonly #program: PagingProgram
   readonly #rules: ReferenceRules
   readonly #regionBytes: number
+  readonly #entryBytes: number
+  /** Some entry may have A clear. */
+  readonly #clears: boolean
 
   constructor(program: PagingProgram, rules: ReferenceRules) {
     this.#program = program
     this.#rules = rules
     this.#regionBytes = program.pae ? 0x200000 : 0x400000
+    this.#entryBytes = program.pae ? 8 : 4
+    this.#clears = clearedIn(program) !== 'nowhere'
   }
 
   next(state: State): State[] {
     const found: State[] = []
     state.vcpus.forEach((vcpu, v) => {
       const put = (changed: Partial<Vcpu>, memory = state.memory) => {
+        // A cache that holds it already.
+        if (changed.doing === undefined && (changed.tlb === vcpu.tlb || changed.cached === vcpu.cached)) return
         const vcpus = state.vcpus.map((other, w) => (w === v ? this.#tidy({ ...vcpu, ...changed }, w) : other))
         found.push({ memory, vcpus })
       }
@@ -124,7 +149,7 @@ class Reference {
         const [[at, value], ...stores] = vcpu.stores
         put({ stores }, write(state.memory, at, value))
       }
-      if (vcpu.root !== null && this.#rules.tlb !== 'none' && this.#rules.ahead !== 'no') this.#ahead(state.memory, vcpu, v, put)
+      if (vcpu.root !== null && this.#rules.tlb !== 'none') this.#ahead(state.memory, vcpu, v, put)
       this.#go(state.memory, vcpu, v, put)
     })
     return found
@@ -132,35 +157,40 @@ class Reference {
 
   // --- walks ahead --------------------------------------------------------------------------------------
 
-  #ahead(memory: Words, vcpu: Vcpu, v: number, put: (changed: Partial<Vcpu>, memory?: Words) => void): void {
+  #ahead(memory: Words, vcpu: Vcpu, v: number, put: Put): void {
+    const directory = this.#directory(vcpu)
+    const present = [...wordsOf(memory)].filter(([, entry]) => (entry & P) !== 0)
+    const wanted = new Set(this.#pages(v, vcpu.at).map((page) => this.#region(page)))
+    const tables = new Set(vcpu.cached.map(({ entry }) => entry & ~0xfff))
+    for (const [at, entry] of present) {
+      if ((at & ~0xfff) !== directory || (entry & PS) !== 0 || (entry & A) === 0) continue
+      tables.add(entry & ~0xfff)
+      const region = ((at - directory) / this.#entryBytes) * this.#regionBytes
+      // Where nobody accesses anything it matters only as the way to other entries.
+      if (this.#rules.tlb === 'pde' && (this.#clears || wanted.has(region))) put({ cached: add(vcpu.cached, { region, entry }) })
+    }
+    if (this.#rules.ahead === 'any')
+      for (const [at, entry] of present) if ((entry & A) === 0 && ((at & ~0xfff) === directory || tables.has(at & ~0xfff))) put({}, write(memory, at, entry | A))
     for (const page of this.#pages(v, vcpu.at)) {
-      const region = this.#region(page)
       const at = this.#directoryEntry(vcpu, page)
-      if (at !== null) {
-        const entry = read(memory, at)
-        if (this.#isCacheable(entry)) {
-          if ((entry & PS) !== 0) put({ tlb: this.#fill(vcpu, this.#large(page, entry, vcpu)) })
-          else if (this.#rules.tlb === 'pde') put({ cached: add(vcpu.cached, { region, entry: entry | A }) })
-          else this.#pageAhead(memory, vcpu, page, entry, put)
-        }
+      const entry = at === null ? 0 : read(memory, at)
+      if ((entry & (P | A | PS)) === (P | A | PS)) put({ tlb: this.#fill(vcpu, this.#large(page, entry, vcpu)) })
+      for (const one of this.#tablesOf(vcpu, page, entry)) {
+        const last = read(memory, this.#tableEntry(one, page))
+        if ((last & (P | A)) === (P | A)) put({ tlb: this.#fill(vcpu, this.#small(page, one, last, vcpu)) })
       }
-      for (const { region: known, entry } of vcpu.cached) if (known === region) this.#pageAhead(memory, vcpu, page, entry, put)
     }
   }
 
-  #pageAhead(memory: Words, vcpu: Vcpu, page: number, directory: number, put: (changed: Partial<Vcpu>, memory?: Words) => void): void {
-    const entry = read(memory, this.#tableEntry(directory, page))
-    if (this.#isCacheable(entry)) put({ tlb: this.#fill(vcpu, this.#small(page, directory, entry, vcpu)) })
-  }
-
-  /** Entries that are not present are never cached (5.10.2.1, 5.10.3.1). */
-  #isCacheable(entry: number): boolean {
-    return (entry & P) !== 0 && (this.#rules.ahead === 'any' || (entry & A) !== 0)
+  /** Directory entries from which a walk ahead for `page` may go on; `present`: the one in memory. */
+  #tablesOf(vcpu: Vcpu, page: number, present: number): number[] {
+    const cached = vcpu.cached.filter(({ region }) => region === this.#region(page)).map(({ entry }) => entry)
+    return (present & (P | A | PS)) === (P | A) ? [...cached, present] : cached
   }
 
   // --- the program --------------------------------------------------------------------------------------
 
-  #go(memory: Words, vcpu: Vcpu, v: number, put: (changed: Partial<Vcpu>, memory?: Words) => void): void {
+  #go(memory: Words, vcpu: Vcpu, v: number, put: Put): void {
     const { root, ops } = this.#program.vcpus[v]
     if (vcpu.at === ops.length) return
     const done = { at: vcpu.at + 1, doing: BEGIN }
@@ -187,7 +217,7 @@ class Reference {
   }
 
   /** A new root, or paging is switched on: PDPTEs are read, then all but global translations are gone. */
-  #reload(memory: Words, vcpu: Vcpu, root: number, put: (changed: Partial<Vcpu>) => void, more: Partial<Vcpu>): void {
+  #reload(memory: Words, vcpu: Vcpu, root: number, put: Put, more: Partial<Vcpu>): void {
     const { doing } = vcpu
     if (this.#program.pae && doing.what === 'begin') return put({ doing: { what: 'reload', pdpte: read(memory, root) } })
     const pdpte = doing.what === 'reload' ? doing.pdpte : 0
@@ -195,7 +225,7 @@ class Reference {
   }
 
   /** CR4.PGE off and on: everything is gone each time, and with PAE the PDPTEs are read again (SDM vol. 3A 5.4.1). */
-  #toggle(memory: Words, vcpu: Vcpu, put: (changed: Partial<Vcpu>) => void): void {
+  #toggle(memory: Words, vcpu: Vcpu, put: Put): void {
     const { doing } = vcpu
     if (this.#program.pae && doing.what !== 'reload') return put({ doing: { what: 'reload', pdpte: read(memory, vcpu.root!) } })
     const pdpte = doing.what === 'reload' ? doing.pdpte : 0
@@ -203,40 +233,51 @@ class Reference {
     put(vcpu.pge ? { ...gone, pge: false, doing: { what: 'off' } } : { ...gone, pge: true, at: vcpu.at + 1, doing: BEGIN })
   }
 
-  #access(memory: Words, vcpu: Vcpu, op: AccessOp, put: (changed: Partial<Vcpu>, memory?: Words) => void): void {
+  #access(memory: Words, vcpu: Vcpu, op: AccessOp, put: Put): void {
     const { doing } = vcpu
     const writes = op.kind !== 'load'
     const page = op.at & ~0xfff
     const physical = (frame: number) => frame | (op.at & 0xfff)
     const fault = () => put({ ...this.#without(vcpu, op.at), cached: vcpu.cached.filter(({ region }) => region !== this.#region(op.at)), doing: { what: 'fault' } })
     const refused = (writable: boolean) => writes && !writable && this.#program.protects
-    /** A walk has come to the last entry, at `at`. */
-    const last = (entry: number, at: number, translation: Translation) => {
-      if (refused(translation.writable)) return fault()
-      const marked = entry | A | (writes ? D : 0)
-      put({ doing: { what: 'access', physical: physical(translation.frame) }, tlb: this.#fill(vcpu, { ...translation, dirty: (marked & D) !== 0 }) }, marked === entry ? memory : write(memory, at, marked))
+    /** A walk through these entries has found something. An access that faults sets no bits. */
+    const last = (entries: readonly Mark[], found: Translation) => {
+      if (refused(found.writable)) return fault()
+      const marks = entries.filter(({ entry, bits }) => (bits & ~entry) !== 0)
+      put({ doing: { what: 'mark', marks, found: writes ? { ...found, dirty: true } : found } })
     }
+    const bits = writes ? A | D : A
     const finish = (result: number, more: Partial<Vcpu> = {}, changed = memory) => put({ ...more, at: vcpu.at + 1, doing: BEGIN, results: [...vcpu.results, result] }, changed)
     switch (doing.what) {
-      case 'begin': {
+      case 'begin':
+      case 'again': {
         if (vcpu.root === null) return this.#use(memory, vcpu, op, op.at, finish)
-        for (const one of vcpu.tlb) {
+        // What the caches hold may be gone when it is needed. It is not there for who walks already.
+        for (const one of doing.what === 'again' ? [] : vcpu.tlb) {
           if (one.page !== page) continue
           if (refused(one.writable)) fault()
           // A store through a translation that is not dirty walks.
           else if (!writes || one.dirty) put({ doing: { what: 'access', physical: physical(one.frame) } })
         }
-        for (const { region, entry } of vcpu.cached) if (region === this.#region(page)) put({ doing: { what: 'walk', entry } })
+        for (const { region, entry } of vcpu.cached) if (region === this.#region(page)) put({ doing: { what: 'walk', entry, at: null } })
         const at = this.#directoryEntry(vcpu, page)
         const entry = at === null ? 0 : read(memory, at)
         if ((entry & P) === 0) return fault()
-        if ((entry & PS) !== 0) return last(entry, at!, this.#large(page, entry, vcpu))
-        return put({ doing: { what: 'walk', entry } }, (entry & A) !== 0 ? memory : write(memory, at!, entry | A))
+        if ((entry & PS) !== 0) return last([{ at: at!, entry, bits }], this.#large(page, entry, vcpu))
+        return put({ doing: { what: 'walk', entry, at } })
       }
       case 'walk': {
         const at = this.#tableEntry(doing.entry, page)
         const entry = read(memory, at)
-        return (entry & P) === 0 ? fault() : last(entry, at, this.#small(page, doing.entry, entry, vcpu))
+        if ((entry & P) === 0) return fault()
+        const first = doing.at === null ? [] : [{ at: doing.at, entry: doing.entry, bits: A }]
+        return last([...first, { at, entry, bits }], this.#small(page, doing.entry, entry, vcpu))
+      }
+      case 'mark': {
+        const [mark, ...marks] = doing.marks
+        if (mark === undefined) return put({ doing: { what: 'access', physical: physical(doing.found.frame) }, tlb: this.#fill(vcpu, doing.found) })
+        if (read(memory, mark.at) !== mark.entry) return put({ doing: { what: 'again' } })
+        return put({ doing: { ...doing, marks } }, write(memory, mark.at, mark.entry | mark.bits))
       }
       case 'access':
         return this.#use(memory, vcpu, op, doing.physical, finish)
@@ -256,7 +297,8 @@ class Reference {
     }
     if (vcpu.stores.length > 0) return
     const before = read(memory, physical)
-    if (op.kind === 'xchg') finish(before, {}, write(memory, physical, op.value))
+    if (op.kind === 'cmpxchg') finish(before, {}, before === op.expected ? write(memory, physical, op.value) : memory)
+    else if (op.kind === 'xchg') finish(before, {}, write(memory, physical, op.value))
     else finish(0, {}, write(memory, physical, op.kind === 'and' ? before & op.value : before | op.value))
   }
 
@@ -265,13 +307,18 @@ class Reference {
   #region(linear: number): number {
     return linear & -this.#regionBytes
   }
-  /** Where the directory entry for `linear` stands; null: no directory. */
+  /** Null: there is none. All addresses are in the first gigabyte. */
+  #directory({ root, pdpte }: Vcpu): number | null {
+    if (!this.#program.pae) return root
+    return (pdpte & P) === 0 ? null : pdpte & ~0xfff
+  }
+  /** Where the directory entry for `linear` stands. */
   #directoryEntry(vcpu: Vcpu, linear: number): number | null {
-    if (!this.#program.pae) return vcpu.root! + (linear >>> 22) * 4
-    return (vcpu.pdpte & P) === 0 ? null : (vcpu.pdpte & ~0xfff) + ((linear >>> 21) & 0x1ff) * 8
+    const directory = this.#directory(vcpu)
+    return directory && directory + Math.floor(linear / this.#regionBytes) * this.#entryBytes
   }
   #tableEntry(directory: number, linear: number): number {
-    return (directory & ~0xfff) + (this.#program.pae ? ((linear >>> 12) & 0x1ff) * 8 : ((linear >>> 12) & 0x3ff) * 4)
+    return (directory & ~0xfff) + ((linear & (this.#regionBytes - 1)) >>> 12) * this.#entryBytes
   }
   #large(page: number, entry: number, { pge }: Vcpu): Translation {
     const frame = ((entry & -this.#regionBytes) | (page & (this.#regionBytes - 1))) & ~0xfff
@@ -284,6 +331,7 @@ class Reference {
   /** One translation of a page, and one of a large page there (5.10.2.3), unless it may hold several. */
   #fill(vcpu: Vcpu, one: Translation): readonly Translation[] {
     if (this.#rules.tlb === 'none') return []
+    if (vcpu.tlb.some((other) => other.page === one.page && same(other, one))) return vcpu.tlb
     const rest = this.#rules.several ? vcpu.tlb : vcpu.tlb.filter(({ page, large }) => page !== one.page || large !== one.large)
     return add(rest, one)
   }
@@ -302,7 +350,7 @@ class Reference {
   #tidy(vcpu: Vcpu, v: number): Vcpu {
     if (vcpu.tlb.length === 0 && vcpu.cached.length === 0) return vcpu
     const pages = this.#pages(v, vcpu.at)
-    return { ...vcpu, tlb: vcpu.tlb.filter(({ page }) => pages.includes(page)), cached: vcpu.cached.filter(({ region }) => pages.some((page) => this.#region(page) === region)) }
+    return { ...vcpu, tlb: vcpu.tlb.filter(({ page }) => pages.includes(page)), cached: this.#clears ? vcpu.cached : vcpu.cached.filter(({ region }) => pages.some((page) => this.#region(page) === region)) }
   }
 }
 
@@ -313,9 +361,10 @@ function inside(at: number): number {
 const read = (memory: Words, at: number) => memory[inside(at)] ?? 0
 const write = (memory: Words, at: number, value: number): Words => ({ ...memory, [inside(at)]: value | 0 })
 
+const same = <T>(one: T, other: T) => JSON.stringify(one) === JSON.stringify(other)
+
 /** A set in the form of a sorted list. */
 function add<T>(list: readonly T[], one: T): readonly T[] {
-  const key = JSON.stringify(one)
-  if (list.some((other) => JSON.stringify(other) === key)) return list
+  if (list.some((other) => same(other, one))) return list
   return [...list, one].sort((a, b) => (JSON.stringify(a) < JSON.stringify(b) ? -1 : 1))
 }
