@@ -31,7 +31,7 @@ export function formatSharing(image: MachineImage, sharing: SharingRecord): stri
   }
   return [
     ...runs.map(({ address, sizeBytes, mask }) => {
-      return `share:${nameOf(image, address)}${sizeBytes === 4 ? '' : `..0x${sizeBytes.toString(16)}`}${mask === 0 ? '' : `@${mask.toString(16)}`}`
+      return `share:${granuleName(image, address)}${sizeBytes === 4 ? '' : `..0x${sizeBytes.toString(16)}`}${mask === 0 ? '' : `@${mask.toString(16)}`}`
     }),
     ...sharing.interruptible.map((one) => `${ARRIVALS[one >> HOW_SHIFT]}:${one & 0xff}`),
     ...sharing.uncached.map((line) => `uncached:${nameOf(image, line >>> 0)}`),
@@ -43,6 +43,12 @@ export function formatSharing(image: MachineImage, sharing: SharingRecord): stri
 function nameOf(image: MachineImage, address: number): string {
   const name = symbolize(image, address)
   return addressOf(image, name) === address ? name : `0x${address.toString(16)}`
+}
+
+/** Of the dword at `address`: what begins in the middle of it names it as well. */
+function granuleName(image: MachineImage, address: number): string {
+  const inside = [0, 1, 2, 3].map((byte) => nameOf(image, address + byte))
+  return inside.find((name) => !name.startsWith('0x')) ?? inside[0]
 }
 
 /** The inverse, for an image that may be another one; `missing`: words that name nothing in it. */

@@ -26,6 +26,15 @@ describe('traces', () => {
     expect(parseSharing(image, formatSharing(image, recorded.sharing)).sharing.interruptible).toEqual(recorded.sharing.interruptible)
   })
 
+  it('name shared memory by what begins in the middle of a dword, where nothing else is there', () => {
+    // In front of the bytes nothing has a name.
+    const image = assembleImage('.vcpu a\n.vcpu b\na: inc byte [x]\nret\nb: inc byte [x]\nret\nsection .data\nalign 4\ndb 0\nx: db 0\ny: db 0')
+    const { sharing } = checkImage(image, makeModel())
+    const recorded = recordTrace(image, makeModel(), sharing, []).sharing
+    expect(formatSharing(image, recorded)).toEqual(['share:x'])
+    expect(parseSharing(image, ['share:x']).sharing.shared).toEqual(recorded.shared)
+  })
+
   it('locate a divergence at its first step', () => {
     const checks = Int32Array.from(trace.checks)
     checks[1] ^= 1
