@@ -1,4 +1,4 @@
-// docs/background.md leads to what is there: every entry, variant, study and file that it names exists.
+// docs/background.md leads to what is there: every entry, variant, study and file that it names exists. README.md counts what is there.
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -25,4 +25,10 @@ it('docs/background.md names entries and variants that exist, and every entry of
 it('docs/background.md names studies and files that exist', () => {
   for (const [, study] of page.matchAll(/`cost (\w+)/g)) expect(Object.keys(STUDIES)).toContain(study)
   for (const [path] of page.matchAll(/\b(?:properties|test)\/[\w/.]+\.ts\b/g)) expect(existsSync(join(root, path)), path).toBe(true)
+})
+
+it('README.md counts the entries of both catalogues', () => {
+  const own = entries.filter(({ id }) => id.startsWith('P')).length
+  expect(text('README.md')).toContain(`${entries.length - own} real protocols and bugs`)
+  expect(text('README.md')).toContain(`and ${own} of our own on paravirtual operations`)
 })
