@@ -129,7 +129,7 @@ export class Attempt {
   }
 
   /** Whatever comes next is for another step. */
-  protected endStep(): void {
+  endStep(): void {
     this.#granted = false
   }
 

@@ -178,6 +178,7 @@ export class Execution {
         if (!this.#deliver(v)) return
         if (tells) {
           this.#board.footprint.addUpdate(RESOURCE_MARKS)
+          bus.endStep()
           first = false
         }
         if (this.#board.takesPause()) return this.#board.setPending(v, AT_LOCAL, 0, 0, 1)
@@ -239,8 +240,11 @@ export class Execution {
       if (cpu.stop === 0) {
         // From an NMI handler, which walked no tables, to what does.
         if (walksAgain && this.#board.running() && this.#board.mayWalk(v)) this.#board.onTables(v)
-        // What follows up to the next event is nobody's business, so others may act behind it as they are.
-        if (tells) this.#board.footprint.addUpdate(RESOURCE_MARKS)
+        // It was the step's event: others may look before the next one.
+        if (tells) {
+          this.#board.footprint.addUpdate(RESOURCE_MARKS)
+          bus.endStep()
+        }
         if (returns) for (const monitor of this.#board.watchers.returns) monitor.onReturn!(v, place)
         this.#retire(v, eip, op)
         if (this.#board.takesPause()) return this.#board.setPending(v, AT_LOCAL, 0, 0, 1)

@@ -160,7 +160,16 @@ user: mov eax, 0x5000
       ['the tables changed, then cleared', 'mov eax, 0\nmov cr3, eax\nlock btr dword [kept], 1', HOLDS],
       ['never cleared', 'mov eax, 0\nmov cr3, eax', HOLDS],
       ['cleared in the store buffer', 'mov dword [kept], 0\nmov eax, 0\nmov cr3, eax', 'belief'],
+      ['set again, then the tables', 'mov eax, 0\nmov cr3, eax\nlock btr dword [kept], 1\nlock bts dword [kept], 1\nmov eax, 0x5000\nmov cr3, eax', HOLDS],
+      ['the tables, then set again', 'mov eax, 0\nmov cr3, eax\nlock btr dword [kept], 1\nmov eax, 0x5000\nmov cr3, eax\nlock bts dword [kept], 1', 'belief'],
     ])('%s', (_, leave, expected) => expect(outcome(mask(leave), options)).toBe(expected))
+
+    it('is wrong from the delivery of an exception to the first access of its handler', () => {
+      const code = (early: string, late: string) => `.belief 1, kept, if, 2, 0, may\n.init start\n.vcpu reader\n.vcpu user\n.handler 6, handler\nstart: mov dword [kept], 2\nret
+reader: mov eax, [kept]\nret\nuser: sti\nlock btr dword [kept], 1\n${early}ud2\ncli\nret\nhandler: ${late}add dword [esp], 2\niret`
+      expect(outcome(code('lock bts dword [kept], 1\n', ''), options)).toBe(HOLDS)
+      expect(outcome(code('', 'lock bts dword [kept], 1\n'), options)).toBe('belief')
+    })
 
     it('that changes between two private instructions', () => {
       // Nobody writes the kept: only the register says when it is wrong.
