@@ -27,6 +27,8 @@ export function elementTexts(schedule: readonly number[], lines: readonly Timeli
     if (element.kind === 'choose') {
       const line = lineOf({ actor: 'events', vcpu: element.vcpu, count: element.events + 1 })
       if (line !== undefined && isStale(line)) return `vCPU ${element.vcpu} goes by the ${quoted(line)}`
+      if (line !== undefined && /^page walk ahead /.test(line.text)) return `before vCPU ${element.vcpu} loads the entry, a ${quoted(line)}`
+      if (line !== undefined && /^chooses /.test(line.text)) return `vCPU ${element.vcpu}: ${quoted(line)}`
     }
     if (element.kind === 'hold') {
       const store = storeAt(accesses, element.vcpu, element.drains)

@@ -20,7 +20,7 @@ export function inShort(accesses: readonly Access[], lines: readonly TimelineLin
     case 'deschedule':
       return descheduled(lines, element.of, step)
     case 'choose':
-      return interrupted(lines, element.vcpu, element.choice, step) ?? walkedAhead(lines, element.vcpu, step)
+      return interrupted(lines, element.vcpu, element.choice, step) ?? walkedAhead(lines, element.vcpu, step) ?? marksAhead(lines, element.vcpu, step)
   }
 }
 
@@ -72,6 +72,15 @@ function interrupted(lines: readonly TimelineLine[], vcpu: number, choice: numbe
   const before = eventsOf(lines, vcpu).findLast((line) => line.step <= step)
   if ((kind !== INTERRUPT && kind !== NMI) || before === undefined) return null
   return `vCPU ${vcpu} takes ${kind === NMI ? 'an NMI' : `interrupt ${choiceArgument(choice) & 0xff}`} behind ${quoted(before)}.`
+}
+
+function marksAhead(lines: readonly TimelineLine[], vcpu: number, step: number): string | null {
+  const walk = eventsOf(lines, vcpu).find((line) => line.step > step)
+  if (walk === undefined || !walk.text.startsWith('page walk ahead ')) return null
+  return (
+    `A vCPU may walk page tables for an access that it never makes, and sets A in the entries that it comes through (SDM vol. 3A 5.8, 5.10.2.3): vCPU ${vcpu} loads such an entry after a ` +
+    `${quoted(walk)}. Where A was set from the start, or no directory entry leads there, there is nothing to set.`
+  )
 }
 
 function walkedAhead(lines: readonly TimelineLine[], vcpu: number, step: number): string | null {

@@ -167,7 +167,7 @@ export class TranslatingAttempt extends Attempt {
     const { machine } = this
     if (this.way === 0) return
     const { walker, entries } = machine.walksAhead!.ways[this.way - 1]
-    for (const physical of entries) this.#orMemory(physical, A, 'walk-ahead', walker < 0 ? 'before its table was out of reach' : `by vCPU ${walker}`)
+    for (const physical of entries) this.#orMemory(physical, A, 'walk-ahead', walker < 0 ? 'made while the table was in reach' : `by vCPU ${walker}`)
   }
 
   gateInvalidation(): void {

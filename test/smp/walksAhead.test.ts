@@ -3,6 +3,7 @@
 import { describe, expect, it } from 'vitest'
 import { checkImage, type CheckOptions } from '../../src/explore/check.ts'
 import { assembleImage } from '../../src/guest/asm/index.ts'
+import { explain, formatExplanation } from '../../src/replay/explain.ts'
 import { minimizeTrace } from '../../src/replay/minimize.ts'
 import { recordTrace, replayTrace } from '../../src/replay/record.ts'
 import { timelineOf } from '../../src/replay/timeline.ts'
@@ -148,5 +149,6 @@ describe('the schedule', () => {
     expect(replayTrace(trace).divergence).toBeNull()
     expect(replayTrace(minimizeTrace(trace).trace).violation?.kind).toBe('assertion')
     expect(timelineOf(trace).lines.some(({ text }) => /walk ahead of accesses, by vCPU 0, sets A of table/.test(text))).toBe(true)
+    expect(formatExplanation(explain(trace), 500)).toMatch(/A vCPU may walk page tables for an access that it never makes.*\n[^]*before vCPU 0 loads the entry, a `page walk ahead/)
   })
 })
