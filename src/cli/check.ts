@@ -22,6 +22,7 @@ import {
 import { DivergedError, EXIT, UsageError } from './errors.ts'
 import { readFile, readSource, writeFile } from './files.ts'
 import { climb, tryProfiles } from './ladder.ts'
+import { describeProgress, showProgress } from './progress.ts'
 import { addTaskFlags, asMistake, keeper, reading, withTasks } from './tasks.ts'
 
 interface Flags extends ModelFlags, OutputFlags, SearchFlags, TaskFlags {
@@ -65,7 +66,7 @@ async function check(paths: readonly string[], flags: Flags): Promise<void> {
   if (flags.schedule !== undefined) return checkSchedule(image, model, flags.schedule, paths, flags)
   const progress = process.stderr.isTTY && !flags.quiet
   const started = performance.now()
-  const show = (now: Progress) => process.stderr.write(`\r${describeProgress(now, (performance.now() - started) / 1000)}\u001b[K`)
+  const show = (now: Progress) => showProgress(describeProgress(now, (performance.now() - started) / 1000, Math.round(memoryUsed() / 2 ** 20)))
   const search = reading(flags.resume ?? '', () => startCheck(image, model, withTasks(options, flags, image, model)))
   const found = await drive(search, (now) => progress && show(now), keeper(flags)).catch((error: unknown) => {
     throw asMistake(flags.resume ?? '', error)
@@ -114,18 +115,6 @@ function printLadder(ladder: Ladder, profiles: readonly ProfileVerdict[], why: R
   rows(`profiles: ${formatProfiles(profiles)}`, named)
   const [traced, ...others] = [...rungs, ...named].filter(({ name, verdict }) => verdict === 'violated' && why.has(name))
   if (traced !== undefined) out(`Explain one: xmcheck explain ${tracePathOf(traced.name)}${others.length === 0 ? '' : `; likewise ${others.map(({ name }) => name).join(', ')}`}`)
-}
-
-/** One line: how far, how fast, and how much there may be. */
-function describeProgress({ states, events, executions, preemptions, done, orders }: Progress, seconds: number): string {
-  const rate = (count: number) => `${Math.round(count / Math.max(seconds, 0.001))}/s`
-  const what =
-    executions === undefined || done === undefined
-      ? `${states} states (${rate(states)}), schedules of ${preemptions} preemptions`
-      : `${executions} executions (${rate(executions)})`
-  const left = done === undefined || done <= 0 ? '' : `; ${(done * 100).toPrecision(2)} % done, about ${Math.round((executions ?? 0) / done)} executions in all`
-  const seen = orders === undefined ? '' : `; ${orders.both} of ${orders.pairs} conflicts in both orders`
-  return `${what}, ${events} events${left}${seen}; ${Math.round(memoryUsed() / 2 ** 20)} MB `
 }
 
 const tracePath = (paths: readonly string[], flags: Flags) => `${flags.out}/${(paths[0].split('/').pop() ?? 'trace').replace(/\.o$/, '')}.xmt`

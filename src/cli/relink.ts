@@ -12,6 +12,7 @@ import {
 } from './common.ts'
 import { EXIT, UsageError } from './errors.ts'
 import { packageFile, readFile } from './files.ts'
+import { showProgress } from './progress.ts'
 
 interface JudgedCell {
   readonly cell: Cell
@@ -57,7 +58,7 @@ async function relink(flags: Flags): Promise<void> {
     for (const fetch of rungs)
       for (const vcpus of VCPUS) {
         if (wasInterrupted()) continue
-        if (progress) process.stderr.write(`\r${cells.length}/${total} cells`)
+        if (progress) showProgress(`${cells.length}/${total} cells`)
         const start = startCell(objects, layout, vcpus, { ...knobs, fetch }, options)
         const cell = start.judge(await drive(start.check, () => {}))
         let trace: string | null = null
