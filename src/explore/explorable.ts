@@ -14,6 +14,8 @@ export interface Explorable {
   readonly weaknesses: ReadonlySet<string>
   /** Steps so far that were cut for their length (`localSteps`). */
   readonly longSteps?: number
+  /** And where. */
+  readonly coverage?: { readonly longSteps: Map<number, number> }
   canContinue(vcpu: number): boolean
   bufferedStores(): number
   isEnvironmentChoice(choice: number): boolean
@@ -90,6 +92,7 @@ export function finish(search: Search, onProgress?: (progress: Progress) => void
  */
 export function remake<M extends Explorable>(old: M, makeMachine: () => M): M {
   old.sharing.grown = false
+  old.coverage?.longSteps.clear()
   return makeMachine()
 }
 

@@ -21,7 +21,7 @@ import { CREG, IMM, MEM, REG, type Op } from '../cpu/decode.ts'
 import { ESP } from '../cpu/registers.ts'
 import { writesRegister } from '../cpu/registerEffects.ts'
 import { GUEST_CALLS } from '../smp/guestCalls.ts'
-import type { MachineImage } from '../smp/image.ts'
+import { ENVIRONMENT, type MachineImage } from '../smp/image.ts'
 import { symbolAt } from '../smp/symbols.ts'
 import { guestCallOf, patched, type Instruction } from './code.ts'
 import type { Observation, Place } from './observe.ts'
@@ -50,8 +50,6 @@ export interface Origin {
   readonly text: string
 }
 
-/** What the names of regions begin with that every program finds (guest/environment.ts). */
-const ENVIRONMENT = 'xm:'
 const NOP = 0x90
 const DS_PREFIX = 0x3e
 const LOCK_PREFIX = 0xf0

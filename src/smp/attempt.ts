@@ -10,8 +10,9 @@ import { STOP_PARK } from '../cpu/bus.ts'
 import type { Cpu } from '../cpu/cpu.ts'
 import type { Board } from './board.ts'
 import type { EventKind } from './events.ts'
-import { WRITE } from './image.ts'
+import { ENVIRONMENT, WRITE } from './image.ts'
 import { ACTED, ANSWERS, ANSWERS_MAX, ANSWER_COUNT, AT_BOUNDARY, AT_FETCH, AT_LOCAL, PHASE, PHASE_RUN } from './layout.ts'
+import { PAGE_BYTES } from './memory.ts'
 import { StoreBuffer } from './storeBuffer.ts'
 
 /** What a vCPU can be parked at when its step may begin with a fetch. */
@@ -204,9 +205,15 @@ export class Attempt {
     const at = this.machine.memory.index(physical)
     if (at >= 0 && this.machine.memory.allows(physical, access)) return at
     const verb = access === WRITE ? 'writes' : 'reads'
-    const why = at < 0 ? 'which nothing is mapped at' : `which may not be ${access === WRITE ? 'written' : 'read'}`
+    const why = at < 0 ? `which nothing is mapped at${this.#overflowAt(physical >>> 0)}` : `which may not be ${access === WRITE ? 'written' : 'read'}`
     this.machine.violate('wild-access', this.vcpu, `${verb} ${what} at ${hex(physical)}, ${why}`)
     return -1
+  }
+
+  /** The page below a stack is kept free (src/guest/environment.ts). */
+  #overflowAt(physical: number): string {
+    const found = this.machine.image.regions.find(({ name, start }) => name.startsWith(`${ENVIRONMENT}stack`) && physical < start && physical >= start - PAGE_BYTES)
+    return found === undefined ? '' : `: the ${found.name.slice(ENVIRONMENT.length)} has overflowed`
   }
 }
 

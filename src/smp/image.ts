@@ -40,6 +40,8 @@ export interface MachineImage {
 /** Access bits of a region. */
 export const READ = 1
 export const WRITE = 2
+/** What the names of regions begin with that every program finds (guest/environment.ts). */
+export const ENVIRONMENT = 'xm:'
 export const EXECUTE = 4
 
 /** A stretch of physical memory, in whole 4 KB pages: `start` and `sizeBytes` are multiples of 4096. */

@@ -55,6 +55,12 @@ describe('a vCPU that runs on by itself', () => {
     expect(verdict).toBe(engine === 'random' ? 'holds' : 'unknown')
     expect(reasons.join()).toMatch(/more than 64 instructions \(knob localSteps\) without an event that others could see: vCPU 0 in on \(on\.asm:[34]\), \d+ times/)
   })
+  it('is only as long as it is taken to be alone', () => {
+    // Until it is known that they share it they count on by themselves.
+    const both = assembleImage('.vcpu a\n.vcpu b\na: mov ecx, 200\n.l: inc dword [x]\n  loop .l\n  ret\nb: mov eax, [x]\n  jmp b\nsection .data\nalign 4\nx: dd 0')
+    const { strength, reasons } = checkImage(both, model, { engine: 'random', stepsMax: 50, executions: 3 })
+    expect([strength, reasons.filter((one) => one.includes('localSteps'))]).toEqual(['sampled', []])
+  })
   it('is not where it came to an end', () => {
     const ends = assembleImage('.vcpu on\non: mov ecx, 100\n.l: loop .l\n  ret')
     expect(checkImage(ends, model)).toMatchObject({ verdict: 'holds', strength: 'complete', reasons: [] })

@@ -38,6 +38,12 @@ describe('the last row', () => {
     expect(ending('.vcpu a\na:\n cmp dword [x], 1\n jne a\n ret')).toMatch(/^0 violated: deadlock [34]$/)
   })
 
+  it('comes with whose stack has overflowed', () => {
+    const message = (code: string) => checkImage(assembleImage(code, { title: 'deep' }), model).violation!.message
+    expect(message('.vcpu a\n.vcpu b\na: ret\nb: push eax\n call b\n ret')).toMatch(/^writes memory at 0x[0-9a-f]+, which nothing is mapped at: the stack of vCPU 1 has overflowed$/)
+    expect(message('.vcpu a\na: mov [0x10], eax\n ret')).toBe('writes memory at 0x10, which nothing is mapped at')
+  })
+
   it('is not there without a violation', () => {
     const image = assembleImage('.vcpu a\na: ret', { title: 'none' })
     const machine = (observe?: Parameters<typeof makeMachine>[3]) => makeMachine(image, model, recordSharing(checkImage(image, model).sharing), observe)
