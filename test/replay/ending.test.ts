@@ -40,7 +40,7 @@ describe('the last row', () => {
 
   it('comes with whose stack has overflowed', () => {
     const message = (code: string) => checkImage(assembleImage(code, { title: 'deep' }), model).violation!.message
-    expect(message('.vcpu a\n.vcpu b\na: ret\nb: push eax\n call b\n ret')).toMatch(/^writes memory at 0x[0-9a-f]+, which nothing is mapped at: the stack of vCPU 1 has overflowed$/)
+    expect(message('.vcpu a\n.vcpu b\na: ret\nb: push eax\n call b\n ret')).toMatch(/^writes memory at 0x[0-9a-f]+, which nothing is mapped at: the stack of b has overflowed$/)
     expect(message('.vcpu a\na: mov [0x10], eax\n ret')).toBe('writes memory at 0x10, which nothing is mapped at')
   })
 
