@@ -23,7 +23,7 @@ function codeOf(op: Op, label: string, result: number, cr4: number): string[] {
   }
   const value = 'value' in op ? op.value : 0
   const access = {
-    load: [`mov eax, [${op.at}]`], store: ['mov eax, 0', `mov dword [${op.at}], ${value}`], xchg: [`mov eax, ${value}`, `xchg [${op.at}], eax`],
+    load: [`mov eax, [${op.at}]`], execute: [`mov ecx, ${op.at}`, 'jmp ecx'], store: ['mov eax, 0', `mov dword [${op.at}], ${value}`], xchg: [`mov eax, ${value}`, `xchg [${op.at}], eax`],
     cmpxchg: 'expected' in op ? [`mov eax, ${op.expected}`, `mov ecx, ${value}`, `lock cmpxchg [${op.at}], ecx`] : [],
     and: ['mov eax, 0', `lock and dword [${op.at}], ${value}`], or: ['mov eax, 0', `lock or dword [${op.at}], ${value}`],
   }[op.kind]
@@ -42,7 +42,7 @@ export function assemblyOf({ pae, protects, memory, vcpus }: PagingProgram): str
   const words = memory.toSorted(([a], [b]) => a - b).flatMap(([at, value]) => [`resb ${at} - $`, `dd ${value}`])
   return [
     '.handler 14, fault', ...code, 'fault: add esp, 4', 'mov [esp], ebp', `mov eax, ${FAULT}`, 'iret',
-    `section .results ${RESULTS}`, `resb ${vcpus.length * RESULTS_BYTES}`, `section .tables ${TABLES}`, ...words, `resb ${TABLES + TABLES_BYTES} - $`, '',
+    `section .results ${RESULTS}`, `resb ${vcpus.length * RESULTS_BYTES}`, `section .tables ${TABLES} rwx`, ...words, `resb ${TABLES + TABLES_BYTES} - $`, '',
   ].join('\n')
 }
 

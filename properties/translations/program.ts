@@ -25,13 +25,15 @@ export const pageAt = (page: Page) => TABLES + PAGE_NUMBERS[page] * 4096
 export type Op =
   /** `at`: a linear address; physical for a vCPU without paging. */
   | { readonly kind: 'load' | 'invlpg'; readonly at: number }
+  /** Executes the code of a frame, which says which one it is. */
+  | { readonly kind: 'execute'; readonly at: number }
   | { readonly kind: 'store' | 'xchg' | 'and' | 'or'; readonly at: number; readonly value: number }
   | { readonly kind: 'cmpxchg'; readonly at: number; readonly expected: number; readonly value: number }
   | { readonly kind: 'cr3'; readonly root: number }
   /** CR4.PGE off and on again. */
   | { readonly kind: 'pge' | 'mfence' }
-export type AccessOp = Extract<Op, { readonly at: number }> & { readonly kind: 'load' | 'store' | 'xchg' | 'and' | 'or' | 'cmpxchg' }
-export const isAccess = (op: Op): op is AccessOp => 'at' in op && op.kind !== 'invlpg'
+export type AccessOp = Extract<Op, { readonly at: number }> & { readonly kind: 'load' | 'execute' | 'store' | 'xchg' | 'and' | 'or' | 'cmpxchg' }
+export const isAccess = (op: { readonly kind: string }): op is AccessOp => 'at' in op && op.kind !== 'invlpg'
 
 export interface PagingProgram {
   readonly pae: boolean
@@ -78,6 +80,11 @@ export const ACCESSED = 0x20
 const LARGE = 0x80
 /** In a page: where data stand, not where any entry does that matters if the page is a table. */
 const DATA = 0x40
+const CODE = 0x80
+/** mov eax, N; jmp ebp. */
+const codeOf = (n: number) => [(n << 8) | 0xb8, 0xe5ff00]
+/** N, of the first word of such code; null: it is none. */
+export const numberIn = (word: number) => ((word & 0xff) === 0xb8 ? word >>> 8 : null)
 
 /** Where entries may have A clear: there are present ones to begin with, or such are stored, or A is taken away. */
 export function clearedIn({ memory, vcpus }: PagingProgram): 'nowhere' | 'tables' | 'directories' {
@@ -132,6 +139,7 @@ function programsOf(pae: boolean, clears: boolean, vcpus: number, length: number
   const look = load(fc.constantFrom(...tableEntries.slice(0, 2), directoryEntries[0], pageAt('frame1') + DATA))
   const use = fc.oneof(
     { weight: 5, arbitrary: load(often(...data)) },
+    { weight: 2, arbitrary: fc.record({ kind: fc.constant('execute' as const), at: often(...data).map((at) => at - DATA + CODE) }) },
     { weight: 3, arbitrary: fc.record({ kind: store, at: often(...data), value: fc.integer({ min: 8, max: 9 }) }) },
     { weight: 1, arbitrary: load(fc.constantFrom(...aliases, directoryAlias)) },
     { weight: 2, arbitrary: changeOf(fc.constantFrom(...aliases), inTable) },
@@ -151,7 +159,7 @@ function programsOf(pae: boolean, clears: boolean, vcpus: number, length: number
 
   const whole = pae ? [[0, 0xe3], [8, 0x2000e3]] : [[0, 0xe3]]
   const identity = (['dir0', 'dir1'] as const).flatMap((dir) => whole.map(([offset, entry]) => [pageAt(dir) + offset, entry] as const))
-  const fixed = [...identity, ...(pae ? ([[roots[0], pageAt('dir0') | 1], [roots[1], pageAt('dir1') | 1]] as const) : []), ...([1, 2, 3] as const).map((n) => [pageAt(`frame${n}`) + DATA, n] as const)]
+  const fixed = [...identity, ...(pae ? ([[roots[0], pageAt('dir0') | 1], [roots[1], pageAt('dir1') | 1]] as const) : []), ...([1, 2, 3] as const).flatMap((n) => [[DATA, n], ...codeOf(n).map((word, k) => [CODE + 4 * k, word])].map(([offset, value]) => [pageAt(`frame${n}`) + offset, value] as const))]
   const first = fc.oneof({ weight: 3, arbitrary: entryTo('table0') }, { weight: 1, arbitrary: inDirectory })
   const second = fc.oneof({ weight: 1, arbitrary: fc.constant(pageAt('dir0') | 0x67) }, { weight: 1, arbitrary: inDirectory })
   const third = fc.oneof({ weight: 2, arbitrary: entryTo('frame1', 'frame2') }, { weight: 1, arbitrary: inTable })

@@ -5,15 +5,15 @@
  *
  * An access is one step, after as many as its walk takes: reading an entry, setting bits of one.
  */
-import { clearedIn, FAULT, isAccess, TABLES, TABLES_BYTES, type AccessOp, type PagingProgram } from './program.ts'
+import { clearedIn, FAULT, isAccess, numberIn, TABLES, TABLES_BYTES, type AccessOp, type Op, type PagingProgram } from './program.ts'
 import { endText, type Ends } from './assembly.ts'
 
 export interface ReferenceRules {
   /** Stores wait in a buffer (x86-TSO). */
   readonly buffers: boolean
   readonly tlb: 'none' | 'leaf' | 'pde'
-  /** A TLB may hold several translations of a page at a time: `tlbSplit=each`. */
-  readonly several: boolean
+  /** A TLB for fetches and one for data; one for both; or any number of them. */
+  readonly tlbSplit: 'split' | 'unified' | 'each'
   /** Walks ahead of accesses: go through entries that have A set; or set it. */
   readonly ahead: 'accessed' | 'any'
 }
@@ -35,6 +35,8 @@ interface Translation {
   readonly global: boolean
   /** A piece of a large page. */
   readonly large: boolean
+  /** In the TLB for fetches, where there are two. */
+  readonly fetch: boolean
 }
 /** As a paging-structure cache holds it: `region` is where the linear addresses begin that it is about. */
 interface CachedEntry {
@@ -43,11 +45,13 @@ interface CachedEntry {
 }
 
 type Doing =
-  | { readonly what: 'begin' | 'again' }
+  | { readonly what: 'begin' }
+  /** An entry has changed before its bits were set: the walk is made again, from the same directory entry in a cache or, null, from memory. */
+  | { readonly what: 'again'; readonly cached: number | null }
   /** A walk has found this directory entry, which names a table; in memory at `at`, or in a cache: null. */
   | { readonly what: 'walk'; readonly entry: number; readonly at: number | null }
   /** It has found what it looked for, and has these bits to set. */
-  | { readonly what: 'mark'; readonly marks: readonly Mark[]; readonly found: Translation }
+  | { readonly what: 'mark'; readonly marks: readonly Mark[]; readonly found: Translation; readonly cached: number | null }
   | { readonly what: 'access'; readonly physical: number }
   /** A fault is taken as soon as the stores are in memory. */
   | { readonly what: 'fault' }
@@ -76,7 +80,15 @@ interface State {
 
 type Put = (changed: Partial<Vcpu>, memory?: Words) => void
 
-/** The program uses memory that it does not have. */
+/** What a vCPU accesses: a page, through one of its TLBs. */
+type Use = Pick<Translation, 'page' | 'fetch'>
+/** Each instruction of the code that is executed is fetched: the first says which code it is. */
+type Access = Exclude<AccessOp, { kind: 'execute' }> | { readonly kind: 'first'; readonly at: number } | { readonly kind: 'second'; readonly at: number }
+type Step = Exclude<Op, { kind: 'execute' }> | Access
+const stepsOf = (op: Op): readonly Step[] => (op.kind !== 'execute' ? [op] : [{ kind: 'first', at: op.at }, { kind: 'second', at: op.at }])
+const isStep = (op: Step): op is Access => op.kind === 'first' || op.kind === 'second' || isAccess(op)
+
+/** The program uses memory that it does not have, or executes what is no code. */
 class Outside extends Error {}
 
 /** Null: there are more states than that, or it leaves its memory. */
@@ -100,7 +112,7 @@ export function referenceEnds(program: PagingProgram, rules: ReferenceRules, sta
   try {
     for (let state = open.pop(); state !== undefined; state = open.pop()) {
       const next = machine.next(state)
-      if (state.vcpus.every(({ at, stores }, v) => at === program.vcpus[v].ops.length && stores.length === 0)) ends.add(endText(state.vcpus.map(({ results }) => results), wordsOf(state.memory), rules.tlb !== 'none' && rules.ahead === 'any'))
+      if (machine.hasEnded(state)) ends.add(endText(state.vcpus.map(({ results }) => results), wordsOf(state.memory), rules.tlb !== 'none' && rules.ahead === 'any'))
       for (const one of next) {
         const key = keyOf(one)
         if (seen.has(key)) continue
@@ -122,6 +134,7 @@ function* wordsOf(memory: Words): Iterable<readonly [number, number]> {
 
 class Reference {
   readonly #program: PagingProgram
+  readonly #ops: readonly (readonly Step[])[]
   readonly #rules: ReferenceRules
   readonly #regionBytes: number
   readonly #entryBytes: number
@@ -130,10 +143,15 @@ class Reference {
 
   constructor(program: PagingProgram, rules: ReferenceRules) {
     this.#program = program
+    this.#ops = program.vcpus.map(({ ops }) => ops.flatMap(stepsOf))
     this.#rules = rules
     this.#regionBytes = program.pae ? 0x200000 : 0x400000
     this.#entryBytes = program.pae ? 8 : 4
     this.#clears = clearedIn(program) !== 'nowhere'
+  }
+
+  hasEnded({ vcpus }: State): boolean {
+    return vcpus.every(({ at, stores }, v) => at === this.#ops[v].length && stores.length === 0)
   }
 
   next(state: State): State[] {
@@ -160,7 +178,7 @@ class Reference {
   #ahead(memory: Words, vcpu: Vcpu, v: number, put: Put): void {
     const directory = this.#directory(vcpu)
     const present = [...wordsOf(memory)].filter(([, entry]) => (entry & P) !== 0)
-    const wanted = new Set(this.#pages(v, vcpu.at).map((page) => this.#region(page)))
+    const wanted = new Set(this.#uses(v, vcpu.at).map(({ page }) => this.#region(page)))
     const tables = new Set(vcpu.cached.map(({ entry }) => entry & ~0xfff))
     for (const [at, entry] of present) {
       if ((at & ~0xfff) !== directory || (entry & PS) !== 0 || (entry & A) === 0) continue
@@ -171,13 +189,14 @@ class Reference {
     }
     if (this.#rules.ahead === 'any')
       for (const [at, entry] of present) if ((entry & A) === 0 && ((at & ~0xfff) === directory || tables.has(at & ~0xfff))) put({}, write(memory, at, entry | A))
-    for (const page of this.#pages(v, vcpu.at)) {
+    for (const use of this.#uses(v, vcpu.at)) {
+      const { page } = use
       const at = this.#directoryEntry(vcpu, page)
       const entry = at === null ? 0 : read(memory, at)
-      if ((entry & (P | A | PS)) === (P | A | PS)) put({ tlb: this.#fill(vcpu, this.#large(page, entry, vcpu)) })
+      if ((entry & (P | A | PS)) === (P | A | PS)) put({ tlb: this.#fill(vcpu, this.#large(use, entry, vcpu)) })
       for (const one of this.#tablesOf(vcpu, page, entry)) {
         const last = read(memory, this.#tableEntry(one, page))
-        if ((last & (P | A)) === (P | A)) put({ tlb: this.#fill(vcpu, this.#small(page, one, last, vcpu)) })
+        if ((last & (P | A)) === (P | A)) put({ tlb: this.#fill(vcpu, this.#small(use, one, last, vcpu)) })
       }
     }
   }
@@ -191,7 +210,8 @@ class Reference {
   // --- the program --------------------------------------------------------------------------------------
 
   #go(memory: Words, vcpu: Vcpu, v: number, put: Put): void {
-    const { root, ops } = this.#program.vcpus[v]
+    const { root } = this.#program.vcpus[v]
+    const ops = this.#ops[v]
     if (vcpu.at === ops.length) return
     const done = { at: vcpu.at + 1, doing: BEGIN }
     const empty = vcpu.stores.length === 0
@@ -201,7 +221,7 @@ class Reference {
       return
     }
     const op = ops[vcpu.at]
-    if (isAccess(op)) return this.#access(memory, vcpu, op, put)
+    if (isStep(op)) return this.#access(memory, vcpu, op, put)
     // All others wait until the stores are in memory.
     if (!empty) return
     switch (op.kind) {
@@ -233,10 +253,11 @@ class Reference {
     put(vcpu.pge ? { ...gone, pge: false, doing: { what: 'off' } } : { ...gone, pge: true, at: vcpu.at + 1, doing: BEGIN })
   }
 
-  #access(memory: Words, vcpu: Vcpu, op: AccessOp, put: Put): void {
+  #access(memory: Words, vcpu: Vcpu, op: Access, put: Put): void {
     const { doing } = vcpu
-    const writes = op.kind !== 'load'
-    const page = op.at & ~0xfff
+    const writes = op.kind !== 'load' && op.kind !== 'first' && op.kind !== 'second'
+    const use = this.#useOf(op)
+    const { page } = use
     const physical = (frame: number) => frame | (op.at & 0xfff)
     const fault = () => put({ ...this.#without(vcpu, op.at), cached: vcpu.cached.filter(({ region }) => region !== this.#region(op.at)), doing: { what: 'fault' } })
     const refused = (writable: boolean) => writes && !writable && this.#program.protects
@@ -244,39 +265,48 @@ class Reference {
     const last = (entries: readonly Mark[], found: Translation) => {
       if (refused(found.writable)) return fault()
       const marks = entries.filter(({ entry, bits }) => (bits & ~entry) !== 0)
-      put({ doing: { what: 'mark', marks, found: writes ? { ...found, dirty: true } : found } })
+      put({ doing: { what: 'mark', marks, found: writes ? { ...found, dirty: true } : found, cached: doing.what === 'walk' && doing.at === null ? doing.entry : null } })
     }
     const bits = writes ? A | D : A
-    const finish = (result: number, more: Partial<Vcpu> = {}, changed = memory) => put({ ...more, at: vcpu.at + 1, doing: BEGIN, results: [...vcpu.results, result] }, changed)
+    const finish = (result: number, more: Partial<Vcpu> = {}, changed = memory) => {
+      const { at, results } = vcpu
+      if (op.kind !== 'second') put({ ...more, at: at + (op.kind === 'first' && result === FAULT ? 2 : 1), doing: BEGIN, results: [...results, result] }, changed)
+      else put({ at: at + 1, doing: BEGIN, results: result === FAULT ? [...results.slice(0, -1), FAULT] : results })
+    }
+    /** Begins a walk, with this directory entry from a cache or, null, at the one in memory. */
+    const walkFrom = (cached: number | null) => {
+      if (cached !== null) return put({ doing: { what: 'walk', entry: cached, at: null } })
+      const at = this.#directoryEntry(vcpu, page)
+      const entry = at === null ? 0 : read(memory, at)
+      if ((entry & P) === 0) return fault()
+      if ((entry & PS) !== 0) return last([{ at: at!, entry, bits }], this.#large(use, entry, vcpu))
+      return put({ doing: { what: 'walk', entry, at } })
+    }
     switch (doing.what) {
       case 'begin':
-      case 'again': {
         if (vcpu.root === null) return this.#use(memory, vcpu, op, op.at, finish)
-        // What the caches hold may be gone when it is needed. It is not there for who walks already.
-        for (const one of doing.what === 'again' ? [] : vcpu.tlb) {
-          if (one.page !== page) continue
+        // What the caches hold may be gone when it is needed.
+        for (const one of vcpu.tlb) {
+          if (one.page !== page || one.fetch !== use.fetch) continue
           if (refused(one.writable)) fault()
           // A store through a translation that is not dirty walks.
           else if (!writes || one.dirty) put({ doing: { what: 'access', physical: physical(one.frame) } })
         }
-        for (const { region, entry } of vcpu.cached) if (region === this.#region(page)) put({ doing: { what: 'walk', entry, at: null } })
-        const at = this.#directoryEntry(vcpu, page)
-        const entry = at === null ? 0 : read(memory, at)
-        if ((entry & P) === 0) return fault()
-        if ((entry & PS) !== 0) return last([{ at: at!, entry, bits }], this.#large(page, entry, vcpu))
-        return put({ doing: { what: 'walk', entry, at } })
-      }
+        for (const { region, entry } of vcpu.cached) if (region === this.#region(page)) walkFrom(entry)
+        return walkFrom(null)
+      case 'again':
+        return walkFrom(doing.cached)
       case 'walk': {
         const at = this.#tableEntry(doing.entry, page)
         const entry = read(memory, at)
         if ((entry & P) === 0) return fault()
         const first = doing.at === null ? [] : [{ at: doing.at, entry: doing.entry, bits: A }]
-        return last([...first, { at, entry, bits }], this.#small(page, doing.entry, entry, vcpu))
+        return last([...first, { at, entry, bits }], this.#small(use, doing.entry, entry, vcpu))
       }
       case 'mark': {
         const [mark, ...marks] = doing.marks
         if (mark === undefined) return put({ doing: { what: 'access', physical: physical(doing.found.frame) }, tlb: this.#fill(vcpu, doing.found) })
-        if (read(memory, mark.at) !== mark.entry) return put({ doing: { what: 'again' } })
+        if (read(memory, mark.at) !== mark.entry) return put({ doing: { what: 'again', cached: doing.cached } })
         return put({ doing: { ...doing, marks } }, write(memory, mark.at, mark.entry | mark.bits))
       }
       case 'access':
@@ -287,7 +317,12 @@ class Reference {
   }
 
   /** The access itself, once it is translated. */
-  #use(memory: Words, vcpu: Vcpu, op: AccessOp, physical: number, finish: (result: number, more?: Partial<Vcpu>, memory?: Words) => void): void {
+  #use(memory: Words, vcpu: Vcpu, op: Access, physical: number, finish: (result: number, more?: Partial<Vcpu>, memory?: Words) => void): void {
+    if (op.kind === 'first' || op.kind === 'second') {
+      const number = numberIn(read(memory, physical))
+      if (number === null) throw new Outside()
+      return finish(number)
+    }
     const own = vcpu.stores.findLast(([at]) => at === physical)
     if (op.kind === 'load') return finish(own === undefined ? read(memory, physical) : own[1])
     if (op.kind === 'store') {
@@ -320,19 +355,19 @@ class Reference {
   #tableEntry(directory: number, linear: number): number {
     return (directory & ~0xfff) + ((linear & (this.#regionBytes - 1)) >>> 12) * this.#entryBytes
   }
-  #large(page: number, entry: number, { pge }: Vcpu): Translation {
+  #large({ page, fetch }: Use, entry: number, { pge }: Vcpu): Translation {
     const frame = ((entry & -this.#regionBytes) | (page & (this.#regionBytes - 1))) & ~0xfff
-    return { page, frame, writable: (entry & W) !== 0, dirty: (entry & D) !== 0, global: pge && (entry & G) !== 0, large: true }
+    return { page, frame, writable: (entry & W) !== 0, dirty: (entry & D) !== 0, global: pge && (entry & G) !== 0, large: true, fetch }
   }
-  #small(page: number, directory: number, entry: number, { pge }: Vcpu): Translation {
-    return { page, frame: entry & ~0xfff, writable: (directory & entry & W) !== 0, dirty: (entry & D) !== 0, global: pge && (entry & G) !== 0, large: false }
+  #small({ page, fetch }: Use, directory: number, entry: number, { pge }: Vcpu): Translation {
+    return { page, frame: entry & ~0xfff, writable: (directory & entry & W) !== 0, dirty: (entry & D) !== 0, global: pge && (entry & G) !== 0, large: false, fetch }
   }
 
   /** One translation of a page, and one of a large page there (5.10.2.3), unless it may hold several. */
   #fill(vcpu: Vcpu, one: Translation): readonly Translation[] {
     if (this.#rules.tlb === 'none') return []
     if (vcpu.tlb.some((other) => other.page === one.page && same(other, one))) return vcpu.tlb
-    const rest = this.#rules.several ? vcpu.tlb : vcpu.tlb.filter(({ page, large }) => page !== one.page || large !== one.large)
+    const rest = this.#rules.tlbSplit === 'each' ? vcpu.tlb : vcpu.tlb.filter(({ page, large, fetch }) => page !== one.page || large !== one.large || fetch !== one.fetch)
     return add(rest, one)
   }
 
@@ -341,16 +376,21 @@ class Reference {
     return { tlb: tlb.filter(({ page, large }) => (large ? this.#region(page) !== this.#region(linear) : page !== (linear & ~0xfff))) }
   }
 
-  /** Linear pages that vCPU `v` accesses from its operation `from` on. */
-  #pages(v: number, from: number): readonly number[] {
-    return [...new Set(this.#program.vcpus[v].ops.slice(Math.max(0, from)).filter(isAccess).map(({ at }) => at & ~0xfff))].sort((a, b) => a - b)
+  #useOf({ kind, at }: Access): Use {
+    return { page: at & ~0xfff, fetch: this.#rules.tlbSplit === 'split' && (kind === 'first' || kind === 'second') }
+  }
+
+  /** What vCPU `v` accesses from its operation `from` on. */
+  #uses(v: number, from: number): readonly Use[] {
+    return this.#ops[v].slice(Math.max(0, from)).filter(isStep).reduce<readonly Use[]>((uses, op) => add(uses, this.#useOf(op)), [])
   }
 
   /** What nothing will ask for any more need not be told apart. */
   #tidy(vcpu: Vcpu, v: number): Vcpu {
     if (vcpu.tlb.length === 0 && vcpu.cached.length === 0) return vcpu
-    const pages = this.#pages(v, vcpu.at)
-    return { ...vcpu, tlb: vcpu.tlb.filter(({ page }) => pages.includes(page)), cached: this.#clears ? vcpu.cached : vcpu.cached.filter(({ region }) => pages.some((page) => this.#region(page) === region)) }
+    const uses = this.#uses(v, vcpu.at)
+    const tlb = vcpu.tlb.filter((one) => uses.some(({ page, fetch }) => page === one.page && fetch === one.fetch))
+    return { ...vcpu, tlb, cached: this.#clears ? vcpu.cached : vcpu.cached.filter(({ region }) => uses.some(({ page }) => this.#region(page) === region)) }
   }
 }
 

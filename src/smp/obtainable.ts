@@ -185,7 +185,8 @@ export class ObtainableTranslations {
     const regionBytes = ~this.#records.regionMask(vcpu) + 1
     const leads = (word: number) => (word & P) !== 0 && (word & ~0xfff) === table && !this.#isLarge(word)
     for (const [directory, start] of this.#directories()) {
-      if (directory === table && (this.walk(start + number * regionBytes, 0) !== 0 || out.pde !== 0)) found(-1)
+      // Be the table that it names where no memory is.
+      if (directory === table && (this.walk(start + number * regionBytes, 0) !== 0 || out.pde !== 0 || this.#peek.stop !== 0)) found(-1)
       this.#entriesOf(directory, entryBytes, (word, k) => {
         if (leads(word) && this.walk(start + k * regionBytes + number * 4096, 0) !== 0) found((directory + k * entryBytes) >>> 0)
       })
