@@ -39,53 +39,35 @@ describe('saved EIPs', () => {
     expect(judge(parked('mov byte [again + 1], 0x90', 'iret', 'nop\nnop', '.forms again, 2, nops\nnops: db 0x90, 0x90'))).toBe(HOLDS)
   })
 
+  /** A task that yields inside the site, by an INT whose handler does `says`; vCPU 0 does `patch`. */
+  const yielding = (patch: string, says = 'mov dword [went], 1') => `
+    .vcpu patcher
+    .vcpu executor
+    .handler 0x30, yielded
+    .forms again, 3, int_nop, int_clc
+    patcher: ${patch}
+      ret
+    executor: nop
+    again: int 0x30
+      nop
+      ret
+    yielded: ${says}
+      iret
+    int_nop: db 0xcd, 0x30, 0x90
+    int_clc: db 0xcd, 0x30, 0xf8
+    section .data
+    align 4
+    went: dd 0`
+
   it('may be those of INT n, as where a task yields inside the site', () => {
-    const source = (byte: number) => `
-      .vcpu patcher
-      .vcpu executor
-      .handler 0x30, yielded
-      .forms again, 3, int_nop, int_clc
-      patcher: mov byte [again + ${byte}], ${byte === 2 ? '0xf8' : '0xcd'}
-        ret
-      executor: nop
-      again: int 0x30
-        nop
-        ret
-      yielded: mov dword [went], 1
-        iret
-      int_nop: db 0xcd, 0x30, 0x90
-      int_clc: db 0xcd, 0x30, 0xf8
-      section .data
-      align 4
-      went: dd 0`
-    expect(judge(source(2))).toBe('saved-eip')
+    expect(judge(yielding('mov byte [again + 2], 0xf8'))).toBe('saved-eip')
     // In front of where it goes on.
-    expect(judge(source(0))).toMatch(/^(holds|unknown) complete/)
+    expect(judge(yielding('mov byte [again], 0xcd'))).toMatch(/^(holds|unknown) complete/)
   })
 
   it.each(['mov dword [went], 1', 'mov eax, 1\nxchg [went], eax'])('stand there until the return is done, which waits for stores: %s', (says) => {
     // The patcher is let go on by the last thing that the handler does.
-    const source = `
-      .vcpu patcher
-      .vcpu executor
-      .handler 0x30, yielded
-      .forms again, 3, int_nop, int_clc
-      patcher: cmp dword [went], 0
-        je patcher
-        mov byte [again + 2], 0xf8
-        ret
-      executor: nop
-      again: int 0x30
-        nop
-        ret
-      yielded: ${says}
-        iret
-      int_nop: db 0xcd, 0x30, 0x90
-      int_clc: db 0xcd, 0x30, 0xf8
-      section .data
-      align 4
-      went: dd 0`
-    expect(judge(source)).toBe('saved-eip')
+    expect(judge(yielding('cmp dword [went], 0\nje patcher\nmov byte [again + 2], 0xf8', says))).toBe('saved-eip')
   })
 
   it('where the interrupt cannot come between, there is none', () => {

@@ -7,6 +7,7 @@ import { makeModel } from '../../src/smp/model.ts'
 import { pagingOn } from '../paging.ts'
 
 const ALIAS = 0x400000
+const NEW = 'cmp eax, 2\nsete al\nmovzx eax, al\nassert eax, "the new code was run"'
 /** The low 4 MB are mapped as they are; at ALIAS stands `code` once more. */
 const program = (body: string) => assembleImage(`
   .vcpu go
@@ -17,10 +18,7 @@ const program = (body: string) => assembleImage(`
     ret
   go:
 ${pagingOn('directory')}    ${body}
-    cmp eax, 2
-    sete al
-    movzx eax, al
-    assert eax, "the new code was run"
+    ${NEW}
     ret
   section .text.code rwx
   align 4096
@@ -74,10 +72,7 @@ it('sees its own store though another vCPU had stored the same before', () => {
       ret
     two: mov byte [code + 1], 2
       call code
-      cmp eax, 2
-      sete al
-      movzx eax, al
-      assert eax, "the new code was run"
+      ${NEW}
       ret
     section .text.code rwx
     align 16
