@@ -18,13 +18,22 @@ const CALL_GATE_32 = 12
 /** EFLAGS that IRET and POPF load at any privilege; IF, IOPL, VM, VIF and VIP follow their own rules. */
 export const ANY_LEVEL = 0xdd5
 
+/** What CS could be loaded with; null when stopped. */
+function descriptorOf(cpu: Cpu, selector: number): Descriptor | null {
+  if (isNull(selector)) {
+    cpu.fault(GP, 0)
+    return null
+  }
+  const descriptor = readDescriptor(cpu, selector)
+  return cpu.stop !== 0 ? null : descriptor
+}
+
 /** Far JMP or CALL to `selector`:`offset` with operand size `size`. Leaves the target in `cpu.next`. */
 export function farTransfer(cpu: Cpu, call: boolean, selector: number, offset: number, size: number): void {
   const r = cpu.r
   if (!inProtectedMode(r)) return transferReal(cpu, call, selector, offset, size)
-  if (isNull(selector)) return cpu.fault(GP, 0)
-  const descriptor = readDescriptor(cpu, selector)
-  if (cpu.stop !== 0) return
+  const descriptor = descriptorOf(cpu, selector)
+  if (descriptor === null) return
   const attr = attrOf(descriptor.high)
   const error = selectorError(selector)
   const cpl = cplOf(r)
@@ -84,9 +93,8 @@ function throughCallGate(cpu: Cpu, call: boolean, gate: Descriptor, wide: boolea
   const size = wide ? 4 : 2
   const selector = gate.low >>> 16
   const offset = wide ? (gate.low & 0xffff) | (gate.high & ~0xffff) : gate.low & 0xffff
-  if (isNull(selector)) return cpu.fault(GP, 0)
-  const descriptor = readDescriptor(cpu, selector)
-  if (cpu.stop !== 0) return
+  const descriptor = descriptorOf(cpu, selector)
+  if (descriptor === null) return
   const attr = attrOf(descriptor.high)
   const error = selectorError(selector)
   const cpl = cplOf(r)
@@ -118,12 +126,8 @@ function throughCallGate(cpu: Cpu, call: boolean, gate: Descriptor, wide: boolea
 
 /** The code segment that a return leads to, checked; null when stopped. SDM vol. 2B, RET. */
 function returnSegment(cpu: Cpu, selector: number): Descriptor | null {
-  if (isNull(selector)) {
-    cpu.fault(GP, 0)
-    return null
-  }
-  const descriptor = readDescriptor(cpu, selector)
-  if (cpu.stop !== 0) return null
+  const descriptor = descriptorOf(cpu, selector)
+  if (descriptor === null) return null
   const attr = attrOf(descriptor.high)
   const rpl = selector & 3
   const allowed = isCode(attr) && rpl >= cplOf(cpu.r) && (isConforming(attr) ? dplOf(attr) <= rpl : dplOf(attr) === rpl)
