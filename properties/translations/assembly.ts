@@ -30,19 +30,24 @@ function codeOf(op: Op, label: string, result: number, cr4: number): string[] {
   return [`mov ebp, ${label}`, ...access, `${label}:`, `mov [${result}], eax`]
 }
 
+/** Flat segments for rings 0 and 3, A set in all. */
+const GDT = ['gdt: dd 0, 0, 0xffff, 0xcf9b00, 0xffff, 0xcf9300, 0xffff, 0xcffb00, 0xffff, 0xcff300', 'pointer: dw 39', 'dd gdt']
+/** Goes on at `label` in ring 3, to leave which is a fault of its own. */
+const toUser = (label: string) => ['lgdt [pointer]', 'mov eax, 0x23', 'mov ds, eax', 'mov es, eax', 'mov ecx, esp', 'push eax', 'push ecx', 'push 0x1b', `push ${label}`, 'retf', `${label}:`]
+
 /** A vCPU that faults goes on behind the access, with FAULT in EAX. */
 export function assemblyOf({ pae, protects, memory, vcpus }: PagingProgram): string {
   const cr4 = pae ? 0xb0 : 0x90
-  const code = vcpus.flatMap(({ root, ops }, v) => {
+  const code = vcpus.flatMap(({ root, user, ops }, v) => {
     const on = root === null ? '' : pagingOn(String(root), cr4, protects ? undefined : '0x80000000')
     let accesses = 0
     const body = ops.flatMap((op, k) => codeOf(op, `after${v}_${k}`, isAccess(op) ? RESULTS + v * RESULTS_BYTES + 4 * accesses++ : 0, cr4))
-    return [`.vcpu p${v}`, `p${v}:`, on, ...body, 'ret']
+    return [`.vcpu p${v}`, `p${v}:`, on, ...(user ? toUser(`user${v}`) : []), ...body, user ? 'hlt' : 'ret']
   })
   const words = memory.toSorted(([a], [b]) => a - b).flatMap(([at, value]) => [`resb ${at} - $`, `dd ${value}`])
   return [
-    '.handler 14, fault', ...code, 'fault: add esp, 4', 'mov [esp], ebp', `mov eax, ${FAULT}`, 'iret',
-    `section .results ${RESULTS}`, `resb ${vcpus.length * RESULTS_BYTES}`, `section .tables ${TABLES} rwx`, ...words, `resb ${TABLES + TABLES_BYTES} - $`, '',
+    '.handler 14, fault', '.handler 13, leave', ...code, 'leave: exit', 'fault: add esp, 4', 'mov [esp], ebp', `mov eax, ${FAULT}`, 'iret',
+    'section .data', ...GDT, `section .results ${RESULTS}`, `resb ${vcpus.length * RESULTS_BYTES}`, `section .tables ${TABLES} rwx`, ...words, `resb ${TABLES + TABLES_BYTES} - $`, '',
   ].join('\n')
 }
 

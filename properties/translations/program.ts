@@ -41,7 +41,8 @@ export interface PagingProgram {
   readonly protects: boolean
   /** Dwords that are not 0 at first: physical address, value. */
   readonly memory: readonly (readonly [number, number])[]
-  readonly vcpus: readonly { readonly root: number | null; readonly ops: readonly Op[] }[]
+  /** `root`: what CR3 is, null: paging is off. `user`: it goes to ring 3 once paging is on. */
+  readonly vcpus: readonly { readonly root: number | null; readonly user: boolean; readonly ops: readonly Op[] }[]
 }
 
 // --- where things are -----------------------------------------------------------------------------------
@@ -76,6 +77,7 @@ function placesOf(pae: boolean): Places {
 /** P, W, U, A, D, and G; without W, D or G; or A. */
 const FLAGS = [0x67, 0x67, 0x67, 0x65, 0x27, 0x167]
 const CLEAR = [0x47, 0x07]
+const SYSTEM = [0x63, 0x63]
 export const ACCESSED = 0x20
 const LARGE = 0x80
 /** In a page: where data stand, not where any entry does that matters if the page is a table. */
@@ -97,11 +99,20 @@ export function clearedIn({ memory, vcpus }: PagingProgram): 'nowhere' | 'tables
 
 /** @param vcpus at most; @param length of the list of operations of one, at most */
 export function anyPagingProgram(vcpus: number, length: number): fc.Arbitrary<PagingProgram> {
-  return fc.tuple(fc.boolean(), fc.constantFrom(true, false, false)).chain(([pae, clears]) => programsOf(pae, clears, vcpus, length))
+  const sometimes = fc.constantFrom(true, false, false)
+  return fc.record({ pae: fc.boolean(), clears: sometimes, hasUser: sometimes }).chain((kind) => programsOf(kind, vcpus, length))
 }
 
-function programsOf(pae: boolean, clears: boolean, vcpus: number, length: number): fc.Arbitrary<PagingProgram> {
-  const anyFlags = fc.constantFrom(...FLAGS, ...(clears ? CLEAR : []))
+interface Kind {
+  readonly pae: boolean
+  /** Some entries have A clear. */
+  readonly clears: boolean
+  /** The first vCPU is in ring 3; U is clear in some entries. */
+  readonly hasUser: boolean
+}
+
+function programsOf({ pae, clears, hasUser }: Kind, vcpus: number, length: number): fc.Arbitrary<PagingProgram> {
+  const anyFlags = fc.constantFrom(...FLAGS, ...(clears ? CLEAR : []), ...(hasUser ? SYSTEM : []))
   const places = placesOf(pae)
   const { entryBytes, indexOf, slotOf, linear, roots } = places
   const entryTo = (...pages: Page[]) => fc.tuple(fc.constantFrom(...pages), anyFlags).map(([page, flags]) => pageAt(page) | flags)
@@ -122,8 +133,8 @@ function programsOf(pae: boolean, clears: boolean, vcpus: number, length: number
 
   const store = fc.constantFrom('store' as const, 'store' as const, 'store' as const, 'xchg' as const)
   const mask = fc.oneof(
-    fc.record({ kind: fc.constant('and' as const), value: fc.constantFrom(~1, ~2, ~0x40, ~0x100, ...(clears ? [~ACCESSED] : [])) }),
-    fc.record({ kind: fc.constant('or' as const), value: fc.constantFrom(2, 0x40, 0x100) }),
+    fc.record({ kind: fc.constant('and' as const), value: fc.constantFrom(~1, ~2, ~0x40, ~0x100, ...(hasUser ? [~4] : []), ...(clears ? [~ACCESSED] : [])) }),
+    fc.record({ kind: fc.constant('or' as const), value: fc.constantFrom(2, 0x40, 0x100, ...(hasUser ? [4] : [])) }),
   )
   /** Expects what stood there at first, with or without A; or something else. */
   const exchange = (at: fc.Arbitrary<number>, value: fc.Arbitrary<number>): fc.Arbitrary<Op> => fc.record({ kind: fc.constant('cmpxchg' as const), at, expected: value, value })
@@ -154,23 +165,25 @@ function programsOf(pae: boolean, clears: boolean, vcpus: number, length: number
   const op = fc.oneof({ weight: 5, arbitrary: use }, { weight: 2, arbitrary: edit }, { weight: 2, arbitrary: invalidation }, { weight: 1, arbitrary: look })
   const plain = fc.oneof({ weight: 5, arbitrary: edit }, { weight: 1, arbitrary: look }, { weight: 1, arbitrary: fence })
   const lengths = { minLength: 1, maxLength: length, size: 'max' } as const
-  const user = fc.record({ root: fc.constant(roots[0]), ops: fc.array(op, lengths) })
-  const other = fc.oneof({ weight: 1, arbitrary: user }, { weight: 2, arbitrary: fc.record({ root: none.map(() => null), ops: fc.array(plain, lengths) }) })
+  const pager = fc.record({ root: fc.constant(roots[0]), user: fc.constant(false), ops: fc.array(op, lengths) })
+  const first = hasUser ? fc.record({ root: fc.constant(roots[0]), user: fc.constant(true), ops: fc.array(use, lengths) }) : pager
+  const other = fc.oneof({ weight: 1, arbitrary: pager }, { weight: 2, arbitrary: fc.record({ root: none.map(() => null), user: fc.constant(false), ops: fc.array(plain, lengths) }) })
 
-  const whole = pae ? [[0, 0xe3], [8, 0x2000e3]] : [[0, 0xe3]]
+  const entry = hasUser ? 0xe7 : 0xe3
+  const whole = pae ? [[0, entry], [8, TABLES | entry]] : [[0, entry]]
   const identity = (['dir0', 'dir1'] as const).flatMap((dir) => whole.map(([offset, entry]) => [pageAt(dir) + offset, entry] as const))
   const fixed = [...identity, ...(pae ? ([[roots[0], pageAt('dir0') | 1], [roots[1], pageAt('dir1') | 1]] as const) : []), ...([1, 2, 3] as const).flatMap((n) => [[DATA, n], ...codeOf(n).map((word, k) => [CODE + 4 * k, word])].map(([offset, value]) => [pageAt(`frame${n}`) + offset, value] as const))]
-  const first = fc.oneof({ weight: 3, arbitrary: entryTo('table0') }, { weight: 1, arbitrary: inDirectory })
-  const second = fc.oneof({ weight: 1, arbitrary: fc.constant(pageAt('dir0') | 0x67) }, { weight: 1, arbitrary: inDirectory })
-  const third = fc.oneof({ weight: 2, arbitrary: entryTo('frame1', 'frame2') }, { weight: 1, arbitrary: inTable })
+  const region0 = fc.oneof({ weight: 3, arbitrary: entryTo('table0') }, { weight: 1, arbitrary: inDirectory })
+  const region1 = fc.oneof({ weight: 1, arbitrary: fc.constant(pageAt('dir0') | 0x67) }, { weight: 1, arbitrary: inDirectory })
+  const mapped = fc.oneof({ weight: 2, arbitrary: entryTo('frame1', 'frame2') }, { weight: 1, arbitrary: inTable })
   const entries = [
-    ...directoryEntries.map((at, k) => fc.tuple(fc.constant(at), [first, second, inDirectory][k])),
-    ...tableEntries.map((at, k) => fc.tuple(fc.constant(at), [third, third, third, inTable][k])),
+    ...directoryEntries.map((at, k) => fc.tuple(fc.constant(at), [region0, region1, inDirectory][k])),
+    ...tableEntries.map((at, k) => fc.tuple(fc.constant(at), [mapped, mapped, mapped, inTable][k])),
   ]
   return fc.record({
     pae: fc.constant(pae),
     protects: fc.constantFrom(true, true, false),
     memory: fc.tuple(...entries).map((some) => [...fixed, ...some]),
-    vcpus: fc.tuple(user, fc.array(other, { minLength: 1, maxLength: vcpus - 1, size: 'max' })).map(([one, more]) => [one, ...more]),
+    vcpus: fc.tuple(first, fc.array(other, { minLength: 1, maxLength: vcpus - 1, size: 'max' })).map(([one, more]) => [one, ...more]),
   })
 }

@@ -18,7 +18,7 @@ export interface ReferenceRules {
   readonly ahead: 'accessed' | 'any'
 }
 
-const P = 1, W = 2, A = 0x20, D = 0x40, PS = 0x80, G = 0x100
+const P = 1, W = 2, U = 4, A = 0x20, D = 0x40, PS = 0x80, G = 0x100
 
 /** A locked update of an entry, if it still is what was read. */
 interface Mark {
@@ -31,6 +31,7 @@ interface Translation {
   readonly page: number
   readonly frame: number
   readonly writable: boolean
+  readonly user: boolean
   readonly dirty: boolean
   readonly global: boolean
   /** A piece of a large page. */
@@ -210,7 +211,7 @@ class Reference {
   // --- the program --------------------------------------------------------------------------------------
 
   #go(memory: Words, vcpu: Vcpu, v: number, put: Put): void {
-    const { root } = this.#program.vcpus[v]
+    const { root, user } = this.#program.vcpus[v]
     const ops = this.#ops[v]
     if (vcpu.at === ops.length) return
     const done = { at: vcpu.at + 1, doing: BEGIN }
@@ -221,7 +222,7 @@ class Reference {
       return
     }
     const op = ops[vcpu.at]
-    if (isStep(op)) return this.#access(memory, vcpu, op, put)
+    if (isStep(op)) return this.#access(memory, vcpu, user, op, put)
     // All others wait until the stores are in memory.
     if (!empty) return
     switch (op.kind) {
@@ -253,17 +254,17 @@ class Reference {
     put(vcpu.pge ? { ...gone, pge: false, doing: { what: 'off' } } : { ...gone, pge: true, at: vcpu.at + 1, doing: BEGIN })
   }
 
-  #access(memory: Words, vcpu: Vcpu, op: Access, put: Put): void {
+  #access(memory: Words, vcpu: Vcpu, inRing3: boolean, op: Access, put: Put): void {
     const { doing } = vcpu
     const writes = op.kind !== 'load' && op.kind !== 'first' && op.kind !== 'second'
     const use = this.#useOf(op)
     const { page } = use
     const physical = (frame: number) => frame | (op.at & 0xfff)
     const fault = () => put({ ...this.#without(vcpu, op.at), cached: vcpu.cached.filter(({ region }) => region !== this.#region(op.at)), doing: { what: 'fault' } })
-    const refused = (writable: boolean) => writes && !writable && this.#program.protects
+    const refused = ({ writable, user }: Translation) => (inRing3 && !user) || (writes && !writable && (inRing3 || this.#program.protects))
     /** A walk through these entries has found something. An access that faults sets no bits. */
     const last = (entries: readonly Mark[], found: Translation) => {
-      if (refused(found.writable)) return fault()
+      if (refused(found)) return fault()
       const marks = entries.filter(({ entry, bits }) => (bits & ~entry) !== 0)
       put({ doing: { what: 'mark', marks, found: writes ? { ...found, dirty: true } : found, cached: doing.what === 'walk' && doing.at === null ? doing.entry : null } })
     }
@@ -288,7 +289,7 @@ class Reference {
         // What the caches hold may be gone when it is needed.
         for (const one of vcpu.tlb) {
           if (one.page !== page || one.fetch !== use.fetch) continue
-          if (refused(one.writable)) fault()
+          if (refused(one)) fault()
           // A store through a translation that is not dirty walks.
           else if (!writes || one.dirty) put({ doing: { what: 'access', physical: physical(one.frame) } })
         }
@@ -357,10 +358,10 @@ class Reference {
   }
   #large({ page, fetch }: Use, entry: number, { pge }: Vcpu): Translation {
     const frame = ((entry & -this.#regionBytes) | (page & (this.#regionBytes - 1))) & ~0xfff
-    return { page, frame, writable: (entry & W) !== 0, dirty: (entry & D) !== 0, global: pge && (entry & G) !== 0, large: true, fetch }
+    return { page, frame, writable: (entry & W) !== 0, user: (entry & U) !== 0, dirty: (entry & D) !== 0, global: pge && (entry & G) !== 0, large: true, fetch }
   }
   #small({ page, fetch }: Use, directory: number, entry: number, { pge }: Vcpu): Translation {
-    return { page, frame: entry & ~0xfff, writable: (directory & entry & W) !== 0, dirty: (entry & D) !== 0, global: pge && (entry & G) !== 0, large: false, fetch }
+    return { page, frame: entry & ~0xfff, writable: (directory & entry & W) !== 0, user: (directory & entry & U) !== 0, dirty: (entry & D) !== 0, global: pge && (entry & G) !== 0, large: false, fetch }
   }
 
   /** One translation of a page, and one of a large page there (5.10.2.3), unless it may hold several. */
