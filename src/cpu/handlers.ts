@@ -29,7 +29,10 @@ export type { Handler }
 
 const GUEST_CALL_TAG = 0x584d
 
-export const invalid: Handler = (cpu) => cpu.fault(UD)
+export const invalid: Handler = (cpu, op) => {
+  cpu.fault(UD)
+  if (op.row?.mnemonic !== 'ud2') cpu.remark = 'these bytes are no instruction that xmcheck knows'
+}
 export const tooLong: Handler = (cpu) => cpu.fault(GP, 0)
 
 const unimplemented: Handler = (cpu, op) => {

@@ -7,7 +7,7 @@ import { STOP_FAULT } from '../cpu/bus.ts'
 import { Cpu } from '../cpu/cpu.ts'
 import type { CpuClass } from '../cpu/classes.ts'
 import { decode, type Op } from '../cpu/decode.ts'
-import { EXCEPTION_NAMES, PF_ } from '../cpu/exceptions.ts'
+import { EXCEPTION_NAMES, PF_, UD } from '../cpu/exceptions.ts'
 import {
   ACTIVE, ACTIVITY, CS, EFLAGS, EIP, EVENT, EVENT_EXTERNAL, EVENT_NMI, EVENT_VALID, HALTED, IF, REGISTER_WORDS, SEG_ATTR, SEG_BASE, SELECTOR, SHADOW,
   SHADOW_STI, SHUTDOWN, SS, WAIT_FOR_SIPI,
@@ -299,7 +299,8 @@ export class System implements Chipset, Fabric {
 
   #raise(cpu: Cpu): void {
     const { faultVector, faultError, faultAddress, remark, r } = cpu
-    if (remark !== null && this.#notes.size < NOTES_MAX) this.#notes.add(`#UD at ${hex(r[SELECTOR + CS], 4)}:${hex(r[EIP])}: ${remark}`)
+    // Kernels try MSRs that are not there.
+    if (remark !== null && faultVector === UD && this.#notes.size < NOTES_MAX) this.#notes.add(`#UD at ${hex(r[SELECTOR + CS], 4)}:${hex(r[EIP])}: ${remark}`)
     this.#raised.push(`${EXCEPTION_NAMES[faultVector]}(${hex(faultError, 4)})${faultVector === PF_ ? ` at ${hex(faultAddress)}` : ''}`)
     cpu.raise()
   }

@@ -58,6 +58,12 @@ describe('a fault that the vCPU has itself to blame for', () => {
     expect(fault('    mfence\n')).toBe(undefined)
     expect(fault('', 'table + 8')).toMatch(/has no handler$/)
   })
+  it('or an instruction, or MSR, that is not there: CLFLUSHOPT, an MTRR', () => {
+    const message = (body: string) => checkImage(image(`.vcpu go\ngo: ${body}\n    ret\n`), makeModel()).violation?.message
+    expect(message('db 0x66, 0x0f, 0xae, 0x38')).toBe('exception 6 (#UD) at go has no handler (these bytes are no instruction that xmcheck knows)')
+    expect(message('ud2')).toBe('exception 6 (#UD) at go has no handler')
+    for (const access of ['rdmsr', 'wrmsr']) expect(message(`mov ecx, 0x200\n    ${access}`)).toMatch(/#GP\) at go\+0x5 has no handler \(xmcheck has no MSR 0x200 here\)$/)
+  })
 })
 
 /** vCPU 0 changes the tables and says so, vCPU 1 accesses the page afterwards. */

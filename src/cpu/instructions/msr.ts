@@ -143,9 +143,14 @@ const rdmsr: Handler = privileged((cpu) => {
   if (msr === EFER && features.has('nx')) return answer(r[MSR_EFER])
   const found = cpu.bus.readMsr(msr)
   if (cpu.stop !== 0) return
-  if (!found) return cpu.fault(GP, 0)
+  if (!found) return unknown(cpu, msr)
   answer(cpu.bus.low, cpu.bus.high)
 })
+
+function unknown(cpu: Cpu, msr: number): void {
+  cpu.fault(GP, 0)
+  cpu.remark = `xmcheck has no MSR 0x${msr.toString(16)} here`
+}
 
 /** Whether all four memory types of a PAT half exist (SDM vol. 3A 13.12.2). */
 function validPat(half: number): boolean {
@@ -192,7 +197,7 @@ const wrmsr: Handler = privileged(
       cpu.bus.retarget()
     } else {
       const known = cpu.bus.writeMsr(msr, low, high)
-      if (cpu.stop === 0 && !known) cpu.fault(GP, 0)
+      if (cpu.stop === 0 && !known) unknown(cpu, msr)
     }
   }),
 )
