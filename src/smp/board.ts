@@ -337,7 +337,7 @@ export class Board {
     if (this.store.w[PHASE] === PHASE_RUN) {
       for (const monitor of this.watchers.writes) monitor.onWrite!(v, physical >>> 0, sizeBytes, low, high, walker)
       if (this.fetchView.push(v, physical, sizeBytes, low, high, alias, (this.cpus[v].r[CR0] & CR0_PG) !== 0)) this.footprint.add(FP_RESOURCE_WRITE, RESOURCE_HISTORY, 0)
-      tables = translations !== null && !walker && translations.watches(at, sizeBytes) && !this.memory.holds(at, sizeBytes, low, high)
+      tables = translations !== null && !walker && translations.watches(at, sizeBytes) && (!this.memory.holds(at, sizeBytes, low, high) || (by === BY_STORE && translations.clearsUnseen(at, sizeBytes)))
     }
     // Whoever walks these entries may hold what they were; of those that have no A or D set nothing, or less.
     if (tables || (walker && this.running())) this.noteAllTranslating()

@@ -102,10 +102,10 @@ export class ObtainableTranslations {
     return [...this.#peek.read.subarray(0, this.#peek.count)]
   }
 
-  /** The tables hold this directory entry for `linear` now. */
+  /** The tables hold this directory entry for `linear` now, and who walks through it has no bit to set. */
   isPresentDirectory(linear: number, low: number, high: number): boolean {
     this.walk(linear, 0)
-    return this.out.pde !== 0 && sameDirectory(this.out.pde, this.out.pdeHigh, low, high)
+    return (this.out.pde & A) !== 0 && sameDirectory(this.out.pde, this.out.pdeHigh, low, high)
   }
 
   /** Every translation that a walk of `vcpu` could put into its TLB for `page`. */

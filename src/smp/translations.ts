@@ -195,6 +195,13 @@ export class Translations {
     return false
   }
 
+  /** Whether a store of these bytes, though it changes none, takes away what a walk ahead has set unseen. */
+  clearsUnseen(at: number, sizeBytes: number): boolean {
+    if (this.#model.tlbSpeculative !== 'any') return false
+    for (let entry = (at + 3) & ~3; entry < at + sizeBytes; entry += 4) if ((this.#memory.load(entry, 4) & (P | A)) === P) return true
+    return false
+  }
+
   /**
    * Bytes that `watches` named are about to change. Call `wrote` when they have.
    * @param wasRead nothing came between the writer's load of these bytes and its store: what has A clear in them was never cached
@@ -211,16 +218,18 @@ export class Translations {
       for (const page of this.#pagesOf(vcpu)) {
         const entries = walks.of(vcpu, page)
         const written = (read: number) => overlaps(read, walks.entryBytes, physical, sizeBytes)
-        if (!walks.reads.some(written) || (wasRead && walks.reads.every((read) => !written(read) || this.#isClear(read, physical)))) continue
+        const marks = (read: number) => written(read) && read >>> 0 >= physical >>> 0
+        if (!walks.reads.some(written) || (wasRead && walks.reads.every((read) => !written(read) || (marks(read) && this.#bits(read) !== (P | A))))) continue
         const cached = this.#caches && walks.directory !== null && written(walks.reads[0]) && walks.isCacheable(walks.directory[0])
-        this.#replaced.push({ vcpu, page, entries, directory: cached ? walks.directory : null })
+        // Who has cached it has set A on all levels, be it unseen.
+        this.#replaced.push({ vcpu, page, entries: entries.map((entry) => entry | A), directory: cached ? walks.directory : null })
       }
     }
   }
 
-  /** The entry at `read` has A clear, as a load from `physical` on has seen. */
-  #isClear(read: number, physical: number): boolean {
-    return read >>> 0 >= physical >>> 0 && (this.#memory.load(this.#memory.index(read), 4) & A) === 0
+  /** P and A of the entry at physical address `read`. */
+  #bits(read: number): number {
+    return this.#memory.load(this.#memory.index(read), 4) & (P | A)
   }
 
   /**

@@ -142,6 +142,39 @@ describe('an entry that is taken out with A clear', () => {
   })
 })
 
+describe('an entry that is written again with A clear', () => {
+  const again = '    mov dword [table], pageA + 0x47\n    mfence\n'
+  it('may be cached, with A set, and nothing shows it', () => {
+    const fault = '.handler 14, fault\nfault: mov esp, ebp\n    jmp check\n'
+    const gone = (rewrite: string) => `${fault}${one(`${on()}    mov ebp, esp\n    mov ebx, 1\n${rewrite}    xor eax, eax\n    xchg [table], eax\n    and eax, 0x20\n    jnz check\n    mov eax, [0x400000]\n    mov ebx, 0\ncheck:\n    mov eax, ebx\n    assert "gone"\n`)}`
+    expect(verdict(gone(''))).toBe('holds/complete')
+    expect(verdict(gone(again))).toBe('assertion')
+    expect(verdict(gone(`${again}    invlpg [0x400000]\n`))).toBe('holds/complete')
+  })
+  it('is not marked again where the directory entry alone had A clear', () => {
+    const data = tables('table + 0x47').replace('pageA + 0x47', 'pageA + 0x67')
+    const age = '    lock and dword [table], 0xffffffdf\n'
+    const touched = (flush: string) => one(`${on()}${age}${flush}    mov eax, [0x400000]\n    mov eax, [table]\n    shr eax, 5\n    and eax, 1\n    assert "accessed"\n`, data)
+    expect(verdict(touched(''))).toBe('assertion')
+    expect(verdict(touched('    invlpg [0x400000]\n'))).toBe('holds/complete')
+    expect(verdict(touched(''), { tlbSpeculative: 'accessed' })).toBe('holds/complete')
+  })
+  it('is not marked again by accesses through what is cached', () => {
+    const touched = (rewrite: string) => one(`${on()}${rewrite}    mov eax, [0x400000]\n    mov eax, [table]\n    shr eax, 5\n    and eax, 1\n    assert "accessed"\n`)
+    expect(verdict(touched(''))).toBe('holds/complete')
+    expect(verdict(touched(again))).toBe('assertion')
+    expect(verdict(touched(again), { tlbSpeculative: 'accessed' })).toBe('holds/complete')
+    const directory = (rewrite: string, knobs = {}) => verdict(one(`${on()}${rewrite}    mov eax, [0x400000]\n    mov eax, [dir + 4]\n    shr eax, 5\n    and eax, 1\n    assert "accessed"\n`, tables('table + 0x67')), knobs)
+    for (const tlbSpeculative of ['any', 'accessed']) {
+      expect(directory('', { tlbSpeculative })).toBe('holds/complete')
+      expect(directory('    lock and dword [dir + 4], 0xffffffdf\n', { tlbSpeculative })).toBe('assertion')
+      expect(directory('    lock and dword [dir + 4], 0xffffffdf\n    invlpg [0x400000]\n', { tlbSpeculative })).toBe('holds/complete')
+      // What was cached of the page, by a walk ahead through an entry that had A clear, needs no directory.
+      expect(directory('    lock and dword [dir + 4], 0xffffffdf\n', { tlbSpeculative, tlb: 'leaf' })).toBe(tlbSpeculative === 'any' ? 'assertion' : 'holds/complete')
+    }
+  })
+})
+
 describe('the schedule', () => {
   it('is recorded, replayed, shown and minimised', () => {
     const { result, built } = run(one(`${on()}    mov ecx, [table]\n${isClear()}`))
