@@ -3,7 +3,7 @@ import { monitorsFor } from '../../src/explore/monitors/index.ts'
 import type { MachineImage } from '../../src/smp/image.ts'
 import { Machine } from '../../src/smp/machine.ts'
 import { PageMap } from '../../src/smp/memory.ts'
-import { Sharing } from '../../src/smp/sharing.ts'
+import { Sharing, type Learnt } from '../../src/smp/sharing.ts'
 import { WORDS_BYTES, type Program } from './program.ts'
 
 const CODE_BYTES = 256
@@ -11,12 +11,15 @@ const CODE_BYTES = 256
 export interface MachinesOptions {
   /** Dwords that are taken for shared from the beginning. Nothing is remembered or taken at once then. */
   readonly visible?: (granule: number) => boolean
+  /** What other machines have learnt, which need not be learnt again. */
+  readonly learnt?: Learnt
 }
 
 /** Machines that learn together; those that are asked for with `true` forget, as the graph engine's do. */
-export function machinesOf(image: MachineImage, { model, parts }: Pick<Program, 'model' | 'parts'>, { visible }: MachinesOptions = {}): (forgets?: boolean) => Machine {
+export function machinesOf(image: MachineImage, { model, parts }: Pick<Program, 'model' | 'parts'>, { visible, learnt }: MachinesOptions = {}): (forgets?: boolean) => Machine {
   const pages = new PageMap(image.regions)
   const sharing = new Sharing(pages.sizeBytes / 4, image.vcpus.length)
+  if (learnt !== undefined) sharing.learn(learnt)
   if (visible !== undefined) sharing.shareEverything(visible)
   const plain = visible !== undefined
   return (forgets = false) =>

@@ -2,6 +2,7 @@
 import { assembleImage } from '../../src/index.ts'
 import type { Machine } from '../../src/smp/machine.ts'
 import type { Model } from '../../src/smp/model.ts'
+import type { Learnt } from '../../src/smp/sharing.ts'
 import { pagingOn } from '../../test/paging.ts'
 import { machinesOf, type MachinesOptions } from '../fuzz/machines.ts'
 import { behaviourOf } from '../fuzz/reference.ts'
@@ -67,7 +68,7 @@ export function endText(results: readonly (readonly number[])[], words: Iterable
 }
 
 /** With violations by their kinds, `stuck` if it may hang. Null: there are more states than that. */
-export function machineEnds(program: PagingProgram, model: Model, statesMax: number, options?: MachinesOptions): Ends | null {
+export function machineEnds(program: PagingProgram, model: Model, statesMax: number, options?: MachinesOptions): (Ends & { readonly learnt: Learnt }) | null {
   const image = assembleImage(assemblyOf(program), { title: 'generated' })
   const endOf = ({ memory }: Machine) => {
     const word = (at: number) => memory.load(memory.index(at), 4)
@@ -75,6 +76,7 @@ export function machineEnds(program: PagingProgram, model: Model, statesMax: num
     for (let at = TABLES; at < TABLES + TABLES_BYTES; at += 4) if (word(at) !== 0) words.push([at, word(at)])
     return endText(program.vcpus.map(({ ops }, v) => ops.filter(isAccess).map((_, k) => word(RESULTS + v * RESULTS_BYTES + 4 * k))), words, model.tlb !== 'none' && model.tlbSpeculative === 'any')
   }
-  const behaviour = behaviourOf(machinesOf(image, { model, parts: { bodies: [] } }, options), endOf, statesMax)
-  return behaviour && { ends: new Set([...behaviour.ends, ...behaviour.violations, ...(behaviour.stuck ? ['stuck'] : [])]), states: behaviour.states }
+  const make = machinesOf(image, { model, parts: { bodies: [] } }, options)
+  const behaviour = behaviourOf(make, endOf, statesMax)
+  return behaviour && { ends: new Set([...behaviour.ends, ...behaviour.violations, ...(behaviour.stuck ? ['stuck'] : [])]), states: behaviour.states, learnt: make().sharing.learnt() }
 }

@@ -6,7 +6,7 @@ import { machineEnds } from './assembly.ts'
 import { anyPagingProgram, clearedIn } from './program.ts'
 import { referenceEnds, type ReferenceRules } from './reference.ts'
 
-const RUNS = Number(process.env.XMCHECK_RUNS ?? 20)
+const RUNS = Number(process.env.XMCHECK_RUNS ?? 16)
 /** Larger programs: three vCPUs with up to four operations each, not two with three. */
 const LARGE = RUNS > 1000
 const STATES_MAX = LARGE ? 60_000 : 2500
