@@ -163,8 +163,10 @@ export class AutoSearch implements Search {
     for (const one of this.#running) if (one.failed === null) one.search.stop()
     // A bound that was covered says more than samples do.
     const bounded = this.#running.find((one) => (one.failed ?? one.search.verdict()).verdict === 'holds')
-    const found = sampling.search.verdict().verdict === 'violated'
-    this.#winner = !found && bounded !== undefined ? bounded : sampling
+    const sampled = sampling.search.verdict().verdict
+    // Samples that say nothing: what is known of the others says where the time went.
+    const other = bounded ?? (sampled === 'unknown' ? this.#running[0] : undefined)
+    this.#winner = sampled === 'violated' ? sampling : (other ?? sampling)
     this.#why = `${this.#winner.name}: ${this.#why}`
     return false
   }

@@ -16,6 +16,17 @@ function withClock<T>(act: (pass: (ms: number) => void) => T): T {
   }
 }
 
+/** A clock that goes on by so much whenever somebody looks at it. */
+function withSlowLooks<T>(lookMs: number, act: () => T): T {
+  let now = 0
+  const clock = vi.spyOn(performance, 'now').mockImplementation(() => (now += lookMs))
+  try {
+    return act()
+  } finally {
+    clock.mockRestore()
+  }
+}
+
 describe('a pace', () => {
   /** Looks that a search makes of events of `eventMs` in 10 s, and how late it ends. */
   const run = (eventMs: number) =>
@@ -55,6 +66,12 @@ describe('a vCPU that runs on by itself', () => {
     expect(verdict).toBe(engine === 'random' ? 'holds' : 'unknown')
     expect(reasons.join()).toMatch(/more than 64 instructions \(knob localSteps\) without an event that others could see: vCPU 0 in on \(on\.asm:[34]\), \d+ times/)
   })
+  it('is what auto says, where no sample came to its end', () => {
+    const { verdict, engine, chosen, reasons } = withSlowLooks(5, () => checkImage(image, model, { engine: 'auto', limits: { seconds: 1 } }))
+    expect([verdict, engine]).toEqual(['unknown', 'graph'])
+    expect(chosen).toMatch(/^graph: no engine had come to an end in 1 s: the rest of the time was for samples$/)
+    expect(reasons.join()).toContain('vCPU 0 in on')
+  })
   it('is only as long as it is taken to be alone', () => {
     // Until it is known that they share it they count on by themselves.
     const both = assembleImage('.vcpu a\n.vcpu b\na: mov ecx, 200\n.l: inc dword [x]\n  loop .l\n  ret\nb: mov eax, [x]\n  jmp b\nsection .data\nalign 4\nx: dd 0')
@@ -69,20 +86,14 @@ describe('a vCPU that runs on by itself', () => {
 
 it('samples are the same in however many slices', () => {
   const image = assembleImage('.vcpu a\n.vcpu b\na: inc dword [x]\n  mov eax, [y]\n  ret\nb: inc dword [y]\n  inc dword [x]\n  ret\nsection .data\nalign 4\nx: dd 0\ny: dd 0')
-  const sampled = (lookMs: number) => {
-    let now = 0
-    // Every look at the clock takes its time.
-    const clock = vi.spyOn(performance, 'now').mockImplementation(() => (now += lookMs))
-    try {
+  const sampled = (lookMs: number) =>
+    withSlowLooks(lookMs, () => {
       const check = startCheck(image, makeModel(), { engine: 'portfolio', executions: 60 })
       let slices = 1
       for (; check.advance(); slices++);
       const { executions, events, states, orders } = check.result()
       return { slices, same: { executions, events, states, orders } }
-    } finally {
-      clock.mockRestore()
-    }
-  }
+    })
   const [quick, slow] = [sampled(0), sampled(60)]
   expect(slow.slices).toBeGreaterThan(quick.slices + 10)
   expect(slow.same).toEqual(quick.same)
