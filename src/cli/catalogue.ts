@@ -10,6 +10,7 @@ import { startCheck, type CheckResult } from '../explore/check.ts'
 import { loadObjects } from '../guest/loadObjects.ts'
 import { formatLadder, type Ladder } from '../patching/ladder.ts'
 import { programKey } from '../mutation/key.ts'
+import { counted } from '../replay/columns.ts'
 import type { MachineImage } from '../smp/image.ts'
 import { makeModel } from '../smp/model.ts'
 import { addModelFlags, addOutputFlags, addSearchFlags, checkOptionsOf, drive, knobsOf, paragraph, saveTrace, verdictJson, wasInterrupted, type ModelFlags, type OutputFlags, type SearchFlags } from './common.ts'
@@ -101,7 +102,7 @@ async function catalogue(ids: readonly string[], flags: Flags): Promise<void> {
     if (wasInterrupted()) break
   }
   if (flags.json) line(JSON.stringify({ version: 1, command: 'catalogue', entries: documents }))
-  else line(`${chosen.length - missing} entries, ${wrong === 0 ? chalk.green('every variant as expected') : chalk.red(`${wrong} variants not as expected`)}${missing > 0 ? `; ${missing} without a scenario` : ''}`)
+  else line(`${counted(chosen.length - missing, 'entry', 'entries')}, ${wrong === 0 ? chalk.green('every variant as expected') : chalk.red(`${counted(wrong, 'variant')} not as expected`)}${missing > 0 ? `; ${missing} without a scenario` : ''}`)
   process.exitCode = wasInterrupted() ? EXIT.interrupted : wrong > 0 ? EXIT.violated : missing > 0 ? EXIT.open : EXIT.complete
 }
 
@@ -168,7 +169,7 @@ function printVariant({ name, expected, ok, cases }: VariantReport): void {
     }
     const what = result.violation ? `violated: ${result.violation.kind}` : `${result.verdict}, ${result.strength}`
     const label = variant.case ? `${name}/${variant.case}` : name
-    line(`  ${label.padEnd(26)} ${what.padEnd(26)} ${mark} ${chalk.dim(`${result.states} states, ${result.seconds.toFixed(2)} s`)}`)
+    line(`  ${label.padEnd(26)} ${what.padEnd(26)} ${mark} ${chalk.dim(`${counted(result.states, 'state')}, ${result.seconds.toFixed(2)} s`)}`)
     if (result.violation) line(paragraph(`      ${result.violation.message}`, 6))
     for (const reason of result.reasons) line(paragraph(`      ${reason}`, 6))
     if (ladder !== null) line(paragraph(`      ${formatLadder(ladder)}`, 6))

@@ -8,6 +8,7 @@ import { parseVcpus } from '../guest/linkOptions.ts'
 import { loadProgram } from '../guest/loadProgram.ts'
 import { formatLadder, type Ladder } from '../patching/ladder.ts'
 import { formatProfiles, knobsUnder, type ProfileVerdict } from '../patching/profiles.ts'
+import { counted } from '../replay/columns.ts'
 import { runSchedule } from '../replay/record.ts'
 import { parseScheduleLine } from '../replay/schedule.ts'
 import { parseSharing } from '../replay/sharingText.ts'
@@ -173,13 +174,13 @@ function print(result: CheckResult, climbed: boolean): void {
   for (const reason of result.reasons) out(`  ${reason}`)
   if (result.chosen) out(`engine: ${result.chosen}`)
   if (result.liveness) out(`liveness: ${result.liveness.text}`)
-  out(`${result.states} states, ${result.executions} paths, ${result.events} events in ${result.seconds.toFixed(2)} s (${result.engine}), ${Math.round(memoryUsed() / 2 ** 20)} MB`)
-  if (result.others) out(`  ${result.executions} classes; besides ${result.others.discarded} executions discarded in a failed turn of a loop, ${result.others.cut} cut, ${result.others.redundant} redundant${result.others.endless === 0 ? '' : `, ${result.others.endless} that do not end`}`)
-  if (result.orders) out(`  ${result.orders.pairs} pairs of conflicting accesses, ${result.orders.both} of them seen in both orders`)
-  if (result.cost) out(`least ${result.cycleFrom === undefined ? 'schedule' : 'way to where nothing helps any more'}: ${result.cost.preemptions} preemptions, ${result.cost.environment} environment choices, ${result.cost.delays} delayed drains`)
-  for (const point of result.coverage.points) out(`  ${point.kind} ${point.file}:${point.line} \`${point.text}\`: ${point.evaluations} times`)
-  for (const site of result.coverage.sites) out(`  site ${site.site} to ${site.target}: ${site.executions} times`)
-  if (result.coverage.cut > 0) out(`  ${result.coverage.cut} executions cut by assumptions`)
+  out(`${counted(result.states, 'state')}, ${counted(result.executions, 'path')}, ${counted(result.events, 'event')} in ${result.seconds.toFixed(2)} s (${result.engine}), ${Math.round(memoryUsed() / 2 ** 20)} MB`)
+  if (result.others) out(`  ${counted(result.executions, 'class', 'classes')}; besides ${counted(result.others.discarded, 'execution')} discarded in a failed turn of a loop, ${result.others.cut} cut, ${result.others.redundant} redundant${result.others.endless === 0 ? '' : `, ${result.others.endless} that do not end`}`)
+  if (result.orders) out(`  ${counted(result.orders.pairs, 'pair')} of conflicting accesses, ${result.orders.both} of them seen in both orders`)
+  if (result.cost) out(`least ${result.cycleFrom === undefined ? 'schedule' : 'way to where nothing helps any more'}: ${counted(result.cost.preemptions, 'preemption')}, ${counted(result.cost.environment, 'environment choice')}, ${counted(result.cost.delays, 'delayed drain')}`)
+  for (const point of result.coverage.points) out(`  ${point.kind} ${point.file}:${point.line} \`${point.text}\`: ${counted(point.evaluations, 'time')}`)
+  for (const site of result.coverage.sites) out(`  site ${site.site} to ${site.target}: ${counted(site.executions, 'time')}`)
+  if (result.coverage.cut > 0) out(`  ${counted(result.coverage.cut, 'execution')} cut by assumptions`)
   out(`rests on: ${Object.entries(result.models).map(([name, value]) => `${name}=${value}`).join(' ')}`)
   const fetch = String(result.models.fetch)
   if (!climbed && result.verdict !== 'violated' && result.sharing.codeShared && assumesMoreThanMeasured(parseRung(fetch)!))

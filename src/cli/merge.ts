@@ -4,6 +4,7 @@ import { withoutVacuity } from '../explore/check.ts'
 import { encodeCheckpoint, type Checkpoint } from '../explore/checkpoint.ts'
 import { mergeParts } from '../explore/parallel/merge.ts'
 import { noTotals } from '../explore/parallel/taskRun.ts'
+import { counted } from '../replay/columns.ts'
 import { addOutputFlags, type OutputFlags } from './common.ts'
 import { EXIT, UsageError } from './errors.ts'
 import { replaceFile } from './files.ts'
@@ -38,7 +39,7 @@ function merge(paths: readonly string[], flags: Flags): void {
     const what = verdict.violation === null ? `, ${verdict.strength}` : `: ${verdict.violation.kind}: ${verdict.violation.message}`
     process.stdout.write(`${verdict.verdict}${what}\n`)
     for (const reason of verdict.reasons) process.stdout.write(`  ${reason}\n`)
-    process.stdout.write(`${verdict.executions} classes, ${verdict.events} events in ${parts.length} parts, ${verdict.seconds.toFixed(2)} s (dpor)\n`)
+    process.stdout.write(`${counted(verdict.executions, 'class', 'classes')}, ${counted(verdict.events, 'event')} in ${counted(parts.length, 'part')}, ${verdict.seconds.toFixed(2)} s (dpor)\n`)
     process.stdout.write(`  besides ${totals.discarded} executions discarded in a failed turn of a loop, ${totals.cut} cut, ${totals.redundant} redundant${totals.endless === 0 ? '' : `, ${totals.endless} that do not end`}\n`)
     process.stdout.write(`rests on: ${Object.entries(parts[0].knobs).map(([name, value]) => `${name}=${value}`).join(' ')}\n`)
   }

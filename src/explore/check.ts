@@ -242,7 +242,7 @@ function whereItRunsOn(verdict: Verdict, image: MachineImage, longSteps: Coverag
     byPlace.set(name, (byPlace.get(name) ?? 0) + times)
   }
   const places = [...byPlace].sort(([, a], [, b]) => b - a).slice(0, LONG_PLACES)
-  const named = places.map(([name, times]) => `${name}, ${times} times`).join('; ')
+  const named = places.map(([name, times]) => `${name}, ${times} time${times === 1 ? '' : 's'}`).join('; ')
   return { ...verdict, reasons: [...verdict.reasons, `more than ${localSteps} instructions (knob localSteps) without an event that others could see: ${named}`] }
 }
 const inBrackets = (text: string) => (text === '' ? '' : ` (${text})`)

@@ -46,6 +46,9 @@ function formatNumbered(lines: readonly TimelineLine[], width: number): string[]
   return out
 }
 
+/** `1 path`, `2 paths`. */
+export const counted = (count: number, what: string, several = `${what}s`): string => `${count} ${count === 1 ? what : several}`
+
 /** As much of a line as there is room for. */
 export const shortened = (text: string, width: number): string => (text.length <= width ? text : `${text.slice(0, width - 3)}...`)
 

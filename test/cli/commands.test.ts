@@ -106,7 +106,7 @@ describe('check', () => {
     ['check', 'sb.o', '--engine', 'random', '--states', '5'], ['check', 'sb.o', '--schedule', 'jump'], ['replay', 'sb.o'], ['explain', 'sb.o'], ['minimize', 'none'],
     ['relink', '--from', '5'], ['nonsense'],
     ['check', 'sb.o', '--engine', 'dpor', '--liveness', 'progress'], ['check', 'sb.o', '--executions', '5'], ['check', 'sb.o', '--liveness', 'some'],
-    ['check', 'sb.o', '--schedule', 'run0 cycle:0'], ['check', 'sb.o', '--schedule', 'run0', '--ladder'], ['bench', 'explore', 'none.o'],
+    ['check', 'sb.o', '--schedule', 'run0', '--ladder'], ['bench', 'explore', 'none.o'],
   ])('%s %s %s %s is a usage error', (...args) => {
     const { code, err, out } = xmcheck(...args)
     expect([code, out]).toEqual([2, ''])

@@ -1,6 +1,7 @@
 // The line of progress: what it says, and that it stays one line.
 import { expect, it, vi } from 'vitest'
 import { describeProgress, showProgress } from '../../src/cli/progress.ts'
+import { counted } from '../../src/replay/columns.ts'
 
 const searching = { states: 5, events: 1_234_567, preemptions: 3, executions: 654_321, done: 0.0123, orders: { pairs: 99, both: 77 } }
 
@@ -23,4 +24,9 @@ it.each([undefined, 80, 40])('is no longer than the terminal: %s columns', (colu
   const [line] = written
   expect(line).toMatch(/^\r654321 executions.*\.\.\.\u001b\[K$/)
   expect(line.length).toBe('\r\u001b[K'.length + (columns ?? 80) - 1)
+})
+
+it('counts in words', () => {
+  expect([0, 1, 2].map((count) => counted(count, 'path'))).toEqual(['0 paths', '1 path', '2 paths'])
+  expect([1, 2].map((count) => counted(count, 'class', 'classes'))).toEqual(['1 class', '2 classes'])
 })

@@ -231,7 +231,7 @@ export class SamplingSearch implements Search {
       return { ...common, verdict: 'violated', reasons: [], violation: round, schedule: lasso.schedule, cycleFrom: lasso.from }
     }
     const reasons = [...weaknesses, ...(this.#stopped === null ? [] : [this.#stopped]), ...guarantees.map(describe)]
-    if (this.#open > 0) reasons.push(`${this.#open} executions were left after ${this.#options.stepsMax} events, before they ended`)
+    if (this.#open > 0) reasons.push(`${this.#open} execution${this.#open === 1 ? ' was' : 's were'} left after ${this.#options.stepsMax} events, before ${this.#open === 1 ? 'it' : 'they'} ended`)
     // Nothing walked, nothing said.
     const verdict = this.#executions === 0 || this.#outOfMemory !== null ? 'unknown' : 'holds'
     return { ...common, verdict, reasons, violation: null, schedule: null }
