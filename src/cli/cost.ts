@@ -13,12 +13,14 @@ import { packageFile, readFile, readSource, writeFile } from './files.ts'
 
 interface Flags extends OutputFlags {
   readonly costs?: string
-  readonly table: string
+  readonly table?: string
   readonly pcpus?: string
-  readonly quantum: string
+  readonly quantum?: string
   readonly svg?: string
 }
 
+/** Timeslice of `run`, in cycles. */
+const QUANTUM = 1_000_000
 /** Virtual time and events at which a run is given up. */
 const CYCLES_MAX = 1e10
 const EVENTS_MAX = 20_000_000
@@ -29,28 +31,33 @@ export function addCost(program: Command): void {
     .description(`what things cost, in virtual time: studies ${Object.keys(STUDIES).join(', ')}; or run FILE.o ... for a program of yours`)
     .argument('<study>', 'study, or `run`')
     .argument('[objects...]', 'with run: object files, linked together')
-    .addOption(new Option('--table <class>', 'cost table of a CPU class').choices(Object.keys(COST_TABLES)).default('p6'))
+    .addOption(new Option('--table <class>', 'cost table of a CPU class (run: p6; a study: its own)').choices(Object.keys(COST_TABLES)))
     .option('--costs <file>', 'cost table as JSON: {"base": "p6", "lineTransfer": 120, "mnemonics": {"popf": 20}}')
-    .option('--pcpus <n>', 'with run: physical CPUs (default: what XM_PCPUS declares, or as many as vCPUs)')
-    .option('--quantum <cycles>', 'with run: timeslice', '1000000')
+    .option('--pcpus <n>', 'physical CPUs (run: what XM_PCPUS declares, or as many as vCPUs; a study: its own)')
+    .option('--quantum <cycles>', 'timeslice (run: 1000000; a study: its own)')
     .option('--svg <file>', 'also draw the study')
   addOutputFlags(command).action(cost)
 }
 
 function cost(study: string, objects: readonly string[], flags: Flags): void {
-  const table = flags.costs === undefined ? COST_TABLES[flags.table] : userTable(flags.costs)
-  if (study === 'run') return runObjects(objects, table, flags)
+  if (flags.costs !== undefined && flags.table !== undefined) throw new UsageError('--costs and --table are both a cost table: {"base": "p4"} in the file says which one it changes')
+  const table = flags.costs !== undefined ? userTable(flags.costs) : flags.table !== undefined ? COST_TABLES[flags.table] : null
+  const pcpus = numberFlag('--pcpus', flags.pcpus, 1, 64)
+  const quantum = numberFlag('--quantum', flags.quantum, 100, 1e9)
+  if (study === 'run') return runObjects(objects, { table: table ?? COST_TABLES.p6, pcpus, quantum: quantum ?? QUANTUM }, flags)
   const found = STUDIES[study]
   if (found === undefined) throw new UsageError(`cost ${study}: studies are ${Object.keys(STUDIES).join(', ')}; or run FILE.o`)
   if (objects.length > 0) throw new UsageError(`cost ${study}: a study takes no files; cost run FILE.o runs a program of yours`)
-  const rows = runStudy(found, (object) => imageOf([packageFile('cost', 'objects', object)]), flags.costs === undefined ? null : table)
+  const rows = runStudy(found, (object) => imageOf([packageFile('cost', 'objects', object)]), { table, pcpus, quantum })
+  const timeslices = rows.some(({ result }) => result.total.preemptions > 0) ? [...new Set(rows.map((row) => row.quantum))] : []
+  const settings = [...timeslices.map((cycles) => `timeslices of ${formatCount(cycles)} cycles`), ...(table === null ? [] : [`costs: ${table.name}`])]
   if (flags.svg !== undefined) writeFile(flags.svg, new TextEncoder().encode(found.draw(rows)))
   if (flags.json) {
-    const document = { version: 1, command: 'cost', study, note: NOTE, tables: flags.costs === undefined ? COST_TABLES : { [table.name]: table }, rows: rows.map(rowJson) }
+    const document = { version: 1, command: 'cost', study, note: NOTE, tables: table === null ? COST_TABLES : { [table.name]: table }, rows: rows.map(rowJson) }
     process.stdout.write(`${JSON.stringify(document)}\n`)
     return
   }
-  process.stdout.write(`${found.title}\n\n${found.print(rows)}\n\n${NOTE}\n`)
+  process.stdout.write(`${[found.title, ...settings].join('; ')}\n\n${found.print(rows)}\n\n${NOTE}\n`)
 }
 
 const NOTE = 'A model: executed guest instructions and counted events, times a table of cycles (src/cost/table.ts; --costs FILE replaces it).'
@@ -68,12 +75,16 @@ function userTable(path: string): CostTable {
   }
 }
 
-function runObjects(objects: readonly string[], table: CostTable, flags: Flags): void {
+interface RunSettings {
+  readonly table: CostTable
+  readonly pcpus: number | undefined
+  readonly quantum: number
+}
+
+function runObjects(objects: readonly string[], { table, pcpus, quantum }: RunSettings, flags: Flags): void {
   if (objects.length === 0) throw new UsageError('cost run: which object files?')
   const image = imageOf(objects)
-  const pcpus = numberFlag('--pcpus', flags.pcpus, 1, 64) ?? Number(image.knobs?.pcpus ?? 0)
-  const quantum = numberFlag('--quantum', flags.quantum, 100, 1e9)!
-  const result = runCost(image, { table, pcpus, quantum, cyclesMax: CYCLES_MAX, eventsMax: EVENTS_MAX })
+  const result = runCost(image, { table, pcpus: pcpus ?? Number(image.knobs?.pcpus ?? 0), quantum, cyclesMax: CYCLES_MAX, eventsMax: EVENTS_MAX })
   if (flags.json) process.stdout.write(`${JSON.stringify({ version: 1, command: 'cost', study: 'run', note: NOTE, table, ...resultJson(result) })}\n`)
   else printRun(result)
   process.exitCode = result.violation !== null ? EXIT.violated : result.ended ? EXIT.complete : EXIT.open

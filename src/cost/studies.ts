@@ -33,9 +33,17 @@ export interface Study {
   draw(rows: readonly StudyRow[]): string
 }
 
-/** Runs all of a study; `costs` replaces the tables (the runs that differ in nothing else fall together). */
-export function runStudy(study: Study, imageOf: (object: string) => MachineImage, costs: CostTable | null): StudyRow[] {
-  const runs = costs === null ? study.runs : study.runs.filter((run, k) => study.runs.findIndex((one) => same(one, run)) === k)
+/** What the user wants otherwise than a study has it. */
+export interface StudyChanges {
+  readonly table: CostTable | null
+  readonly pcpus: number | undefined
+  readonly quantum: number | undefined
+}
+
+/** Runs all of a study; runs that the changes make the same fall together. */
+export function runStudy(study: Study, imageOf: (object: string) => MachineImage, { table: costs, pcpus, quantum }: StudyChanges): StudyRow[] {
+  const changed = study.runs.map((run) => ({ ...run, table: costs?.name ?? run.table, pcpus: pcpus ?? run.pcpus, quantum: quantum ?? run.quantum }))
+  const runs = changed.filter((run, k) => changed.findIndex((one) => same(one, run)) === k)
   return runs.map((run) => {
     const table = costs ?? COST_TABLES[run.table]
     const options = { table, pcpus: run.pcpus, quantum: run.quantum, cyclesMax: 1e10, eventsMax: 20_000_000 }
@@ -44,7 +52,7 @@ export function runStudy(study: Study, imageOf: (object: string) => MachineImage
   })
 }
 
-const same = (a: StudyRun, b: StudyRun) => a.label === b.label && a.object === b.object && a.vcpus === b.vcpus && a.pcpus === b.pcpus && a.quantum === b.quantum
+const same = (a: StudyRun, b: StudyRun) => a.table === b.table && a.label === b.label && a.object === b.object && a.vcpus === b.vcpus && a.pcpus === b.pcpus && a.quantum === b.quantum
 
 const CLASSES = Object.keys(COST_TABLES)
 /** Passes of cost/patching.c and cost/calls.c. */
@@ -183,7 +191,7 @@ export const STUDIES: Readonly<Record<string, Study>> = {
   },
   shootdown: SHOOTDOWN,
   locks: {
-    title: `What a descheduled vCPU does to a lock: ${LOCK_VCPUS} vCPUs over fewer pCPUs, timeslices of ${LOCK_QUANTUM} cycles`,
+    title: `What a descheduled vCPU does to a lock: ${LOCK_VCPUS} vCPUs over fewer pCPUs`,
     runs: LOCKS.flatMap(([label, object]) =>
       LOCK_SWEEP.map(([vcpus, pcpus]) => ({ label, object, table: 'p6', vcpus, pcpus, quantum: LOCK_QUANTUM, operations: vcpus * LOCK_SECTIONS })),
     ),
@@ -224,7 +232,7 @@ export const STUDIES: Readonly<Record<string, Study>> = {
       const chartOf = (axis: string, value: (row: StudyRow) => number) => ({
         title: this.title,
         axis,
-        groups: [4, 3, 2, 1].map((pcpus) => ({
+        groups: [...new Set(rows.map((row) => row.pcpus))].map((pcpus) => ({
           name: `${pcpus} pCPUs`,
           bars: rows.filter((row) => row.pcpus === pcpus).map((row) => ({ label: row.label, value: value(row) })),
         })),

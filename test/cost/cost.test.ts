@@ -7,8 +7,9 @@ import { histogram, lockTimes } from '../../src/cost/lockTimes.ts'
 import { quantile } from '../../src/cost/quantile.ts'
 import { runCost, type CostOptions, type CostResult } from '../../src/cost/run.ts'
 import { COST_TABLES, CostError, readCostTable, type CostTable } from '../../src/cost/table.ts'
-import { STUDIES, type StudyRow } from '../../src/cost/studies.ts'
+import { runStudy, STUDIES, type StudyRow } from '../../src/cost/studies.ts'
 import { assembleImage } from '../../src/guest/asm/index.ts'
+import { programAt } from '../programs.ts'
 import { commandIn, emptyDirectory } from '../cli/command.ts'
 import { studyRow } from './studyRow.ts'
 
@@ -84,6 +85,11 @@ describe('the scheduler', () => {
     const result = run('.vcpu a\n.vcpu b\na: block\nret\nb: times 50 nop\nkick 0\nret', only({ instruction: 1, hypercall: 1000 }), { pcpus: 1 })
     expect([result.total.blocks, result.total.kicks, result.ended]).toEqual([1, 1, true])
     expect(result.cycles).toBeGreaterThanOrEqual(2000)
+  })
+
+  it('lets others have their turn where nothing costs anything', () => {
+    const waits = '.vcpu waiter\n.vcpu setter\nwaiter: pause\ncmp dword [flag], 0\nje waiter\nret\nsetter: mov dword [flag], 1\nret\nsection .data\nflag: dd 0'
+    expect(run(waits, only({}))).toMatchObject({ ended: true, cycles: 0 })
   })
 
   it('gives up what does not end', () => {
@@ -173,6 +179,12 @@ describe('shootdowns', () => {
       expect(median(label, 2)).toBeLessThan(row(label, 2).quantum)
       expect(row(label, 2).result.total.ipis).toBeLessThan(2 * row(label, 2).operations)
     }
+  })
+  it('run with other costs, timeslices and pCPUs where the user says so, each once', () => {
+    const [nothing] = study.runs.filter(({ label }) => label === 'control, no page')
+    const runs = [nothing, { ...nothing, pcpus: 3 }]
+    const changed = runStudy({ ...study, runs }, (object) => programAt(`cost/objects/${object}`), { table: COST_TABLES.k8, pcpus: 2, quantum: 3000 })
+    expect(changed.map(({ table, pcpus, quantum, result }) => [table, pcpus, quantum, result.ended, result.total.contextSwitches > 0])).toEqual([['k8', 2, 3000, true, true]])
   })
   it('as a batch ask once; a batch of one page costs what the page does, and an empty one what nothing does', () => {
     const [, , , oneByOne, batch, ofOne, nothing, empty] = labels.map((label) => row(label, 4))
@@ -289,6 +301,6 @@ describe('xmcheck cost', () => {
     expect(free('context switch: lazy mode').cycles).toBeGreaterThan(free('context switch: multicall').cycles)
   })
   it('refuses what it does not know', () => {
-    for (const words of [['cost', 'nothing'], ['cost', 'run'], ['cost', 'patching', 'x.o']]) expect(cli(...words)).toMatchObject({ code: 2, out: '' })
+    for (const words of [['cost', 'patching', '--costs', 'costs.json', '--table', 'p4'], ['cost', 'nothing'], ['cost', 'run'], ['cost', 'patching', 'x.o']]) expect(cli(...words)).toMatchObject({ code: 2, out: '' })
   })
 })
