@@ -100,7 +100,7 @@ export function clearedIn({ memory, vcpus }: PagingProgram): 'nowhere' | 'tables
 /** @param vcpus at most; @param length of the list of operations of one, at most */
 export function anyPagingProgram(vcpus: number, length: number): fc.Arbitrary<PagingProgram> {
   const sometimes = fc.constantFrom(true, false, false)
-  return fc.record({ pae: fc.boolean(), clears: sometimes, hasUser: sometimes }).chain((kind) => programsOf(kind, vcpus, length))
+  return fc.record({ pae: fc.boolean(), clears: sometimes, hasUser: sometimes, isNarrow: fc.boolean() }).chain((kind) => programsOf(kind, vcpus, length))
 }
 
 interface Kind {
@@ -109,9 +109,11 @@ interface Kind {
   readonly clears: boolean
   /** The first vCPU is in ring 3; U is clear in some entries. */
   readonly hasUser: boolean
+  /** One vCPU accesses two pages of one region and invalidates, the others edit what leads there: more of such programs show something. */
+  readonly isNarrow: boolean
 }
 
-function programsOf({ pae, clears, hasUser }: Kind, vcpus: number, length: number): fc.Arbitrary<PagingProgram> {
+function programsOf({ pae, clears, hasUser, isNarrow }: Kind, vcpus: number, length: number): fc.Arbitrary<PagingProgram> {
   const anyFlags = fc.constantFrom(...FLAGS, ...(clears ? CLEAR : []), ...(hasUser ? SYSTEM : []))
   const places = placesOf(pae)
   const { entryBytes, indexOf, slotOf, linear, roots } = places
@@ -122,11 +124,11 @@ function programsOf({ pae, clears, hasUser }: Kind, vcpus: number, length: numbe
   const inTable = fc.oneof({ weight: 2, arbitrary: none }, { weight: 6, arbitrary: entryTo('frame1', 'frame2', 'frame3') }, { weight: 1, arbitrary: entryTo('table0', 'dir0') })
 
   // Most of what a program does is about the same page, or nobody would notice.
-  const often = <T>(first: T, ...rest: readonly T[]) => fc.oneof({ weight: 3, arbitrary: fc.constant(first) }, { weight: 2, arbitrary: fc.constantFrom(first, ...rest) })
-  const directoryEntries = ([[0, 'dir0'], [1, 'dir0'], [0, 'dir1']] as const).map(([region, dir]) => pageAt(dir) + indexOf(region) * entryBytes) as [number, number, number]
+  const often = <T>(first: T, ...rest: readonly T[]) => isNarrow ? fc.constantFrom(first, first, rest[0]) : fc.oneof({ weight: 3, arbitrary: fc.constant(first) }, { weight: 2, arbitrary: fc.constantFrom(first, ...rest) })
+  const directoryEntries = ((isNarrow ? [[0, 'dir0'], [0, 'dir0'], [0, 'dir1']] : [[0, 'dir0'], [1, 'dir0'], [0, 'dir1']]) as [0 | 1, Page][]).map(([region, dir]) => pageAt(dir) + indexOf(region) * entryBytes) as [number, number, number]
   const slot = (page: Page) => slotOf(page) * entryBytes
-  const tableEntries = ([['table0', 'frame1'], ['table0', 'frame2'], ['table1', 'frame1'], ['table0', 'table0']] as const).map(([table, page]) => pageAt(table) + slot(page)) as [number, number, number, number]
-  const data = [linear(0, 'frame1'), linear(0, 'frame1'), linear(0, 'frame2'), linear(1, 'frame1')].map((page) => page + DATA) as [number, number, number, number]
+  const tableEntries = ((isNarrow ? [['table0', 'frame1'], ['table1', 'frame1'], ['table0', 'frame2'], ['table1', 'frame2']] : [['table0', 'frame1'], ['table0', 'frame2'], ['table1', 'frame1'], ['table0', 'table0']]) as [Page, Page][]).map(([table, page]) => pageAt(table) + slot(page)) as [number, number, number, number]
+  const data = [linear(0, 'frame1'), linear(0, 'frame2'), linear(0, 'frame2'), linear(1, 'frame1')].map((page) => page + DATA) as [number, number, number, number]
   // Of the entry of frame1 in table0: through an entry of that table for itself or a large page; through a directory that names itself, which shows that table as a page.
   const aliases = [linear(0, 'table0') + slot('frame1'), linear(1, 'table0') + slot('frame1'), REGIONS[1] + indexOf(0) * 4096 + slot('frame1')]
   const directoryAlias = REGIONS[1] + indexOf(1) * 4096 + indexOf(0) * entryBytes
@@ -162,12 +164,12 @@ function programsOf({ pae, clears, hasUser }: Kind, vcpus: number, length: numbe
     { weight: 1, arbitrary: fc.constant<Op>({ kind: 'pge' }) },
   )
   const fence = fc.constant<Op>({ kind: 'mfence' })
-  const op = fc.oneof({ weight: 5, arbitrary: use }, { weight: 2, arbitrary: edit }, { weight: 2, arbitrary: invalidation }, { weight: 1, arbitrary: look })
+  const op = isNarrow ? fc.oneof({ weight: 3, arbitrary: load(often(...data)) }, { weight: 1, arbitrary: use }, { weight: 2, arbitrary: invalidation }) : fc.oneof({ weight: 5, arbitrary: use }, { weight: 2, arbitrary: edit }, { weight: 2, arbitrary: invalidation }, { weight: 1, arbitrary: look })
   const plain = fc.oneof({ weight: 5, arbitrary: edit }, { weight: 1, arbitrary: look }, { weight: 1, arbitrary: fence })
   const lengths = { minLength: 1, maxLength: length, size: 'max' } as const
   const pager = fc.record({ root: fc.constant(roots[0]), user: fc.constant(false), ops: fc.array(op, lengths) })
   const first = hasUser ? fc.record({ root: fc.constant(roots[0]), user: fc.constant(true), ops: fc.array(use, lengths) }) : pager
-  const other = fc.oneof({ weight: 1, arbitrary: pager }, { weight: 2, arbitrary: fc.record({ root: none.map(() => null), user: fc.constant(false), ops: fc.array(plain, lengths) }) })
+  const other = fc.oneof({ weight: isNarrow ? 0 : 1, arbitrary: pager }, { weight: 2, arbitrary: fc.record({ root: none.map(() => null), user: fc.constant(false), ops: fc.array(plain, lengths) }) })
 
   const entry = hasUser ? 0xe7 : 0xe3
   const whole = pae ? [[0, entry], [8, TABLES | entry]] : [[0, entry]]
@@ -183,7 +185,7 @@ function programsOf({ pae, clears, hasUser }: Kind, vcpus: number, length: numbe
   return fc.record({
     pae: fc.constant(pae),
     protects: fc.constantFrom(true, true, false),
-    memory: fc.tuple(...entries).map((some) => [...fixed, ...some]),
+    memory: fc.tuple(...entries).map((some) => [...new Map([...fixed, ...some.toReversed()])]),
     vcpus: fc.tuple(first, fc.array(other, { minLength: 1, maxLength: vcpus - 1, size: 'max' })).map(([one, more]) => [one, ...more]),
   })
 }
