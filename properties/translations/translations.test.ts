@@ -25,6 +25,8 @@ describe('generated programs about page tables', () => {
     let [compared, branching] = [0, 0]
     fc.assert(
       fc.property(anyPagingProgram(LARGE ? 3 : 2, LARGE ? 4 : 3), anyRules, (program, rules) => {
+        // What is missing of these is in docs/model.md.
+        fc.pre(!(rules.tlb === 'leaf' && rules.ahead === 'any' && clearedIn(program) === 'directories'))
         const expected = referenceEnds(program, rules, STATES_MAX)
         const found = expected && machineEnds(program, modelOf(rules), STATES_MAX)
         if (found === null) return
