@@ -10,6 +10,8 @@ export interface Behaviour {
   /** From some state nothing ends any more, whatever is chosen. */
   readonly stuck: boolean
   readonly states: number
+  /** Why the machines say that this is not all. */
+  readonly weaknesses: ReadonlySet<string>
 }
 
 /**
@@ -34,7 +36,7 @@ function visitAll(machine: Machine, endOf: (machine: Machine) => string, statesM
   const ends = new Set<string>()
   const violations = new Set<string>()
   const list = new Int32Array(CHOICES_MAX)
-  if (machine.violation !== null) return { ends, violations: new Set([machine.violation.kind]), stuck: false, states: 1 }
+  if (machine.violation !== null) return { ends, violations: new Set([machine.violation.kind]), stuck: false, states: 1, weaknesses: machine.weaknesses }
   let interrupts = 0
   const number = () => {
     const key = `${machine.store.h0},${machine.store.h1}${interruptsMax < Infinity ? `,${interrupts}` : ''}`
@@ -75,7 +77,7 @@ function visitAll(machine: Machine, endOf: (machine: Machine) => string, statesM
     while (machine.step > 0) machine.undo()
     return null
   }
-  return { ends, violations, stuck: !allReach(final, steps), states: numbers.size }
+  return { ends, violations, stuck: !allReach(final, steps), states: numbers.size, weaknesses: machine.weaknesses }
 }
 
 /** Whether a final state can be reached from every state. */

@@ -68,7 +68,7 @@ export function endText(results: readonly (readonly number[])[], words: Iterable
 }
 
 /** With violations by their kinds, `stuck` if it may hang. Null: there are more states than that. */
-export function machineEnds(program: PagingProgram, model: Model, statesMax: number, options?: MachinesOptions): (Ends & { readonly learnt: Learnt }) | null {
+export function machineEnds(program: PagingProgram, model: Model, statesMax: number, options?: MachinesOptions): (Ends & { readonly isBounded: boolean; readonly learnt: Learnt }) | null {
   const image = assembleImage(assemblyOf(program), { title: 'generated' })
   const endOf = ({ memory }: Machine) => {
     const word = (at: number) => memory.load(memory.index(at), 4)
@@ -78,5 +78,5 @@ export function machineEnds(program: PagingProgram, model: Model, statesMax: num
   }
   const make = machinesOf(image, { model, parts: { bodies: [] } }, options)
   const behaviour = behaviourOf(make, endOf, statesMax)
-  return behaviour && { ends: new Set([...behaviour.ends, ...behaviour.violations, ...(behaviour.stuck ? ['stuck'] : [])]), states: behaviour.states, learnt: make().sharing.learnt() }
+  return behaviour && { ends: new Set([...behaviour.ends, ...behaviour.violations, ...(behaviour.stuck ? ['stuck'] : [])]), states: behaviour.states, isBounded: behaviour.weaknesses.size > 0, learnt: make().sharing.learnt() }
 }

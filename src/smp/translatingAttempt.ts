@@ -42,10 +42,19 @@ export class TranslatingAttempt extends Attempt {
       const { footprint, memory } = this.machine
       footprint.add(FP_MEMORY_READ, physical, 4)
       footprint.add(FP_VARIES, 0, 0)
+      if (bits === A) this.#weakenWhereSetAhead()
       this.observe('walk', physical, 4, memory.load(memory.index(physical), 4))
     }
     this.record(unchanged ? 1 : 0)
     return this.#marked(unchanged)
+  }
+  /**
+   * Had a walk ahead set the bit before, this one would have gone on with an entry that is gone. What that gives is what a cached directory entry, or
+   * translation, gives: unless those are not cached.
+   */
+  #weakenWhereSetAhead(): void {
+    const { model } = this.machine
+    if (model.tlb === 'leaf' && model.tlbSpeculative === 'any') this.machine.weaken('an entry with A clear changed during a page walk: that a walk ahead had set A by then is not explored (tlb=leaf)')
   }
   #marked(done: boolean): boolean {
     this.#walkMarks ||= done
