@@ -34,7 +34,7 @@ export function callGuest(machine: Board, vcpu: number, bus: VcpuBus, call: numb
   switch (call) {
     case GUEST_CALLS.exit:
       // It walks no tables any more; up to then it may, long after what it did last.
-      if (machine.sharing.anyLooked && machine.translations?.isOn(vcpu) && !event(AT_MARK)) return 0
+      if ((machine.sharing.anyLooked || machine.sharing.anyJudged) && machine.translations?.isOn(vcpu) && !event(AT_MARK)) return 0
       if (machine.sharing.anyJudged) machine.noteTranslating(vcpu)
       machine.losingTranslations(() => machine.setWord(vcpu, STATUS, ENDED))
       machine.effect = true

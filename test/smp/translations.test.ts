@@ -373,6 +373,14 @@ ${tables}`
     expect(verdict(own(later))).toBe('use-after-free')
     expect(verdict(own('    ret\n'))).toBe('holds/complete')
   })
+  it('of a freed table are caught up to the end of a vCPU, long after what it did last', () => {
+    const leaves = '    mov eax, cr0\n    and eax, 0x7fffffff\n    mov cr0, eax\n'
+    const source = (leave: string) => `.vcpu freer\n.vcpu walker\nfreer:\n    cmp dword [done], 1\n    jne .out\n    free table, 4096\n.out: ret\nwalker:\n${on()}${leave}    mov eax, 1\n    xchg [done], eax\n    ret\n${TABLES}`
+    for (const tlbSpeculative of ['any', 'accessed', 'no']) {
+      expect(verdict(source(''), { tlbSpeculative })).toBe(tlbSpeculative === 'no' ? 'holds/complete' : 'use-after-free')
+      expect(verdict(source(leaves), { tlbSpeculative })).toBe('holds/complete')
+    }
+  })
   it('of a freed table are no matter in an NMI handler, if they are gone when it returns', () => {
     const source = (flush: string) => `.vcpu walker\n.nmi 0, handler, 1\nwalker:\n${on()}    mov dword [done], 1\n    mfence\n    ret\nhandler:\n    cmp dword [done], 1\n    jne .out\n    mov dword [dir + 4], 0
     free table, 4096\n${flush}.out: iret\n${TABLES}`
