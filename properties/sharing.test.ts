@@ -44,7 +44,9 @@ describe('what nobody else can see', () => {
         const more = few && machineEnds(program, model, STATES_MAX, { learnt: few.learnt, ...partOf(new Dice(seed)) })
         if (few === null || more === null) return
         compared++
-        expect(few.ends).toEqual(more.ends)
+        // Where it is violated before anybody else is known to matter, nothing else is looked for.
+        if (few.states === 1) expect([...more.ends]).toEqual(expect.arrayContaining([...few.ends]))
+        else expect(few.ends).toEqual(more.ends)
       }),
       { seed: 5, numRuns: RUNS / 2 },
     )

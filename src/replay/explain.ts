@@ -52,9 +52,15 @@ export function explain(trace: Trace): Explanation {
   let deciding: Explanation['deciding'] = null
   // The latest one first: nearest to the failure, and so the easiest to follow.
   const order = [...texts].sort((a, b) => b.step - a.step)
-  for (const { element, text, step } of trace.violation === null ? [] : order) {
-    const run = runner.run(elements.filter((one) => one !== element), schedule.length * 2 + 200)
-    if (run.kind !== null) continue
+  let decisive: ((typeof order)[number] & { readonly run: ReturnType<Runner['run']> }) | null = null
+  for (const one of trace.violation === null ? [] : order) {
+    const run = runner.run(elements.filter((other) => other !== one.element), schedule.length * 2 + 200)
+    // A run that only waits from there on has not come to where it could fail.
+    if (run.kind === null && (decisive === null || run.ended)) decisive = { ...one, run }
+    if (decisive?.run.ended) break
+  }
+  if (decisive !== null) {
+    const { element, text, step, run } = decisive
     const passing = joinLocked(linesOf(make, run.schedule)).filter((line) => line.step > step)
     // Where stores overtake, that is the story, whatever decides.
     for (const one of [{ element, step }, ...texts.filter(({ element: { kind } }) => kind === 'overtake')])
@@ -63,7 +69,6 @@ export function explain(trace: Trace): Explanation {
     const held = element.kind === 'choose' && short !== null ? texts.find((one) => one.element.kind === 'hold') : undefined
     if (held !== undefined) short = [inShort(accesses, lines, held.element, held.step), short].filter((sentence) => sentence !== null).join(' ')
     deciding = { text, step, passing, ended: run.ended, steps: run.schedule.length }
-    break
   }
   const { violation } = trace
   return {
